@@ -1,0 +1,1 @@
+//! The artifact folder: every file name in it, atomic writes, checkpoints.

@@ -1,0 +1,1 @@
+//! Recipe and scripts become a trainer: the one place where components meet.

@@ -1,0 +1,1 @@
+//! Built-in augmentors and the chain.

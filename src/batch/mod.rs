@@ -1,0 +1,1 @@
+//! Stacking data records into columns, and splitting columns back.

@@ -1,0 +1,1 @@
+//! Drives the stations: order, batches, cache.

@@ -1,0 +1,79 @@
+//! Draws an error with its source line, the marked span, the chain of calls and the hints.
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
+
+use super::{Error, Place};
+
+/// Returns the error as a person reads it, ending in a line break; with `color`, ANSI styles.
+///
+/// The errors of one check ([`Error::also`]) follow each other, a blank line between them.
+pub fn draw(error: &Error, color: bool) -> String {
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() }.decor_style(DecorStyle::Ascii);
+    let mut drawn = one(error, &renderer);
+    for other in error.also() {
+        drawn.push('\n');
+        drawn.push_str(&one(other, &renderer));
+    }
+    drawn
+}
+
+fn one(error: &Error, renderer: &Renderer) -> String {
+    let notes: Vec<String> = error.context().iter().map(|context| format!("in {context}")).collect();
+    let frames = frames(error);
+    let mut groups = Vec::new();
+
+    let title = Level::ERROR.primary_title(error.message());
+    let mut group = match error.place() {
+        Some(place) => {
+            let mut snippet = snippet(place, AnnotationKind::Primary, error.span_label().unwrap_or(""));
+            for frame in error.frames() {
+                if let Some(call) =
+                    frame.place.as_ref().filter(|call| call.file == place.file && call.text == place.text)
+                {
+                    snippet = snippet.annotation(mark(call, AnnotationKind::Context).label("called from here"));
+                }
+            }
+            title.element(snippet)
+        }
+        None => Group::with_title(title),
+    };
+    for note in &notes {
+        group = group.element(Level::NOTE.message(note.as_str()));
+    }
+    for frame in &frames {
+        group = group.element(Level::NOTE.message(frame.as_str()));
+    }
+    for hint in error.hints() {
+        group = group.element(Level::HELP.message(hint.as_str()));
+    }
+    groups.push(group);
+    let mut text = renderer.render(&groups);
+    text.push('\n');
+    text
+}
+
+/// The calls that lie in another file than the error itself, as lines of text.
+fn frames(error: &Error) -> Vec<String> {
+    let file = error.place().map(|place| &place.file);
+    error
+        .frames()
+        .iter()
+        .filter(|frame| frame.place.as_ref().map(|place| &place.file) != file)
+        .map(|frame| match &frame.place {
+            Some(place) => format!("`{}` was called from {place}", frame.function),
+            None => format!("in the call of `{}`", frame.function),
+        })
+        .collect()
+}
+
+fn snippet<'a>(place: &'a Place, kind: AnnotationKind, label: &'a str) -> Snippet<'a, Annotation<'a>> {
+    let annotation = mark(place, kind);
+    let annotation = if label.is_empty() { annotation } else { annotation.label(label) };
+    Snippet::source(&*place.text).path(&*place.file).annotation(annotation)
+}
+
+fn mark(place: &Place, kind: AnnotationKind) -> Annotation<'_> {
+    let end = place.text.len();
+    kind.span(place.span.start.min(end)..place.span.end.min(end))
+}

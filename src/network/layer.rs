@@ -1,0 +1,51 @@
+//! The trait of a layer.
+
+use crate::error::Result;
+use crate::random::Random;
+use crate::tensor::Graph;
+
+/// The shape of a value without the batch axis; `None` is an axis of any length.
+pub type Shape = Vec<Option<usize>>;
+
+/// One weight of a layer, declared before any memory is taken.
+#[derive(Clone, Debug)]
+pub struct Weight {
+    /// Its Keras name, without the layer's: `kernel`, `moving_mean`.
+    pub name: &'static str,
+    /// Its shape, in Keras layout.
+    pub shape: Vec<usize>,
+    /// How it starts.
+    pub initializer: std::sync::Arc<dyn crate::network::Initializer>,
+    /// Whether the optimizer changes it; moving statistics are not trainable.
+    pub trainable: bool,
+}
+
+/// One pass through a network.
+#[derive(Debug)]
+pub struct Pass {
+    /// Whether dropout drops and batch normalisation uses the batch's own statistics.
+    pub training: bool,
+    /// The stream of this step; each layer derives its own from it by its position in the graph.
+    pub random: Random,
+    /// New values of weights that are not trained by gradients (moving statistics): index in the
+    /// layer's weight list, new value. The network collects them; the trainer stores them after the step.
+    pub updates: Vec<(usize, Graph)>,
+}
+
+/// A layer: what it makes of shapes, which weights it has, and how it composes.
+///
+/// A CPU kernel (own `forward` and `backward`) is a second, optional way to run the same layer; `compose`
+/// stays the reference on any device.
+pub trait Layer: Send + Sync + std::fmt::Debug {
+    /// Returns the Keras name: `Dense`.
+    fn kind(&self) -> &'static str;
+
+    /// Returns the output's shape, or explains why these inputs do not fit.
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape>;
+
+    /// Declares the weights for these input shapes, in Keras order.
+    fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>>;
+
+    /// Computes the output from inputs (with batch axis) and weights, by differentiable operations.
+    fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> Result<Graph>;
+}

@@ -1,0 +1,1 @@
+//! Scores records with a trained network.

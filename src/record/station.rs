@@ -1,0 +1,52 @@
+//! The traits of the stations a record passes: batch first, so that native stations gather columns
+//! and only the script adaptors loop over records.
+
+use std::path::Path;
+
+use crate::error::Result;
+use crate::random::Random;
+use crate::record::{DataRecords, Fields, Mode};
+use crate::record::{Record, Records};
+use crate::registry::Params;
+
+/// Makes data records from records. It has no state that changes and draws no random numbers.
+pub trait Loader: Send + Sync {
+    /// Loads a chunk of records, in order.
+    ///
+    /// # Errors
+    /// A missing or mistyped field, or whatever a script raises; the error names the record.
+    fn load(&self, records: &[Record], mode: Mode) -> Result<DataRecords>;
+}
+
+/// Fitted once on the training records, applied to every chunk, undone on scores.
+pub trait Transformer: Send + Sync {
+    /// Learns from the training records, before they are shuffled or repeated.
+    fn fit(&mut self, records: &Records, loader: &dyn Loader) -> Result<()>;
+
+    /// Transforms a chunk; must cope with absent outputs in score mode.
+    fn transform(&self, chunk: DataRecords, mode: Mode) -> Result<DataRecords>;
+
+    /// Undoes the transformation on the scores of one record (output name → value).
+    fn postprocess(&self, score: Fields) -> Result<Fields>;
+
+    /// Returns whether `postprocess` changes anything; when false the host does not split scores for it.
+    fn has_postprocess(&self) -> bool;
+
+    /// Returns what the network builder gets besides its own parameters.
+    fn network_params(&self) -> Params;
+
+    /// Writes what was fitted below `folder` (which exists and is empty).
+    fn save(&self, folder: &Path) -> Result<()>;
+
+    /// Reads what was fitted.
+    fn load(&mut self, folder: &Path) -> Result<()>;
+
+    /// Checks that what was fitted can be written, before anything is trained.
+    fn check_storable(&self) -> Result<()>;
+}
+
+/// Changes training records, freshly at every pass.
+pub trait Augmentor: Send + Sync {
+    /// Augments a chunk; `random` has one stream a record, so workers and chunk sizes do not matter.
+    fn augment(&self, chunk: DataRecords, random: &[Random]) -> Result<DataRecords>;
+}
