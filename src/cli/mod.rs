@@ -1,1 +1,54 @@
-//! The command line.
+//! The command line: the only room with standard streams and exit codes.
+//!
+//! One file for each verb, with its `Args` and `run`. Data goes to standard output, everything else to
+//! standard error.
+
+mod exit;
+mod help;
+mod options;
+mod predict;
+mod progress;
+mod repl;
+mod run;
+mod terminal;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Trains networks from recipes: data preparation, networks, losses and more as scripts that are edited
+/// without compiling, everything hot native.
+#[derive(Parser)]
+#[command(name = "barrage", version, about, disable_help_subcommand = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 recipe or script, 4 data or artifacts, \
+130 interrupted (see `barrage help exit-codes`).\n\nExample: barrage run examples/iris_scripted/recipe.rhai")]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Run(run::Args),
+    Train(train::Args),
+    Predict(predict::Args),
+    Repl(repl::Args),
+    Help(help::Args),
+}
+
+/// Runs the command line and returns the exit code.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return exit::usage(&error),
+    };
+    let result = match arguments.verb {
+        Verb::Run(args) => run::run(args),
+        Verb::Train(args) => train::run(args),
+        Verb::Predict(args) => predict::run(args),
+        Verb::Repl(args) => repl::run(args),
+        Verb::Help(args) => help::run(args),
+    };
+    exit::finish(result)
+}

@@ -1,1 +1,26 @@
-//! The only room that knows Rhai.
+//! The only room that knows Rhai: a host that compiles and runs scripts, and the adaptors that make
+//! scripted components look like native ones.
+//!
+//! [`Host`] holds the project's folders and the engine; [`resolver`] finds scripts and keeps them inside
+//! the project; [`component`] turns an import path into something that can be called; the files in
+//! `adaptor/` put such a component behind the trait of its station; `api/` has one file for each type
+//! and family of functions that scripts see, and [`manual`] prints what those files say.
+
+pub mod adaptor;
+pub mod api;
+pub mod cast;
+pub mod component;
+pub mod engine;
+pub mod host;
+pub mod limits;
+pub mod manual;
+pub mod repl;
+pub mod resolver;
+pub mod source;
+pub mod state;
+pub mod stdlib;
+pub mod traceback;
+
+pub use component::Component;
+pub use host::{Builder, Host};
+pub use limits::Limits;

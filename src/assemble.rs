@@ -1,1 +1,0 @@
-//! Recipe and scripts become a trainer: the one place where components meet.

@@ -1,0 +1,85 @@
+//! An artifact folder becomes a model that scores.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::artifact::{self, Folder, layout};
+use crate::assemble::{model, open, provenance, stations};
+use crate::error::{Error, Result};
+use crate::predictor::Predictor;
+use crate::recipe::{Recipe, Written};
+use crate::record::{Fields, Mode, Records, Schema, Transformer};
+use crate::registry::Params;
+use crate::script::Host;
+use crate::service::Logs;
+
+/// A trained model: the best checkpoint of a run with its stations.
+pub struct Model {
+    predictor: Predictor,
+    recipe: Recipe,
+    schema: Schema,
+    host: Host,
+}
+
+impl Model {
+    /// Returns the outputs of each record by name, in order, after `postprocess`.
+    ///
+    /// # Errors
+    /// Whatever the stations raise; inputs that do not fit the network.
+    pub fn predict(&self, records: &Records) -> Result<Vec<Fields>> {
+        self.predictor.predict(records)
+    }
+
+    /// Returns the losses and metrics of records that have outputs, named as in the training report.
+    ///
+    /// # Errors
+    /// As [`Model::predict`]; no records; missing outputs.
+    pub fn evaluate(&self, records: &Records) -> Result<Logs> {
+        self.predictor.evaluate(records, model::outputs(&self.host, &self.recipe.model.outputs)?)
+    }
+
+    /// Returns the schema of the training records, which holds for files that are scored.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// Returns the table of the network's layers.
+    pub fn summary(&self) -> String {
+        self.predictor.network().summary()
+    }
+
+    /// Returns the resolved recipe.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+}
+
+/// Loads the best checkpoint of a run. The host's project root is the run's own `scripts/` folder.
+///
+/// # Errors
+/// A missing or damaged file, scripts that were changed, a run without a best checkpoint.
+pub fn load(host: &Host, folder: &Path) -> Result<Model> {
+    let folder = Folder::open(folder)?;
+    provenance::check_scripts(&folder)?;
+    let path = folder.join(layout::CONFIG);
+    let text = artifact::read_text(&path)?;
+    let written = Written::from_json(&path.display().to_string(), &text)?;
+    let (recipe, _) = Recipe::resolve(&written)?;
+    let network_params: Params = artifact::read_json(&folder.join(layout::NETWORK_PARAMS))?;
+
+    let loader = stations::loader(host, &recipe.dataset)?;
+    let mut transformer = stations::transformer(host, &recipe.dataset, &loader, Mode::Score)?;
+    transformer.load(&folder.join(layout::DATASET))?;
+    let transformer: Arc<dyn Transformer> = Arc::from(transformer);
+    let network = model::network(host, &recipe.model.network, &network_params)?;
+
+    let best = folder.join(layout::BEST_CHECKPOINT);
+    if !best.join(layout::MODEL).exists() {
+        return Err(Error::artifact(format!("`{}` has no best checkpoint", folder.path().display()))
+            .hint("the run ended before its first epoch, or the service `best_checkpoint` was switched off"));
+    }
+    let weights = artifact::weights::load(&best.join(layout::MODEL))?;
+    let device = open(recipe.solver.device)?;
+    let predictor = Predictor::new(loader, transformer, network, &weights, recipe.solver.batch_size, device)?;
+    Ok(Model { predictor, schema: provenance::read_schema(&folder)?, recipe, host: host.clone() })
+}

@@ -1,0 +1,44 @@
+//! Recipe and scripts become a training run or a model: the one place where components meet.
+//!
+//! [`train`] checks everything before the artifact folder is made: imports, parameters, names, shapes of a
+//! first batch, monitors, storable state, one backward pass. [`load`] reads such a folder back.
+
+mod load;
+mod model;
+mod provenance;
+mod services;
+mod stations;
+mod train;
+
+pub use load::{Model, load};
+pub use train::train;
+
+use crate::error::{Error, Result};
+use crate::record::{Field, Fields};
+use crate::script::cast;
+use crate::tensor::{Device, device};
+
+/// Returns scores as JSON: a list with one object a record, arrays as nested lists.
+pub fn scores_to_json(scores: &[Fields]) -> Result<serde_json::Value> {
+    let field = |field: &Field| -> Result<serde_json::Value> {
+        cast::to_json(&cast::from_field(field.clone()))
+    };
+    scores
+        .iter()
+        .map(|score| {
+            let fields = score.iter().map(|(name, value)| Ok((name.to_string(), field(value)?)));
+            fields.collect::<Result<serde_json::Map<_, _>>>().map(serde_json::Value::Object)
+        })
+        .collect()
+}
+
+/// Opens the device a recipe asks for.
+fn open(wanted: crate::recipe::Device) -> Result<Device> {
+    match wanted {
+        crate::recipe::Device::Auto | crate::recipe::Device::Cpu => Ok(device::cpu()),
+        crate::recipe::Device::Cuda(number) => device::cuda(number).map_err(|reason| {
+            Error::recipe(format!("the device `cuda:{number}` cannot be used: {reason}"))
+                .hint("set `solver.device` to `cpu`, or use a binary built with the feature `cuda`")
+        }),
+    }
+}

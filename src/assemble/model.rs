@@ -1,0 +1,121 @@
+//! Network, losses, metrics, optimizer and schedule of a recipe.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::assemble::stations::choose;
+use crate::error::{Error, Result};
+use crate::loss::{self, Loss};
+use crate::metric::{self, MetricTarget};
+use crate::network::{self, Network};
+use crate::optimizer::{self, Configured};
+use crate::recipe::{self, Import, Output};
+use crate::record::Name;
+use crate::registry::{self, Params};
+use crate::schedule;
+use crate::script::Host;
+use crate::script::adaptor::{ScriptLoss, ScriptMetric, ScriptSchedule, build_network};
+use crate::trainer::{MetricSpec, OutputSpec, Rate};
+
+/// The name of the network that is declared rather than scripted.
+const SEQUENTIAL: &str = "sequential_from_config";
+
+/// Builds the network from the recipe's parameters and those of the transformer.
+///
+/// # Errors
+/// A parameter given by both; whatever building raises.
+pub fn network(host: &Host, import: &Import, from_transformer: &Params) -> Result<Arc<Network>> {
+    let build = || {
+        let mut params = import.params.clone();
+        for (name, value) in from_transformer {
+            if params.insert(name.clone(), value.clone()).is_some() {
+                return Err(Error::recipe(format!("the network's parameter `{name}` is given twice"))
+                    .hint("the transformer sets it in `network_params`: leave it out of the recipe"));
+            }
+        }
+        if import.path.trim_start_matches("barrage.model.") == SEQUENTIAL {
+            return sequential(&import.params, from_transformer);
+        }
+        let component = host.component(&import.path, &import.params)?;
+        build_network(&component, &params)
+    };
+    build().map(Arc::new).map_err(|error| import.locate(error))
+}
+
+fn sequential(params: &Params, from_transformer: &Params) -> Result<Network> {
+    const LAYERS: &str = "layers";
+    let layers = params
+        .get(LAYERS)
+        .ok_or_else(|| Error::recipe(format!("`{SEQUENTIAL}` needs the parameter `{LAYERS}`")).hint("a list of import blocks, one for each layer"))?;
+    // Other parameters of the recipe fill placeholders as those of the transformer do.
+    let mut placeholders = from_transformer.clone();
+    placeholders.extend(params.iter().filter(|(name, _)| *name != LAYERS).map(|(name, value)| (name.clone(), value.clone())));
+    network::sequential_from_config(layers, &placeholders)
+}
+
+/// Makes losses and metrics of each output.
+pub fn outputs(host: &Host, outputs: &[Output]) -> Result<Vec<OutputSpec>> {
+    outputs
+        .iter()
+        .map(|output| {
+            let metrics = output.metrics.iter().map(|import| metric_spec(host, import)).collect::<Result<_>>()?;
+            Ok(OutputSpec {
+                name: Name::from(output.name.as_str()),
+                loss: loss(host, &output.loss)?,
+                loss_weight: output.loss_weight,
+                metrics,
+            })
+        })
+        .collect()
+}
+
+fn loss(host: &Host, import: &Import) -> Result<Box<dyn Loss>> {
+    choose(host, import, loss::LIST, None, |component| Ok(Box::new(ScriptLoss::new(component)?) as _))
+}
+
+/// What a metric's name means may depend on shapes, so it is made when they are known; its name and
+/// parameters are checked here.
+fn metric_spec(host: &Host, import: &Import) -> Result<MetricSpec> {
+    let own = import.clone();
+    let make: crate::trainer::MetricFactory = match metric::is_known(&import.path) {
+        true => Box::new(move |target: &MetricTarget| {
+            metric::make(&own.path, &own.params, target).map_err(|error| own.locate(error))
+        }),
+        false => {
+            // Made once here, so that a mistake is found before any data is read.
+            scripted_metric(host, import)?;
+            let host = host.clone();
+            Box::new(move |_: &MetricTarget| scripted_metric(&host, &own))
+        }
+    };
+    Ok(MetricSpec { make, weighted: false })
+}
+
+fn scripted_metric(host: &Host, import: &Import) -> Result<Box<dyn metric::Metric>> {
+    choose(host, import, metric::LIST, None, |component| Ok(Box::new(ScriptMetric::new(component)?) as _))
+}
+
+/// Makes the optimizer.
+pub fn optimizer(import: &Import) -> Result<Configured> {
+    optimizer::make(&import.path, &import.params).map_err(|error| import.locate(error))
+}
+
+/// Makes the learning rate.
+pub fn rate(host: &Host, rate: &recipe::Rate) -> Result<Rate> {
+    match rate {
+        recipe::Rate::Constant(rate) => Ok(Rate::Constant(*rate)),
+        recipe::Rate::Schedule(import) => {
+            let made = match registry::lookup(schedule::LIST, &import.path) {
+                Some(_) => schedule::make(&import.path, &import.params).map_err(|error| import.locate(error)),
+                None => choose(host, import, schedule::LIST, None, |component| Ok(Box::new(ScriptSchedule::new(component)?) as _)),
+            };
+            made.map(Rate::Schedule)
+        }
+    }
+}
+
+/// Returns the resolved parameters of the network as they are kept beside the weights.
+pub fn network_params_json(from_transformer: &Params) -> Value {
+    Value::Object(from_transformer.clone())
+}

@@ -1,0 +1,45 @@
+//! Exit codes, and errors on standard error.
+
+use std::process::ExitCode;
+
+use crate::cli::terminal;
+use crate::error::{self, Error, Kind};
+
+/// The codes, as `barrage help exit-codes` prints them.
+pub const CODES: &str = "\
+0    done
+1    the run started and failed
+2    wrong usage of the command line
+3    the recipe, the config or a script is wrong
+4    data, a data file or an artifact folder is wrong
+130  interrupted by Ctrl-C (SIGINT)
+";
+
+/// Returns the exit code of an error.
+pub fn code(error: &Error) -> u8 {
+    match error.kind() {
+        Kind::Run => 1,
+        Kind::Recipe | Kind::Script => 3,
+        Kind::Data | Kind::Artifact => 4,
+        Kind::Interrupted => 130,
+    }
+}
+
+/// Prints the error, if any, and returns the exit code.
+pub fn finish(result: crate::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal::message(&error::draw(&error, terminal::colored()));
+            ExitCode::from(code(&error))
+        }
+    }
+}
+
+/// Prints what clap has to say: help on standard output, mistakes on standard error.
+pub fn usage(error: &clap::Error) -> ExitCode {
+    let failed = error.use_stderr();
+    // Nothing is left to do when the terminal is gone.
+    let _ = error.print();
+    if failed { ExitCode::from(2) } else { ExitCode::SUCCESS }
+}

@@ -1,0 +1,48 @@
+//! `barrage help`: commands, functions, components, exit codes.
+
+use std::path::PathBuf;
+
+use clap::CommandFactory;
+
+use crate::cli::{Arguments, exit, terminal};
+use crate::script::manual;
+use crate::{Error, Result};
+
+/// Explain a function, a built-in component, a page of the manual, or `exit-codes`
+#[derive(clap::Args)]
+#[command(after_help = "Examples: barrage help Adam\n          barrage help split")]
+pub struct Args {
+    /// What to explain; without it, the commands and the pages of the manual
+    name: Option<String>,
+
+    /// Write all pages as Markdown files into this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "name")]
+    write: Option<PathBuf>,
+}
+
+/// Prints the help.
+pub fn run(args: Args) -> Result<()> {
+    if let Some(folder) = args.write {
+        return write(&folder);
+    }
+    let mut command = Arguments::command();
+    let text = match args.name.as_deref() {
+        None => format!("{}\n{}", command.render_help(), manual::index()),
+        Some("exit-codes") => exit::CODES.to_owned(),
+        Some(name) => match command.find_subcommand_mut(name) {
+            Some(verb) => format!("{}\n", verb.render_long_help()),
+            None => manual::help(name)?,
+        },
+    };
+    terminal::data(&text);
+    Ok(())
+}
+
+fn write(folder: &std::path::Path) -> Result<()> {
+    let cannot = |error: std::io::Error| Error::artifact(format!("cannot write `{}`: {error}", folder.display()));
+    std::fs::create_dir_all(folder).map_err(cannot)?;
+    for (name, text) in manual::pages() {
+        crate::artifact::write_atomic(&folder.join(name), text.as_bytes())?;
+    }
+    Ok(())
+}

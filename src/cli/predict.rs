@@ -1,0 +1,44 @@
+//! `barrage predict`: scores records with a trained model.
+
+use std::path::PathBuf;
+
+use crate::cli::options::Scripts;
+use crate::cli::terminal;
+use crate::record::Records;
+use crate::{Result, artifact, assemble};
+
+/// Score records with a trained model
+///
+/// Writes a JSON array with one object a record, in the order of the records: output name to value, arrays as
+/// nested lists.
+#[derive(clap::Args)]
+#[command(after_help = "Example: barrage predict score.csv artifacts -o scores.json")]
+pub struct Args {
+    /// The records to score; outputs and weights may be missing
+    score: PathBuf,
+
+    /// The artifact folder of a run
+    artifacts: PathBuf,
+
+    /// The file to write; `-` is standard output
+    #[arg(short, long, value_name = "FILE", default_value = "scores.json")]
+    output: PathBuf,
+
+    #[command(flatten)]
+    scripts: Scripts,
+}
+
+/// Scores.
+pub fn run(args: Args) -> Result<()> {
+    let host = args.scripts.host(artifact::Folder::open(&args.artifacts)?.scripts()).build()?;
+    let model = assemble::load(&host, &args.artifacts)?;
+    let records = Records::read_as(&args.score, model.schema())?;
+    let scores = model.predict(&records)?;
+    let json = assemble::scores_to_json(&scores)?;
+    let text = format!("{}\n", serde_json::to_string_pretty(&json).unwrap_or_default());
+    match args.output.as_os_str() == "-" {
+        true => terminal::data(&text),
+        false => artifact::write_atomic(&args.output, text.as_bytes())?,
+    }
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! `barrage run`: runs a recipe.
+
+use std::path::PathBuf;
+
+use crate::Result;
+use crate::cli::options::Scripts;
+use crate::script::resolver::Roots;
+
+/// Run a recipe: a script that reads records, trains and scores
+///
+/// The project root is the nearest parent folder with a `barrage.toml`, else the recipe's own folder; scripts
+/// and data are named relative to it.
+#[derive(clap::Args)]
+#[command(after_help = "Example: barrage run examples/iris_scripted/recipe.rhai")]
+pub struct Args {
+    /// The recipe
+    recipe: PathBuf,
+
+    #[command(flatten)]
+    scripts: Scripts,
+
+    /// Move an existing run out of the way (to DIR.1 …) instead of refusing its folder
+    #[arg(long)]
+    overwrite: bool,
+
+    /// What the recipe's `args()` returns
+    #[arg(last = true, value_name = "ARGS")]
+    arguments: Vec<String>,
+}
+
+/// Runs the recipe.
+pub fn run(args: Args) -> Result<()> {
+    let host = args
+        .scripts
+        .host(Roots::project_of(&args.recipe))
+        .overwrite(args.overwrite)
+        .arguments(args.arguments)
+        .build()?;
+    host.run_file(&args.recipe).map(drop)
+}

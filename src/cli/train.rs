@@ -1,0 +1,52 @@
+//! `barrage train`: trains from a config file and two data files.
+
+use std::path::PathBuf;
+
+use crate::cli::options::Scripts;
+use crate::record::Records;
+use crate::recipe::{Recipe, Written};
+use crate::script::host;
+use crate::script::resolver::Roots;
+use crate::{Error, Result, assemble};
+
+/// Train from a config file, training records and validation records
+///
+/// The config has the four sections `dataset`, `model`, `solver` and `services`; it is JSON, comments allowed.
+/// Scripts it imports are looked up below the config's project root. Records are CSV, JSON or JSONL.
+#[derive(clap::Args)]
+#[command(after_help = "Example: barrage train config.json train.csv validation.csv -a artifacts")]
+pub struct Args {
+    /// The config
+    config: PathBuf,
+
+    /// The training records
+    train: PathBuf,
+
+    /// The validation records
+    validation: PathBuf,
+
+    /// The artifact folder, which must not hold a run yet
+    #[arg(short, long, value_name = "DIR", default_value = "artifacts")]
+    artifacts: PathBuf,
+
+    /// Move an existing run out of the way (to DIR.1 …) instead of refusing its folder
+    #[arg(long)]
+    overwrite: bool,
+
+    #[command(flatten)]
+    scripts: Scripts,
+}
+
+/// Trains.
+pub fn run(args: Args) -> Result<()> {
+    let text = std::fs::read_to_string(&args.config).map_err(|error| {
+        Error::recipe(format!("cannot read the config `{}`: {}", args.config.display(), host::reason(&error)))
+    })?;
+    let written = Written::parse_json(&args.config.display().to_string(), &text)?;
+    let recipe = Recipe::resolve(&written)?;
+    let train = Records::read(&args.train)?;
+    // The schema of the training records holds for every later file.
+    let validation = Records::read_as(&args.validation, train.schema())?;
+    let host = args.scripts.host(Roots::project_of(&args.config)).overwrite(args.overwrite).build()?;
+    assemble::train(&host, &recipe, &train, &validation, &args.artifacts, args.overwrite).map(drop)
+}

@@ -1,0 +1,117 @@
+//! A scripted transformer: `fit(records)`, `transform(data_record)`, `postprocess(score)`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rhai::Dynamic;
+
+use crate::batch;
+use crate::error::{Error, Result};
+use crate::record::{DataRecords, Fields, Loader, Mode, Records, Transformer};
+use crate::registry::Params;
+use crate::script::api::loader::LoaderHandle;
+use crate::script::{Component, cast, state};
+
+/// A script behind the trait of transformers.
+pub struct ScriptTransformer {
+    component: Component,
+}
+
+impl ScriptTransformer {
+    /// Wraps a component and gives it its loader; `init` runs once, before anything else.
+    ///
+    /// # Errors
+    /// A script without `transform(data_record)`, a path that names a function, whatever `init` raises.
+    pub fn new(component: Component, loader: Arc<dyn Loader>, mode: Mode) -> Result<Self> {
+        component.slot("transform", 1..=1, "fn transform(data_record) { data_record }")?;
+        component.set("loader", Dynamic::from(LoaderHandle::new(loader, mode)));
+        component.init(mode)?;
+        Ok(ScriptTransformer { component })
+    }
+}
+
+impl Transformer for ScriptTransformer {
+    fn fit(&mut self, records: &Records, loader: &dyn Loader) -> Result<()> {
+        // The script reaches the same loader as `this.loader`.
+        let _ = loader;
+        match self.component.has("fit") {
+            true => self.component.change("fit", Mode::Train, &mut [Dynamic::from(records.clone())]).map(drop),
+            false => Ok(()),
+        }
+    }
+
+    fn transform(&self, chunk: DataRecords, mode: Mode) -> Result<DataRecords> {
+        let mut session = self.component.session(Some(mode));
+        let mut rows = batch::rows(chunk)?;
+        for row in &mut rows {
+            let record = cast::from_data_record(std::mem::take(row));
+            let value = session.call("transform", &mut [record])?;
+            *row = cast::to_data_record(value)
+                .map_err(|error| error.within(format!("what `transform` of `{}` returned", self.component.import())))?;
+        }
+        Ok(DataRecords::Rows(rows))
+    }
+
+    fn postprocess(&self, score: Fields) -> Result<Fields> {
+        if !self.has_postprocess() {
+            return Ok(score);
+        }
+        let value = self.component.call("postprocess", Mode::Score, &mut [cast::from_fields(score)])?;
+        cast::to_fields(value, "a score")
+            .map_err(|error| error.within(format!("what `postprocess` of `{}` returned", self.component.import())))
+    }
+
+    fn has_postprocess(&self) -> bool {
+        self.component.has("postprocess")
+    }
+
+    fn network_params(&self) -> Params {
+        self.component
+            .state()
+            .get("network_params")
+            .and_then(|value| cast::to_json(value).ok())
+            .and_then(|value| value.as_object().cloned())
+            .unwrap_or_default()
+    }
+
+    fn save(&self, folder: &Path) -> Result<()> {
+        match self.component.arities("save").contains(&1) {
+            true => {
+                let path = folder.to_string_lossy().into_owned();
+                self.component.call("save", Mode::Train, &mut [path.into()]).map(drop)
+            }
+            false => state::save(&self.component.state(), folder),
+        }
+    }
+
+    fn load(&mut self, folder: &Path) -> Result<()> {
+        match self.component.arities("load").contains(&1) {
+            true => {
+                let path = folder.to_string_lossy().into_owned();
+                self.component.change("load", Mode::Score, &mut [path.into()]).map(drop)
+            }
+            false => {
+                for (name, value) in state::load(folder)? {
+                    self.component.set(&name, value);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn check_storable(&self) -> Result<()> {
+        let state = self.component.state();
+        if let Some(params) = state.get("network_params") {
+            match cast::to_json(params) {
+                Ok(serde_json::Value::Object(_)) => (),
+                Ok(_) => return Err(Error::script("`this.network_params` is not a map").hint("set `this.network_params = #{ name: value }`")),
+                Err(error) => return Err(error.within(format!("`this.network_params` of `{}`", self.component.import()))),
+            }
+        }
+        match self.component.arities("save").contains(&1) {
+            true => Ok(()),
+            false => state::check(&state)
+                .map_err(|error| error.within(format!("the state of `{}`", self.component.import()))),
+        }
+    }
+}

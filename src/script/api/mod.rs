@@ -1,0 +1,48 @@
+//! What scripts see: one file for each type or family of functions, and one list of them, which is also
+//! the table of contents of the manual.
+//!
+//! Each file has an `#[export_module]` whose doc comments are the manual: first line "Returns …",
+//! shapes and dtypes, `# Errors`, and examples whose lines end in `// => value`.
+
+pub mod loader;
+pub mod network;
+pub mod options;
+pub mod random;
+pub mod recipe;
+pub mod record;
+pub mod records;
+pub mod tensor;
+pub mod trainer;
+
+use rhai::Engine;
+
+/// One file of the script API, and one page of the manual.
+pub struct Page {
+    /// The name of the file and of the page.
+    pub name: &'static str,
+    /// The heading.
+    pub title: &'static str,
+    /// What the type or family is, in a few sentences (Markdown).
+    pub intro: &'static str,
+    /// Registers its functions and types.
+    pub register: fn(&mut Engine),
+}
+
+/// All pages, in reading order.
+pub const PAGES: &[Page] = &[
+    recipe::PAGE,
+    records::PAGE,
+    record::PAGE,
+    tensor::PAGE,
+    loader::PAGE,
+    random::PAGE,
+    network::PAGE,
+    trainer::PAGE,
+];
+
+/// Registers everything.
+pub fn register(engine: &mut Engine) {
+    for page in PAGES {
+        (page.register)(engine);
+    }
+}

@@ -1,0 +1,81 @@
+//! Options of a function: always one map, checked key by key.
+
+use rhai::{Dynamic, EvalAltResult, Map};
+
+use crate::error::{self, Error};
+use crate::script::traceback::{raise, type_phrase};
+
+/// The options of one call; what was not asked for is refused at the end.
+pub struct Options {
+    function: &'static str,
+    map: Map,
+    known: Vec<&'static str>,
+}
+
+type Answer<T> = Result<T, Box<EvalAltResult>>;
+
+impl Options {
+    /// Starts reading the options of a function.
+    pub fn new(function: &'static str, map: Map) -> Self {
+        Options { function, map, known: Vec::new() }
+    }
+
+    /// Takes a value.
+    pub fn take(&mut self, name: &'static str) -> Option<Dynamic> {
+        self.known.push(name);
+        self.map.remove(name).filter(|value| !value.is_unit())
+    }
+
+    /// Takes a whole number of at least 0.
+    pub fn whole(&mut self, name: &'static str) -> Answer<Option<u64>> {
+        let value = self.take(name);
+        self.read(name, value, "a whole number of at least 0", |value| {
+            value.as_int().ok().and_then(|value| u64::try_from(value).ok())
+        })
+    }
+
+    /// Takes a text.
+    pub fn text(&mut self, name: &'static str) -> Answer<Option<String>> {
+        let value = self.take(name);
+        self.read(name, value, "a text", |value| value.clone().into_string().ok())
+    }
+
+    /// Takes true or false.
+    pub fn flag(&mut self, name: &'static str) -> Answer<Option<bool>> {
+        let value = self.take(name);
+        self.read(name, value, "true or false", |value| value.as_bool().ok())
+    }
+
+    fn read<T>(
+        &self,
+        name: &str,
+        value: Option<Dynamic>,
+        expected: &str,
+        read: impl Fn(&Dynamic) -> Option<T>,
+    ) -> Answer<Option<T>> {
+        let Some(value) = value else { return Ok(None) };
+        match read(&value) {
+            Some(read) => Ok(Some(read)),
+            None => Err(raise(Error::script(format!(
+                "option `{name}` of `{}`: expected {expected}, found {}",
+                self.function,
+                match value.as_int() {
+                    Ok(number) => number.to_string(),
+                    Err(kind) => type_phrase(kind),
+                }
+            )))),
+        }
+    }
+
+    /// Refuses what is left.
+    pub fn finish(self) -> Answer<()> {
+        match self.map.keys().next() {
+            None => Ok(()),
+            Some(name) => Err(raise(
+                Error::script(format!("`{}` has no option `{name}`", self.function))
+                    .maybe_hint(error::did_you_mean(name, self.known.iter().copied()))
+                    .hint(format!("options: {}", error::list(self.known.iter().copied()))),
+            )),
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! Tables of records.
+
+use std::sync::Arc;
+
+use rhai::plugin::*;
+use rhai::{Array as List, Dynamic, Engine, EvalAltResult, FnPtr, Map};
+
+use crate::error::{Error, Result as Outcome};
+use crate::record::{Name, Record, Records, Value};
+use crate::script::api::{Page, options::Options};
+use crate::script::cast;
+use crate::script::host::Host;
+use crate::script::traceback::{raise, type_phrase};
+use crate::tensor::Tensor;
+
+/// The page of the manual.
+pub const PAGE: Page = Page {
+    name: "records",
+    title: "Records",
+    intro: "`Records` is an ordered table of rows with typed columns, read from a file or made from a list of maps. It is \
+            never changed: `split`, `filter`, `map` and the rest return new tables that share their data. \
+            `for record in records` goes through the rows, `records[0]` is the first and `records[-1]` the last.",
+    register,
+};
+
+fn register(engine: &mut Engine) {
+    engine.register_type_with_name::<Records>("Records");
+    engine.register_iterator::<RecordsIterator>();
+    engine.register_type_with_name::<RecordsIterator>("Records");
+    let mut module = exported_module!(functions);
+    module.set_iter(std::any::TypeId::of::<Records>(), |value| match value.try_cast::<Records>() {
+        Some(records) => Box::new(RecordsIterator { records, next: 0 }.map(Dynamic::from)),
+        None => Box::new(std::iter::empty()),
+    });
+    engine.register_global_module(module.into());
+}
+
+/// Goes through the rows.
+#[derive(Clone)]
+struct RecordsIterator {
+    records: Records,
+    next: usize,
+}
+
+impl Iterator for RecordsIterator {
+    type Item = Record;
+
+    fn next(&mut self) -> Option<Record> {
+        let index = self.next;
+        self.next += 1;
+        (index < self.records.len()).then(|| self.records.record(index))
+    }
+}
+
+type Answer<T> = Result<T, Box<EvalAltResult>>;
+
+fn row(map: &Map) -> Outcome<Vec<(Name, Value)>> {
+    map.iter()
+        .map(|(name, value)| {
+            let value = cast::to_value(value).map_err(|error| error.within(format!("field `{name}`")))?;
+            Ok((Name::from(name.as_str()), value))
+        })
+        .collect()
+}
+
+fn count(value: i64, what: &str) -> Answer<usize> {
+    usize::try_from(value).map_err(|_| raise(Error::data(format!("{what}: expected a whole number of at least 0, found {value}"))))
+}
+
+/// Calls a script's function with a record; the first failure is kept, with its record.
+fn call(context: &NativeCallContext, function: &FnPtr, record: &Record) -> Answer<Dynamic> {
+    function.call_within_context::<Dynamic>(context, (record.clone(),))
+}
+
+/// Runs an operation that takes a callback of ours while the callback runs a script: a script's own error
+/// passes through whole.
+fn with_script<T>(run: impl FnOnce(&dyn Fn(Box<EvalAltResult>) -> Error) -> Outcome<T>) -> Answer<T> {
+    let raised = std::sync::Mutex::new(None);
+    let keep = |error: Box<EvalAltResult>| {
+        if let Ok(mut slot) = raised.lock() {
+            slot.get_or_insert(error);
+        }
+        Error::script("a function failed")
+    };
+    let result = run(&keep);
+    match (result, raised.into_inner().ok().flatten()) {
+        (_, Some(error)) => Err(error),
+        (result, None) => result.map_err(raise),
+    }
+}
+
+#[export_module]
+mod functions {
+    /// Returns the records of a file: CSV with a header row, JSON (an array of objects) or JSONL (an object a
+    /// line), by its ending. The name is relative to the project root. Empty fields and `NA` are missing;
+    /// the type of a column is the one all its values have: whole numbers, numbers, true/false or text.
+    ///
+    /// # Errors
+    /// A missing file, a file outside the project, a mistake in it with its line.
+    #[rhai_fn(name = "read_records", return_raw)]
+    pub fn read_records(context: NativeCallContext, name: &str) -> Answer<Records> {
+        let host = Host::of(&context)?;
+        let file = host.roots().readable(name).map_err(raise)?;
+        Records::read(&file).map_err(raise)
+    }
+
+    /// Returns records made from a list of maps; each map is a row.
+    ///
+    /// # Errors
+    /// Something else than maps in the list, values a record cannot hold.
+    ///
+    /// ```rhai
+    /// let data = records([#{ x: 1.5, label: "a" }, #{ x: 2.5, label: "b" }]);
+    /// [data.len, data[1].label] // => [2, "b"]
+    /// ```
+    #[rhai_fn(name = "records", return_raw)]
+    pub fn records(rows: List) -> Answer<Records> {
+        let read = |(index, item): (usize, &Dynamic)| {
+            let kind = type_phrase(item.type_name());
+            let map = item
+                .read_lock::<Map>()
+                .ok_or_else(|| Error::data(format!("record {index}: expected a map, found {kind}")))?;
+            row(&map).map_err(|error| error.within(format!("record {index}")))
+        };
+        let rows = rows.iter().enumerate().map(read).collect::<Outcome<Vec<_>>>().map_err(raise)?;
+        Records::from_rows(rows, "records").map_err(raise)
+    }
+
+    /// Returns the number of rows.
+    ///
+    /// ```rhai
+    /// records([#{ x: 1 }, #{ x: 2 }]).len // => 2
+    /// ```
+    #[rhai_fn(get = "len", pure)]
+    pub fn len(records: &mut Records) -> i64 {
+        records.len() as i64
+    }
+
+    /// Returns the names of the columns.
+    ///
+    /// ```rhai
+    /// records([#{ x: 1, y: 2 }]).columns // => ["x", "y"]
+    /// ```
+    #[rhai_fn(get = "columns", pure)]
+    pub fn columns(records: &mut Records) -> List {
+        records.columns().iter().map(|name| Dynamic::from(name.to_string())).collect()
+    }
+
+    /// Returns a row; negative positions count from the end.
+    ///
+    /// # Errors
+    /// A position outside the table.
+    ///
+    /// ```rhai
+    /// records([#{ x: 1 }, #{ x: 2 }])[-1].x // => 2
+    /// ```
+    #[rhai_fn(index_get, pure, return_raw)]
+    pub fn index(records: &mut Records, index: i64) -> Answer<Record> {
+        let length = records.len() as i64;
+        let position = if index < 0 { index + length } else { index };
+        match (0..length).contains(&position) {
+            true => Ok(records.record(position as usize)),
+            false => Err(raise(Error::data(format!("row {index} is out of range: there are {length} rows")))),
+        }
+    }
+
+    /// Returns a column of numbers as a tensor: whole numbers are i64, others f32, true/false u8.
+    ///
+    /// # Errors
+    /// An unknown column, a column of text, missing values.
+    ///
+    /// ```rhai
+    /// records([#{ x: 1.0 }, #{ x: 3.0 }]).column("x").mean().item // => 2.0
+    /// ```
+    #[rhai_fn(name = "column", pure, return_raw)]
+    pub fn column(records: &mut Records, name: &str) -> Answer<Tensor> {
+        records.column(name).map_err(raise)
+    }
+
+    /// Returns a column of text as an array.
+    ///
+    /// # Errors
+    /// An unknown column, a column of numbers, missing values.
+    ///
+    /// ```rhai
+    /// records([#{ s: "a" }, #{ s: "b" }]).texts("s") // => ["a", "b"]
+    /// ```
+    #[rhai_fn(name = "texts", pure, return_raw)]
+    pub fn texts(records: &mut Records, name: &str) -> Answer<List> {
+        let texts = records.texts(name).map_err(raise)?;
+        Ok(texts.iter().map(|text: &Arc<str>| Dynamic::from(text.to_string())).collect())
+    }
+
+    /// Returns two tables, `[first, second]`: the first has the given fraction of the rows. Rows keep their
+    /// order in each. Options: `seed` (default 0) draws which rows; `stratify` names a column whose values are
+    /// split in the same proportion.
+    ///
+    /// # Errors
+    /// A fraction that leaves one part empty, an unknown column or option.
+    ///
+    /// ```rhai
+    /// let data = records([#{ x: 1 }, #{ x: 2 }, #{ x: 3 }, #{ x: 4 }]);
+    /// let parts = data.split(0.75, #{ seed: 7 });
+    /// [parts[0].len, parts[1].len] // => [3, 1]
+    /// ```
+    #[rhai_fn(name = "split", pure, return_raw)]
+    pub fn split_with(records: &mut Records, fraction: f64, options: Map) -> Answer<List> {
+        let mut options = Options::new("split", options);
+        let seed = options.whole("seed")?.unwrap_or(0);
+        let stratify = options.text("stratify")?;
+        options.finish()?;
+        let (first, second) = records.split(fraction, seed, stratify.as_deref()).map_err(raise)?;
+        Ok(vec![Dynamic::from(first), Dynamic::from(second)])
+    }
+
+    /// Returns two tables with the given fraction of the rows in the first, drawn with seed 0.
+    #[rhai_fn(name = "split", pure, return_raw)]
+    pub fn split(records: &mut Records, fraction: f64) -> Answer<List> {
+        split_with(records, fraction, Map::new())
+    }
+
+    /// Returns the rows for which the function returns true.
+    ///
+    /// # Errors
+    /// Whatever the function raises; a value that is neither true nor false.
+    ///
+    /// ```rhai
+    /// records([#{ x: 1 }, #{ x: 5 }]).filter(|record| record.x > 2).len // => 1
+    /// ```
+    #[rhai_fn(name = "filter", pure, return_raw)]
+    pub fn filter(context: NativeCallContext, records: &mut Records, keep: FnPtr) -> Answer<Records> {
+        with_script(|failed| {
+            records.filter(&|record| {
+                let value = call(&context, &keep, record).map_err(failed)?;
+                value.as_bool().map_err(|found| {
+                    Error::script(format!("`filter` needs true or false from its function, found {}", type_phrase(found)))
+                        .within(record.place())
+                })
+            })
+        })
+    }
+
+    /// Returns the rows that the function makes, one map for each row.
+    ///
+    /// # Errors
+    /// Whatever the function raises; a value that is no map.
+    ///
+    /// ```rhai
+    /// records([#{ x: 1 }, #{ x: 5 }]).map(|record| #{ double: record.x * 2 })[1].double // => 10
+    /// ```
+    #[rhai_fn(name = "map", pure, return_raw)]
+    pub fn map(context: NativeCallContext, records: &mut Records, change: FnPtr) -> Answer<Records> {
+        with_script(|failed| {
+            records.map(&|record| {
+                let value = call(&context, &change, record).map_err(failed)?;
+                let kind = type_phrase(value.type_name());
+                let map = value.try_cast::<Map>().ok_or_else(|| {
+                    Error::script(format!("`map` needs a map from its function, found {kind}")).within(record.place())
+                })?;
+                row(&map).map_err(|error| error.within(record.place()))
+            })
+        })
+    }
+
+    /// Returns the first `n` rows.
+    ///
+    /// ```rhai
+    /// records([#{ x: 1 }, #{ x: 2 }]).head(1).len // => 1
+    /// ```
+    #[rhai_fn(name = "head", pure, return_raw)]
+    pub fn head(records: &mut Records, n: i64) -> Answer<Records> {
+        Ok(records.head(count(n, "`head`")?))
+    }
+
+    /// Returns the rows at the given positions, in that order.
+    ///
+    /// # Errors
+    /// A position outside the table.
+    ///
+    /// ```rhai
+    /// records([#{ x: 1 }, #{ x: 2 }]).take([1, 0, 1]).column("x").to_array() // => [2, 1, 2]
+    /// ```
+    #[rhai_fn(name = "take", pure, return_raw)]
+    pub fn take(records: &mut Records, positions: List) -> Answer<Records> {
+        let positions = positions
+            .iter()
+            .map(|position| match position.as_int() {
+                Ok(position) => count(position, "`take`"),
+                Err(found) => Err(raise(Error::data(format!("`take` needs whole numbers, found {}", type_phrase(found))))),
+            })
+            .collect::<Answer<Vec<_>>>()?;
+        records.take(&positions).map_err(raise)
+    }
+
+    /// Returns a table with the named columns only, in the given order.
+    ///
+    /// # Errors
+    /// An unknown column.
+    ///
+    /// ```rhai
+    /// records([#{ x: 1, y: 2 }]).select(["y"]).columns // => ["y"]
+    /// ```
+    #[rhai_fn(name = "select", pure, return_raw)]
+    pub fn select(records: &mut Records, names: List) -> Answer<Records> {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        records.select(&names).map_err(raise)
+    }
+
+    /// Returns the rows of both tables, which must have the same columns.
+    ///
+    /// # Errors
+    /// Columns that differ.
+    ///
+    /// ```rhai
+    /// (records([#{ x: 1 }]) + records([#{ x: 2 }])).len // => 2
+    /// ```
+    #[rhai_fn(name = "+", name = "concat", return_raw)]
+    pub fn concat(records: Records, other: Records) -> Answer<Records> {
+        Records::concat(&[records, other]).map_err(raise)
+    }
+
+    /// Returns a table in text: for each column its type, how many values are missing, and its range.
+    #[rhai_fn(name = "describe", pure)]
+    pub fn describe(records: &mut Records) -> String {
+        records.describe()
+    }
+
+    /// Writes the table to a file: CSV, JSON or JSONL by its ending. The name is relative to the project root.
+    ///
+    /// # Errors
+    /// A folder that does not exist, a file outside the project.
+    #[rhai_fn(name = "write", pure, return_raw)]
+    pub fn write(context: NativeCallContext, records: &mut Records, name: &str) -> Answer<()> {
+        let file = Host::of(&context)?.roots().writable(name).map_err(raise)?;
+        records.write(&file).map_err(raise)
+    }
+
+    /// Returns the first rows as a table in text.
+    #[rhai_fn(global, name = "to_string", name = "to_debug", pure)]
+    pub fn to_string(records: &mut Records) -> String {
+        records.to_string()
+    }
+}

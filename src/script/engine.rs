@@ -1,0 +1,57 @@
+//! The engine factory: every engine of this program is made here.
+
+use rhai::packages::{Package, StandardPackage};
+use rhai::{Dynamic, Engine, EvalAltResult, Position};
+
+use crate::error::{self, Error};
+use crate::script::host::{Host, Sink};
+use crate::script::resolver::Resolver;
+use crate::script::{Limits, api, traceback};
+
+/// Makes the engine of a host.
+pub fn make(host: &Host, limits: &Limits, print: Sink, debug: Sink) -> Engine {
+    let mut engine = Engine::new_raw();
+    StandardPackage::new().register_into_engine(&mut engine);
+    limits.set(&mut engine);
+    // `Full` would call native functions while compiling.
+    engine.set_optimization_level(rhai::OptimizationLevel::Simple);
+    engine.set_fail_on_invalid_map_property(true);
+    engine.on_map_missing_property(|map, name, _| Err(traceback::raise(missing_field(map, name))));
+    // Text that becomes code cannot be checked beforehand.
+    engine.disable_symbol("eval");
+    engine.set_default_tag(Dynamic::from(host.downgrade()));
+    engine.set_module_resolver(Resolver(host.downgrade()));
+    let stop = host.stop_flag().clone();
+    engine.on_progress(move |operations| {
+        // Reading the flag at every operation costs more than it is worth.
+        (operations & 255 == 0 && stop.load(std::sync::atomic::Ordering::Relaxed)).then_some(Dynamic::UNIT)
+    });
+    let sources = host.downgrade();
+    engine.on_print(move |text| print(text));
+    engine.on_debug(move |text, source, position| {
+        let place = source.and_then(|label| sources.upgrade().and_then(|host| host.sources().place(label, position)));
+        match place {
+            Some(place) => debug(&format!("{place}: {text}")),
+            None => debug(text),
+        }
+    });
+    api::register(&mut engine);
+    // Rhai's `sleep` cannot be interrupted.
+    engine.register_fn("sleep", |_: Dynamic| -> Result<(), Box<EvalAltResult>> {
+        Err(Box::new(EvalAltResult::ErrorRuntime("`sleep` is not available".into(), Position::NONE)))
+    });
+    engine
+}
+
+fn missing_field(map: &rhai::Map, name: &str) -> Error {
+    let names = || map.keys().map(|key| key.as_str());
+    let error = Error::script(format!("the map has no field `{name}`")).maybe_hint(error::did_you_mean(name, names()));
+    match map.is_empty() {
+        true => error.hint("the map is empty"),
+        false => error.hint(format!("fields: {}", error::list(names()))),
+    }
+    .maybe_hint(
+        matches!(name, "y" | "w")
+            .then(|| format!("in score mode there are no outputs and weights: test `\"{name}\" in …` or `this.mode`")),
+    )
+}

@@ -1,0 +1,398 @@
+//! The host: folders a script may see, where printed text goes, the engine, and native components that
+//! an embedding program adds.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use rhai::{Dynamic, Engine, Scope};
+
+use crate::error::{Error, Kind, Result};
+use crate::record::{Augmentor, Loader, Transformer};
+use crate::registry::Params;
+use crate::script::component::{Compiled, Component};
+use crate::script::resolver::{self, Resolved, Roots};
+use crate::script::source::{Script, Sources};
+use crate::script::{Limits, engine, traceback};
+use crate::trainer::Progress;
+
+/// Makes a native component from its parameters.
+pub type Factory<T> = Arc<dyn Fn(&Params) -> Result<Box<T>> + Send + Sync>;
+
+/// Receives text that scripts print.
+pub type Sink = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Makes the display of one training run.
+pub type ProgressFactory = Arc<dyn Fn() -> Box<dyn Progress> + Send + Sync>;
+
+/// A scripting host; cheap to clone.
+#[derive(Clone)]
+pub struct Host(Arc<Shared>);
+
+struct Shared {
+    roots: Roots,
+    sources: Sources,
+    stop: Arc<AtomicBool>,
+    overwrite: bool,
+    arguments: Vec<String>,
+    progress: ProgressFactory,
+    engine: OnceLock<Engine>,
+    loaders: BTreeMap<String, Factory<dyn Loader>>,
+    transformers: BTreeMap<String, Factory<dyn Transformer>>,
+    augmentors: BTreeMap<String, Factory<dyn Augmentor>>,
+    compiled: Mutex<BTreeMap<PathBuf, Arc<Compiled>>>,
+    draws: AtomicU64,
+}
+
+/// Collects what a host needs before its engine is made.
+///
+/// ```
+/// use barrage::script::Host;
+/// let host = Host::builder("examples/iris").build()?;
+/// assert_eq!(host.eval("1 + 2")?.as_int(), Ok(3));
+/// # Ok::<(), barrage::Error>(())
+/// ```
+pub struct Builder {
+    roots: Roots,
+    limits: Limits,
+    stop: Arc<AtomicBool>,
+    overwrite: bool,
+    arguments: Vec<String>,
+    print: Sink,
+    debug: Sink,
+    progress: ProgressFactory,
+    loaders: BTreeMap<String, Factory<dyn Loader>>,
+    transformers: BTreeMap<String, Factory<dyn Transformer>>,
+    augmentors: BTreeMap<String, Factory<dyn Augmentor>>,
+    extend: Vec<Box<dyn FnOnce(&mut Engine)>>,
+}
+
+impl Builder {
+    /// Adds a folder in which import paths are looked up after the project root (`--path`).
+    #[must_use]
+    pub fn path(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.roots.paths.push(folder.into());
+        self
+    }
+
+    /// Adds a folder outside the project from which scripts may read data (`--allow-read`).
+    #[must_use]
+    pub fn allow_read(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.roots.readable.push(folder.into());
+        self
+    }
+
+    /// Sets what scripts may use up.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Moves an existing run out of the way instead of refusing the folder (`--overwrite`).
+    #[must_use]
+    pub fn overwrite(mut self, overwrite: bool) -> Self {
+        self.overwrite = overwrite;
+        self
+    }
+
+    /// Sets what `args()` returns.
+    #[must_use]
+    pub fn arguments(mut self, arguments: Vec<String>) -> Self {
+        self.arguments = arguments;
+        self
+    }
+
+    /// Sets the flag that stops scripts and training when it becomes true.
+    #[must_use]
+    pub fn stop(mut self, stop: Arc<AtomicBool>) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Sets where `print` goes; by default nowhere.
+    #[must_use]
+    pub fn print(mut self, sink: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.print = Arc::new(sink);
+        self
+    }
+
+    /// Sets where `debug` goes; by default nowhere.
+    #[must_use]
+    pub fn debug(mut self, sink: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.debug = Arc::new(sink);
+        self
+    }
+
+    /// Sets the display of training runs; by default there is none.
+    #[must_use]
+    pub fn progress(mut self, make: impl Fn() -> Box<dyn Progress> + Send + Sync + 'static) -> Self {
+        self.progress = Arc::new(make);
+        self
+    }
+
+    /// Adds a native loader under a name that recipes may import.
+    #[must_use]
+    pub fn loader(
+        mut self,
+        name: impl Into<String>,
+        make: impl Fn(&Params) -> Result<Box<dyn Loader>> + Send + Sync + 'static,
+    ) -> Self {
+        self.loaders.insert(name.into(), Arc::new(make));
+        self
+    }
+
+    /// Adds a native transformer under a name that recipes may import.
+    #[must_use]
+    pub fn transformer(
+        mut self,
+        name: impl Into<String>,
+        make: impl Fn(&Params) -> Result<Box<dyn Transformer>> + Send + Sync + 'static,
+    ) -> Self {
+        self.transformers.insert(name.into(), Arc::new(make));
+        self
+    }
+
+    /// Adds a native augmentor under a name that recipes may import.
+    #[must_use]
+    pub fn augmentor(
+        mut self,
+        name: impl Into<String>,
+        make: impl Fn(&Params) -> Result<Box<dyn Augmentor>> + Send + Sync + 'static,
+    ) -> Self {
+        self.augmentors.insert(name.into(), Arc::new(make));
+        self
+    }
+
+    /// Registers functions and types of the embedding program.
+    #[must_use]
+    pub fn extend(mut self, register: impl FnOnce(&mut Engine) + 'static) -> Self {
+        self.extend.push(Box::new(register));
+        self
+    }
+
+    /// Makes the host.
+    ///
+    /// # Errors
+    /// A project root or path that does not exist.
+    pub fn build(self) -> Result<Host> {
+        let host = Host(Arc::new(Shared {
+            roots: self.roots.canonical()?,
+            sources: Sources::default(),
+            stop: self.stop,
+            overwrite: self.overwrite,
+            arguments: self.arguments,
+            progress: self.progress,
+            engine: OnceLock::new(),
+            loaders: self.loaders,
+            transformers: self.transformers,
+            augmentors: self.augmentors,
+            compiled: Mutex::new(BTreeMap::new()),
+            draws: AtomicU64::new(0),
+        }));
+        let mut engine = engine::make(&host, &self.limits, self.print, self.debug);
+        for register in self.extend {
+            register(&mut engine);
+        }
+        // The engine refers to the host weakly, so that neither keeps the other alive.
+        let _ = host.0.engine.set(engine);
+        Ok(host)
+    }
+}
+
+impl Host {
+    /// Starts a host whose project root is the given folder.
+    pub fn builder(root: impl Into<PathBuf>) -> Builder {
+        Builder {
+            roots: Roots { root: root.into(), paths: Vec::new(), readable: Vec::new() },
+            limits: Limits::default(),
+            stop: Arc::new(AtomicBool::new(false)),
+            overwrite: false,
+            arguments: Vec::new(),
+            print: Arc::new(|_| ()),
+            debug: Arc::new(|_| ()),
+            progress: Arc::new(|| Box::new(crate::trainer::Silent)),
+            loaders: BTreeMap::new(),
+            transformers: BTreeMap::new(),
+            augmentors: BTreeMap::new(),
+            extend: Vec::new(),
+        }
+    }
+
+    /// Returns the host of the running script.
+    pub(crate) fn of(context: &rhai::NativeCallContext) -> std::result::Result<Host, Box<rhai::EvalAltResult>> {
+        context
+            .engine()
+            .default_tag()
+            .read_lock::<Weak>()
+            .and_then(|weak| weak.upgrade())
+            .ok_or_else(|| traceback::raise(Error::script("the script's host is gone")))
+    }
+
+    /// Returns a handle that does not keep the host alive.
+    pub(crate) fn downgrade(&self) -> Weak {
+        Weak(Arc::downgrade(&self.0))
+    }
+
+    /// Returns the engine.
+    pub fn engine(&self) -> &Engine {
+        self.0.engine.get_or_init(Engine::new_raw)
+    }
+
+    /// Returns the folders this host may read.
+    pub fn roots(&self) -> &Roots {
+        &self.0.roots
+    }
+
+    /// Returns the texts compiled so far.
+    pub fn sources(&self) -> &Sources {
+        &self.0.sources
+    }
+
+    /// Returns the flag that stops scripts and training.
+    pub fn stop_flag(&self) -> &Arc<AtomicBool> {
+        &self.0.stop
+    }
+
+    /// Returns whether an existing run is moved out of the way.
+    pub fn overwrite(&self) -> bool {
+        self.0.overwrite
+    }
+
+    /// Returns the arguments after `--` on the command line.
+    pub fn arguments(&self) -> &[String] {
+        &self.0.arguments
+    }
+
+    /// Makes the display of one training run.
+    pub fn progress(&self) -> Box<dyn Progress> {
+        (self.0.progress)()
+    }
+
+    /// Returns how often a script has asked for a random stream, counting this time.
+    pub(crate) fn count_draw(&self) -> u64 {
+        self.0.draws.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Returns a native loader that the embedding program added.
+    pub fn native_loader(&self, name: &str) -> Option<&Factory<dyn Loader>> {
+        self.0.loaders.get(name)
+    }
+
+    /// Returns a native transformer that the embedding program added.
+    pub fn native_transformer(&self, name: &str) -> Option<&Factory<dyn Transformer>> {
+        self.0.transformers.get(name)
+    }
+
+    /// Returns a native augmentor that the embedding program added.
+    pub fn native_augmentor(&self, name: &str) -> Option<&Factory<dyn Augmentor>> {
+        self.0.augmentors.get(name)
+    }
+
+    /// Returns the names of all native components that the embedding program added.
+    pub fn native_names(&self) -> impl Iterator<Item = &str> {
+        self.0
+            .loaders
+            .keys()
+            .chain(self.0.transformers.keys())
+            .chain(self.0.augmentors.keys())
+            .map(String::as_str)
+    }
+
+    /// Runs a recipe from a file.
+    ///
+    /// # Errors
+    /// A missing file, a syntax error, or whatever the recipe raises, with its place.
+    pub fn run_file(&self, file: &Path) -> Result<Dynamic> {
+        let script = self.read(file)?;
+        self.run(script)
+    }
+
+    /// Runs a text as a script; errors show it as `<script>`.
+    ///
+    /// # Errors
+    /// A syntax error, or whatever the script raises.
+    pub fn eval(&self, text: &str) -> Result<Dynamic> {
+        self.run(Script { label: "<script>".into(), text: text.into(), file: None })
+    }
+
+    fn run(&self, script: Script) -> Result<Dynamic> {
+        self.0.sources.insert(script.clone());
+        let ast = self.compile_text(&script)?;
+        self.engine()
+            .eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &ast)
+            .map_err(|error| traceback::explain(self, *error, &script.label))
+    }
+
+    /// Compiles a text; the syntax tree carries the label as its source.
+    pub(crate) fn compile_text(&self, script: &Script) -> Result<rhai::AST> {
+        let mut ast = self
+            .engine()
+            .compile(&*script.text)
+            .map_err(|error| traceback::explain_parse(self, &error, &script.label))?;
+        ast.set_source(&*script.label);
+        Ok(ast)
+    }
+
+    /// Reads a script, remembering its text for errors.
+    pub(crate) fn read(&self, file: &Path) -> Result<Script> {
+        let label = self.0.roots.label(file);
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            Error::new(Kind::Script, format!("cannot read the script `{}`: {}", file.display(), reason(&error)))
+        })?;
+        Ok(Script { label: label.into(), text: text.into(), file: Some(file.to_owned()) })
+    }
+
+    /// Finds the script an import path names and compiles it, once.
+    ///
+    /// # Errors
+    /// An unknown path lists every place that was looked at and the nearest name.
+    pub fn resolve(&self, path: &str) -> Result<(Arc<Compiled>, Option<String>)> {
+        let Resolved { script, function } = resolver::resolve(self, path)?;
+        let key = script.file.clone().unwrap_or_else(|| PathBuf::from(&*script.label));
+        let mut compiled = self.0.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = compiled.get(&key).filter(|known| known.script.text == script.text) {
+            return Ok((known.clone(), function));
+        }
+        let fresh = Arc::new(Compiled::new(self, script)?);
+        compiled.insert(key, fresh.clone());
+        Ok((fresh, function))
+    }
+
+    /// Makes the component an import path names.
+    ///
+    /// # Errors
+    /// See [`Host::resolve`]; also whatever its `init` raises.
+    pub fn component(&self, path: &str, params: &Params) -> Result<Component> {
+        let (compiled, function) = self.resolve(path)?;
+        Component::new(self, compiled, path, function, params)
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Host({})", self.0.roots.root.display())
+    }
+}
+
+/// A handle of the host that the engine may hold.
+#[derive(Clone)]
+pub struct Weak(std::sync::Weak<Shared>);
+
+impl Weak {
+    pub(crate) fn upgrade(&self) -> Option<Host> {
+        self.0.upgrade().map(Host)
+    }
+}
+
+/// Returns an I/O error in plain words.
+pub(crate) fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        std::io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
+        _ => error.to_string(),
+    }
+}

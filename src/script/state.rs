@@ -1,0 +1,103 @@
+//! The fitted state of a scripted transformer on disk: `state.json` for maps, lists, numbers and texts,
+//! `state.safetensors` for the tensors in them, which the JSON names as `{"$tensor": "path"}`.
+
+use std::path::Path;
+
+use rhai::{Array as List, Dynamic, Map};
+use serde_json::{Value, json};
+
+use crate::artifact;
+use crate::error::{Error, Result};
+use crate::script::{cast, traceback};
+use crate::tensor::{Array, Tensor};
+
+const JSON: &str = "state.json";
+const TENSORS: &str = "state.safetensors";
+
+/// Checks that a state can be stored.
+///
+/// # Errors
+/// Names the first field that holds something else than maps, lists, numbers, texts, booleans and tensors.
+pub fn check(state: &Map) -> Result<()> {
+    take_apart(state, &mut Vec::new()).map(drop)
+}
+
+/// Writes a state below a folder.
+pub fn save(state: &Map, folder: &Path) -> Result<()> {
+    let mut tensors = Vec::new();
+    let json = take_apart(state, &mut tensors)?;
+    let text = serde_json::to_string_pretty(&json).unwrap_or_default();
+    artifact::write_atomic(&folder.join(JSON), text.as_bytes())?;
+    if !tensors.is_empty() {
+        artifact::weights::save(&folder.join(TENSORS), &tensors)?;
+    }
+    Ok(())
+}
+
+/// Reads a state.
+///
+/// # Errors
+/// A missing or damaged file.
+pub fn load(folder: &Path) -> Result<Vec<(String, Dynamic)>> {
+    let path = folder.join(JSON);
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| Error::artifact(format!("cannot read `{}`: {}", path.display(), super::host::reason(&error))))?;
+    let damaged = || Error::artifact(format!("`{}` is damaged", path.display())).hint("train again, or restore the folder from a copy");
+    let json: Value = serde_json::from_str(&text).map_err(|_| damaged())?;
+    let file = folder.join(TENSORS);
+    let tensors = if file.exists() { artifact::weights::load(&file)? } else { Vec::new() };
+    let fields = json.as_object().ok_or_else(damaged)?;
+    fields
+        .iter()
+        .map(|(name, value)| Ok((name.clone(), put_together(value, &tensors).ok_or_else(damaged)?)))
+        .collect()
+}
+
+fn take_apart(state: &Map, tensors: &mut Vec<(String, Array)>) -> Result<Value> {
+    let mut fields = serde_json::Map::new();
+    for (name, value) in state {
+        fields.insert(name.to_string(), part(value, name, tensors)?);
+    }
+    Ok(Value::Object(fields))
+}
+
+fn part(value: &Dynamic, path: &str, tensors: &mut Vec<(String, Array)>) -> Result<Value> {
+    if let Some(tensor) = value.read_lock::<Tensor>() {
+        tensors.push((path.to_owned(), tensor.to_host()?));
+        return Ok(json!({ "$tensor": path }));
+    }
+    if let Some(map) = value.read_lock::<Map>() {
+        let mut fields = serde_json::Map::new();
+        for (name, value) in map.iter() {
+            fields.insert(name.to_string(), part(value, &format!("{path}.{name}"), tensors)?);
+        }
+        return Ok(Value::Object(fields));
+    }
+    if let Some(list) = value.read_lock::<List>() {
+        let items = list.iter().enumerate().map(|(index, item)| part(item, &format!("{path}.{index}"), tensors));
+        return Ok(Value::Array(items.collect::<Result<_>>()?));
+    }
+    cast::to_json(value).map_err(|_| {
+        Error::script(format!("the field `{path}` holds {}, which cannot be stored", traceback::type_phrase(value.type_name())))
+            .hint("keep maps, lists, numbers, texts, booleans and tensors in `this`, or define `save(path)` and `load(path)`")
+    })
+}
+
+fn put_together(value: &Value, tensors: &[(String, Array)]) -> Option<Dynamic> {
+    match value {
+        Value::Object(fields) => {
+            if let Some(Value::String(path)) = fields.get("$tensor").filter(|_| fields.len() == 1) {
+                let (_, array) = tensors.iter().find(|(name, _)| name == path)?;
+                return Some(Dynamic::from(Tensor::Host(array.clone())));
+            }
+            let map: Option<Map> =
+                fields.iter().map(|(name, value)| Some((name.as_str().into(), put_together(value, tensors)?))).collect();
+            map.map(Dynamic::from)
+        }
+        Value::Array(items) => {
+            let list: Option<List> = items.iter().map(|item| put_together(item, tensors)).collect();
+            list.map(Dynamic::from)
+        }
+        plain => Some(cast::from_json(plain)),
+    }
+}

@@ -1,0 +1,216 @@
+//! Rhai's errors become ours: the cause with its line, the chain of calls, and hints.
+
+use rhai::{Dynamic, EvalAltResult, ParseError, ParseErrorType, Position};
+
+use crate::error::{self, Error, Frame, Kind};
+use crate::script::host::Host;
+use crate::script::manual;
+
+/// Makes an error of ours travel through the engine unchanged.
+pub fn raise(error: Error) -> Box<EvalAltResult> {
+    Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(error), Position::NONE))
+}
+
+/// Explains what a script raised; `label` is the script whose statements or function were called.
+pub fn explain(host: &Host, error: EvalAltResult, label: &str) -> Error {
+    let mut frames = Vec::new();
+    let mut label = label.to_owned();
+    let mut cause = error;
+    loop {
+        match cause {
+            EvalAltResult::ErrorInFunctionCall(name, source, inner, position) => {
+                let function = if name.starts_with("anon$") { "closure".to_owned() } else { name };
+                frames.push(Frame { function, place: host.sources().place(&label, position) });
+                if !source.is_empty() {
+                    label = source;
+                }
+                cause = *inner;
+            }
+            EvalAltResult::ErrorInModule(_, inner, position) => {
+                frames.push(Frame { function: "import".to_owned(), place: host.sources().place(&label, position) });
+                cause = *inner;
+            }
+            other => {
+                cause = other;
+                break;
+            }
+        }
+    }
+    let place = host.sources().place(&label, cause.position());
+    let mut explained = cause_of(host, cause, place.as_ref());
+    // A native function gives no place of its own: the call of it is the place.
+    if let Some(place) = place.or_else(|| frames.last().and_then(|frame| frame.place.clone())) {
+        explained = explained.at(place);
+    }
+    frames.into_iter().rev().fold(explained, Error::called_from)
+}
+
+/// Explains a syntax error.
+pub fn explain_parse(host: &Host, error: &ParseError, label: &str) -> Error {
+    let place = host.sources().get(label).map(|_| ()).and_then(|()| host.sources().place(label, error.position()));
+    let word = place.as_ref().and_then(|place| place.text.get(place.span.clone())).unwrap_or("").to_owned();
+    let mut explained = syntax(error.err_type(), &word);
+    if let Some(place) = place {
+        explained = explained.at(place);
+    }
+    explained
+}
+
+fn syntax(error: &ParseErrorType, word: &str) -> Error {
+    let reserved = || {
+        let base = Error::script(format!("`{word}` is a reserved word and cannot be a name here"));
+        match word {
+            "import" => base.hint("quote the key: `\"import\": \"KeySelector\"`, or write `component(\"KeySelector\", #{…})`"),
+            "default" | "with" | "match" | "new" | "shared" | "var" => base.hint(format!("quote it as a key: `\"{word}\"`, or take another name")),
+            _ => base.hint("take another name, or quote it if it is the key of a map"),
+        }
+    };
+    match error {
+        ParseErrorType::Reserved(_) | ParseErrorType::PropertyExpected if RESERVED.contains(&word) => reserved(),
+        ParseErrorType::UnexpectedEOF => Error::script("the script ends too early").hint("a bracket, a brace or a text is not closed"),
+        ParseErrorType::VariableUndefined(name) => Error::script(format!("unknown variable `{name}`")),
+        ParseErrorType::FnDuplicatedDefinition(name, _) => Error::script(format!("the function `{name}` is defined twice")),
+        other => Error::script(format!("syntax error: {}", lower_first(&other.to_string()))),
+    }
+}
+
+/// Words that Rhai keeps for itself.
+const RESERVED: &[&str] = &[
+    "as", "async", "await", "break", "case", "catch", "const", "continue", "debug", "default", "do", "else", "eval", "export",
+    "false", "fn", "for", "global", "go", "goto", "if", "import", "in", "is", "let", "loop", "match", "module", "new", "nil",
+    "null", "package", "print", "private", "protected", "public", "return", "shared", "spawn", "static", "super", "switch",
+    "sync", "this", "thread", "throw", "true", "try", "type_of", "until", "use", "var", "void", "while", "with", "yield",
+];
+
+fn cause_of(host: &Host, cause: EvalAltResult, place: Option<&error::Place>) -> Error {
+    use EvalAltResult as E;
+    match cause {
+        E::ErrorRuntime(value, _) => match value.try_cast_result::<Error>() {
+            Ok(error) => error,
+            Err(value) => thrown(&value),
+        },
+        E::ErrorSystem(_, error) => match error.downcast::<Error>() {
+            Ok(error) => *error,
+            Err(error) => Error::script(error.to_string()),
+        },
+        E::ErrorParsing(error, _) => {
+            let word = place.and_then(|place| place.text.get(place.span.clone())).unwrap_or("");
+            syntax(&error, word)
+        }
+        E::ErrorVariableNotFound(name, _) => Error::script(format!("unknown variable `{name}`"))
+            .hint("a function sees its parameters, `this`, and constants of its script as `global::NAME`"),
+        E::ErrorFunctionNotFound(signature, _) => unknown_function(host, &signature),
+        E::ErrorPropertyNotFound(name, _) | E::ErrorDotExpr(name, _) => Error::script(format!("unknown field `{}`", property(&name))),
+        E::ErrorIndexNotFound(index, _) => Error::script(format!("there is nothing at `{index}`")),
+        E::ErrorIndexingType(kind, _) => Error::script(format!("{} cannot be indexed like this", type_phrase(&kind))),
+        E::ErrorMismatchDataType(expected, found, _) if found.is_empty() => {
+            Error::script(format!("expected {}", type_phrase(&expected)))
+        }
+        E::ErrorMismatchDataType(expected, found, _) | E::ErrorMismatchOutputType(expected, found, _) => {
+            Error::script(format!("expected {}, found {}", type_phrase(&expected), type_phrase(&found)))
+        }
+        E::ErrorArrayBounds(0, index, _) => Error::script(format!("index {index} is out of range: the array is empty")),
+        E::ErrorArrayBounds(length, index, _) => {
+            Error::script(format!("index {index} is out of range for an array of {length}"))
+        }
+        E::ErrorStringBounds(length, index, _) => {
+            Error::script(format!("index {index} is out of range for a text of {length} characters"))
+        }
+        E::ErrorUnboundThis(_) => Error::script("`this` has no value here").hint("only functions called on a component have a `this`"),
+        E::ErrorAssignmentToConstant(name, _) => read_only(&name),
+        E::ErrorNonPureMethodCallOnConstant(name, _) => read_only(&name),
+        E::ErrorArithmetic(message, _) => Error::script(lower_first(&message)),
+        E::ErrorTooManyOperations(_) => Error::script("the script took too many steps").hint("is there a loop without end?"),
+        E::ErrorStackOverflow(_) => Error::script("functions call each other too deeply").hint("is there a recursion without end?"),
+        E::ErrorTerminated(..) => Error::new(Kind::Interrupted, "interrupted"),
+        other => {
+            let mut other = other;
+            other.set_position(Position::NONE);
+            Error::script(lower_first(&other.to_string()))
+        }
+    }
+}
+
+fn thrown(value: &Dynamic) -> Error {
+    let field = |name: &str| {
+        value.read_lock::<rhai::Map>().and_then(|map| map.get(name).map(ToString::to_string))
+    };
+    match field("message") {
+        Some(message) => Error::script(message).maybe_hint(field("hint")),
+        None => Error::script(value.to_string()),
+    }
+}
+
+fn read_only(name: &str) -> Error {
+    let what = if name.is_empty() { "`this`".to_owned() } else { format!("`{name}`") };
+    Error::script(format!("{what} cannot be changed here"))
+        .hint("a component's state may change in `init` and `fit` only; a constant never changes")
+}
+
+/// `name (types)` as Rhai gives it, or an operator, or a getter.
+fn unknown_function(host: &Host, signature: &str) -> Error {
+    let (name, types) = match signature.split_once(" (") {
+        Some((name, types)) => (name, types.trim_end_matches(')')),
+        None => (signature, ""),
+    };
+    let arguments: Vec<String> = types.split(", ").filter(|kind| !kind.is_empty()).map(|kind| type_phrase(kind.trim_start_matches("&mut "))).collect();
+    let given = match arguments.len() {
+        0 => "no arguments".to_owned(),
+        _ => arguments.join(", "),
+    };
+    if !name.chars().next().is_some_and(|first| first.is_alphabetic() || first == '_') {
+        return match arguments.as_slice() {
+            [left, right] => Error::script(format!("`{name}` does not work between {left} and {right}")),
+            _ => Error::script(format!("`{name}` does not work on {given}")),
+        };
+    }
+    let name = name.rsplit("::").next().unwrap_or(name);
+    let known = manual::signatures(host, name);
+    if known.is_empty() {
+        let names = manual::function_names(host);
+        return Error::script(format!("unknown function `{name}`"))
+            .maybe_hint(error::did_you_mean(name, names.iter().map(String::as_str)));
+    }
+    let mut error = Error::script(format!("`{name}` cannot be called with {given}"));
+    for signature in known.iter().take(4) {
+        error = error.hint(format!("it is `{signature}`"));
+    }
+    error
+}
+
+fn property(message: &str) -> &str {
+    message.trim_start_matches("Unknown property '").split('\'').next().unwrap_or(message)
+}
+
+/// Returns a type's name as scripts know it, with its article.
+pub fn type_phrase(name: &str) -> String {
+    let plain = match name.rsplit("::").next().unwrap_or(name) {
+        "i64" | "int" => "a whole number",
+        "f64" | "float" => "a number with a fraction",
+        "bool" => "true or false",
+        "string" | "ImmutableString" | "String" | "&str" => "a text",
+        "char" => "a character",
+        "array" | "Array" => "an array",
+        "map" | "Map" => "a map",
+        "blob" | "Blob" => "a blob",
+        "()" => "nothing",
+        "Fn" | "FnPtr" => "a function",
+        "range" | "Range<i64>" | "RangeInclusive<i64>" => "a range",
+        "Dynamic" => "any value",
+        other => {
+            let other = other.trim_end_matches('>').to_owned();
+            let article = if other.starts_with(['A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
+            return format!("{article} {other}");
+        }
+    };
+    plain.to_owned()
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        // Leave words in capitals alone.
+        Some(first) if !chars.as_str().starts_with(char::is_uppercase) => first.to_lowercase().chain(chars).collect(),
+        _ => text.to_owned(),
+    }
+}
