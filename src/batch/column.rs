@@ -117,11 +117,13 @@ fn concat_part(parts: &[&Columns], what: &str) -> Result<Columns> {
 }
 
 fn concat_column(columns: &[&Column]) -> Result<Column> {
-    let texts: Option<Vec<_>> = columns.iter().map(|column| if let Column::Text(texts) = column { Some(texts) } else { None }).collect();
+    let texts: Option<Vec<_>> =
+        columns.iter().map(|column| if let Column::Text(texts) = column { Some(texts) } else { None }).collect();
     if let Some(texts) = texts {
         return Ok(Column::Text(texts.into_iter().flatten().cloned().collect()));
     }
-    let lists: Option<Vec<_>> = columns.iter().map(|column| if let Column::Texts(texts) = column { Some(texts) } else { None }).collect();
+    let lists: Option<Vec<_>> =
+        columns.iter().map(|column| if let Column::Texts(texts) = column { Some(texts) } else { None }).collect();
     if let Some(lists) = lists {
         return Ok(Column::Texts(lists.into_iter().flatten().cloned().collect()));
     }

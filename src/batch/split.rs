@@ -60,7 +60,9 @@ mod tests {
         let back = split(&columns);
         assert_eq!(back.len(), 3);
         for (one, other) in records.iter().zip(&back) {
-            for ((name, a), (_, b)) in one.x.iter().zip(&other.x).chain(one.y.iter().flatten().zip(other.y.iter().flatten())) {
+            for ((name, a), (_, b)) in
+                one.x.iter().zip(&other.x).chain(one.y.iter().flatten().zip(other.y.iter().flatten()))
+            {
                 assert_eq!(json(a), json(b), "{name}");
             }
             assert!(other.w.is_none());

@@ -56,13 +56,10 @@ impl Part {
         let having = records.iter().position(|record| of(record).is_some());
         let lacking = records.iter().position(|record| of(record).is_none());
         match (having, lacking) {
-            (Some(having), Some(lacking)) => Err(Error::data(format!(
-                "{} has no {}, {} has them",
-                names(lacking),
-                self.name(),
-                names(having)
-            ))
-            .hint("a loader or transformer has to give them for every record, or for none")),
+            (Some(having), Some(lacking)) => {
+                Err(Error::data(format!("{} has no {}, {} has them", names(lacking), self.name(), names(having)))
+                    .hint("a loader or transformer has to give them for every record, or for none"))
+            }
             _ => Ok(records.iter().map(of).collect()),
         }
         .map(|rows: Option<Vec<_>>| rows.filter(|rows| !rows.is_empty()))
@@ -77,8 +74,7 @@ impl Part {
             }
             let fields: Option<Vec<&Field>> = rows.iter().map(|row| find(row, at, name)).collect();
             let fields = fields.ok_or_else(|| self.refuse_names(rows, names))?;
-            let column = column(&fields, names)
-                .map_err(|error| error.within(format!("{}: `{name}`", self.name())))?;
+            let column = column(&fields, names).map_err(|error| error.within(format!("{}: `{name}`", self.name())))?;
             columns.push((name.clone(), column));
         }
         match rows.iter().all(|row| row.len() == first.len()) {
@@ -101,7 +97,11 @@ impl Part {
             let others = || rows[without].iter().map(|(name, _)| &**name);
             return Error::data(format!("{}: {} has `{name}`, {} has not", self.name(), names(with), names(without)))
                 .maybe_hint(did_you_mean(name, others()))
-                .hint(format!("{} has {}", names(without), if rows[without].is_empty() { "none".to_owned() } else { list(others()) }));
+                .hint(format!(
+                    "{} has {}",
+                    names(without),
+                    if rows[without].is_empty() { "none".to_owned() } else { list(others()) }
+                ));
         }
         Error::data(format!("{}: a name is given twice", self.name()))
     }

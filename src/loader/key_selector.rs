@@ -4,7 +4,8 @@ use serde_json::Value as Json;
 
 use crate::error::{Error, Result};
 use crate::record::{
-    Column, Columns, DataColumns, DataRecord, DataRecords, Field, Fields, Loader, Mode, Name, Record, gather, gather_list,
+    Column, Columns, DataColumns, DataRecord, DataRecords, Field, Fields, Loader, Mode, Name, Record, gather,
+    gather_list,
 };
 use crate::registry::{Arguments, Entry, Parameter, Type, found};
 use crate::tensor::{Array, Dtype, Tensor};
@@ -117,16 +118,19 @@ fn fields(selection: &[(Name, Keys)], record: &Record) -> Result<Fields> {
 /// Returns the values of several keys on a new first axis.
 fn stacked(keys: &[Name], record: &Record) -> Result<Field> {
     let fields = keys.iter().map(|key| record.field(key)).collect::<Result<Vec<_>>>()?;
-    let texts: Option<Vec<_>> = fields.iter().map(|field| if let Field::Text(text) = field { Some(text.clone()) } else { None }).collect();
+    let texts: Option<Vec<_>> =
+        fields.iter().map(|field| if let Field::Text(text) = field { Some(text.clone()) } else { None }).collect();
     if let Some(texts) = texts {
         return Ok(Field::Texts(texts.into()));
     }
     let mut arrays: Vec<Array> = Vec::with_capacity(fields.len());
     for (key, field) in keys.iter().zip(&fields) {
         let Field::Tensor(tensor) = field else {
-            return Err(Error::data(format!("keys with texts and keys with numbers cannot be stacked: `{key}` holds text"))
-                .hint("give the texts an input of their own")
-                .within(record.place()));
+            return Err(Error::data(format!(
+                "keys with texts and keys with numbers cannot be stacked: `{key}` holds text"
+            ))
+            .hint("give the texts an input of their own")
+            .within(record.place()));
         };
         let array = tensor.to_host()?;
         if let Some(first) = arrays.first().filter(|first| first.shape() != array.shape()) {

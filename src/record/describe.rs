@@ -16,7 +16,8 @@ impl Records {
     /// mean and greatest of numbers or the number of distinct values of texts and `true`/`false`.
     pub fn describe(&self) -> String {
         let rows = self.rows();
-        let mut lines = vec![["column", "type", "missing", "min", "mean", "max", "distinct"].map(str::to_owned).to_vec()];
+        let mut lines =
+            vec![["column", "type", "missing", "min", "mean", "max", "distinct"].map(str::to_owned).to_vec()];
         for (name, cells) in self.table().columns() {
             let missing = rows.iter().filter(|&&row| cells.is_null(row as usize)).count();
             let mut line = vec![name.to_string(), cells.kind().to_string(), missing.to_string()];

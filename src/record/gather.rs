@@ -70,12 +70,12 @@ pub(super) fn gather_cells(table: &Table, cells: &Cells, name: &str, rows: &[u32
     let shape = [rows.len()];
     Ok(Some(match &cells.data {
         Data::Int(values) => Column::Dense(Array::from_i64(pick(values, rows), &shape)?.into()),
-        Data::Float(values) => {
-            Column::Dense(Array::from_f32(rows.iter().map(|&row| values[row as usize] as f32).collect(), &shape)?.into())
-        }
-        Data::Bool(values) => {
-            Column::Dense(Array::from_u8(rows.iter().map(|&row| u8::from(values[row as usize])).collect(), &shape)?.into())
-        }
+        Data::Float(values) => Column::Dense(
+            Array::from_f32(rows.iter().map(|&row| values[row as usize] as f32).collect(), &shape)?.into(),
+        ),
+        Data::Bool(values) => Column::Dense(
+            Array::from_u8(rows.iter().map(|&row| u8::from(values[row as usize])).collect(), &shape)?.into(),
+        ),
         Data::Text(texts) => Column::Text(pick(texts, rows)),
         Data::Texts(texts) => Column::Texts(pick(texts, rows)),
         Data::Stacked(array) => {
@@ -127,7 +127,9 @@ fn interleave<T: Copy + Default>(
             match &cells.data {
                 Data::Int(values) => places.for_each(|(place, &row)| *place = from_int(values[row as usize])),
                 Data::Float(values) => places.for_each(|(place, &row)| *place = from_float(values[row as usize])),
-                Data::Bool(values) => places.for_each(|(place, &row)| *place = from_int(i64::from(values[row as usize]))),
+                Data::Bool(values) => {
+                    places.for_each(|(place, &row)| *place = from_int(i64::from(values[row as usize])))
+                }
                 _ => {}
             }
         }

@@ -306,7 +306,9 @@ fn common_kind(name: &str, cells: &Cells, parts: &[Records]) -> Result<ColumnTyp
             None => (kind, part),
             Some((known, first)) => match (known, kind) {
                 _ if known == kind => (known, first),
-                (ColumnType::Int, ColumnType::Float) | (ColumnType::Float, ColumnType::Int) => (ColumnType::Float, first),
+                (ColumnType::Int, ColumnType::Float) | (ColumnType::Float, ColumnType::Int) => {
+                    (ColumnType::Float, first)
+                }
                 (ColumnType::Tensor(a), ColumnType::Tensor(b)) => (ColumnType::Tensor(wider(a, b)), first),
                 _ => {
                     return Err(Error::data(format!(

@@ -21,8 +21,10 @@ impl Records {
     /// something else.
     pub fn split(&self, fraction: f64, seed: u64, stratify: Option<&str>) -> Result<(Records, Records)> {
         if !(fraction > 0.0 && fraction < 1.0) {
-            return Err(Error::data(format!("expected a fraction between 0 and 1 for the first part, found {fraction}"))
-                .hint("0.8 puts four fifths into the first part"));
+            return Err(Error::data(format!(
+                "expected a fraction between 0 and 1 for the first part, found {fraction}"
+            ))
+            .hint("0.8 puts four fifths into the first part"));
         }
         let size = (self.len() as f64 * fraction).round() as usize;
         if size == 0 || size >= self.len() {

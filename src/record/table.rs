@@ -53,11 +53,7 @@ impl Table {
     /// # Errors
     /// A name that is empty or occurs twice in a row, and values that do not fit the imposed schema:
     /// the row, the column, and what is wrong.
-    pub fn from_rows(
-        rows: Vec<Vec<(Name, Value)>>,
-        origin: Origin,
-        imposed: Option<&Schema>,
-    ) -> Result<Self, BadCell> {
+    pub fn from_rows(rows: Vec<Vec<(Name, Value)>>, origin: Origin, imposed: Option<&Schema>) -> Result<Self, BadCell> {
         let len = rows.len();
         let mut positions: HashMap<Name, usize> = HashMap::new();
         let mut columns: Vec<(Name, Vec<Value>)> = Vec::new();
@@ -65,7 +61,9 @@ impl Table {
             for (guess, (name, value)) in fields.into_iter().enumerate() {
                 let at = match columns.get(guess).is_some_and(|(known, _)| *known == name) {
                     true => guess,
-                    false if name.is_empty() => return Err(BadCell { row, column: name, what: "a field has no name".to_owned() }),
+                    false if name.is_empty() => {
+                        return Err(BadCell { row, column: name, what: "a field has no name".to_owned() });
+                    }
                     false => *positions.entry(name.clone()).or_insert_with(|| {
                         columns.push((name.clone(), vec![Value::Null; row]));
                         columns.len() - 1

@@ -53,9 +53,9 @@ impl Value {
                 Some(array) => Value::Tensor(Tensor::Host(array)),
                 None => Value::List(items.iter().map(Value::from_json).collect()),
             },
-            Json::Object(map) => {
-                Value::Map(map.iter().map(|(name, value)| (Name::from(name.as_str()), Value::from_json(value))).collect())
-            }
+            Json::Object(map) => Value::Map(
+                map.iter().map(|(name, value)| (Name::from(name.as_str()), Value::from_json(value))).collect(),
+            ),
         }
     }
 
@@ -74,10 +74,7 @@ impl Value {
             Value::Tensor(tensor) => array_to_json(&tensor.to_host()?),
             Value::List(items) => Json::Array(items.iter().map(Value::to_json).collect::<Result<_>>()?),
             Value::Map(entries) => Json::Object(
-                entries
-                    .iter()
-                    .map(|(name, value)| Ok((name.to_string(), value.to_json()?)))
-                    .collect::<Result<_>>()?,
+                entries.iter().map(|(name, value)| Ok((name.to_string(), value.to_json()?))).collect::<Result<_>>()?,
             ),
         })
     }
@@ -125,9 +122,9 @@ impl Value {
     fn no_field(&self) -> Error {
         Error::data(format!("expected a number, a tensor, a text or a list of texts, found {}", self.describe()))
             .maybe_hint(match self {
-                Value::List(_) => {
-                    Some("lists of unequal lengths or mixed types have to be made equal first, in the loader".to_owned())
-                }
+                Value::List(_) => Some(
+                    "lists of unequal lengths or mixed types have to be made equal first, in the loader".to_owned(),
+                ),
                 Value::Map(_) => Some("pick a value out of the map in the loader".to_owned()),
                 _ => None,
             })
@@ -242,7 +239,9 @@ fn nest(shape: &[usize], numbers: &[Json]) -> Json {
         [] => numbers.first().cloned().unwrap_or(Json::Null),
         [length, inner @ ..] => {
             let step = numbers.len().checked_div(*length).unwrap_or(0);
-            Json::Array((0..*length).map(|i| nest(inner, numbers.get(i * step..(i + 1) * step).unwrap_or(&[]))).collect())
+            Json::Array(
+                (0..*length).map(|i| nest(inner, numbers.get(i * step..(i + 1) * step).unwrap_or(&[]))).collect(),
+            )
         }
     }
 }
