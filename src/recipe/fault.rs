@@ -1,8 +1,8 @@
 //! The errors of a config: each made in one function, which is where its code will stand.
 
-use super::keys::{ELSEWHERE, ROOT};
+use super::keys::{ELSEWHERE, ROOT, SYNONYMS};
 use super::path::KeyPath;
-use super::schema::{Absent, Key, Kind, LARGEST, Section};
+use super::schema::{Absent, Key, Kind, LARGEST, Section, joined};
 use super::written::{Entry, Node, Value};
 use crate::error::{self, Error, Place};
 
@@ -15,15 +15,18 @@ pub(super) fn unknown_key(section: &'static Section, entry: &Entry, path: &KeyPa
         false => format!("unknown key `{key}` in {whose}"),
     });
     error = place(error, entry.place.clone()).label("unknown key");
+    let synonym = SYNONYMS.iter().filter(|(name, _)| *name == key).map(|(_, meant)| *meant);
+    let synonym = synonym.clone().find(|meant| section.key(meant).is_some());
     let near = error::nearest(key, section.names());
-    let folded = near.filter(|name| name.eq_ignore_ascii_case(key));
-    let elsewhere = elsewhere(key, path).filter(|_| folded.is_none());
-    let hint = match (&elsewhere, near) {
-        (Some(there), _) => Some(there.clone()),
-        (None, Some(name)) => Some(format!("did you mean `{name}`?")),
-        (None, None) => None,
+    // A key of another section is meant rather than one of this that is only spelt like it.
+    let (hint, meant) = match (synonym, near, elsewhere(key, path)) {
+        (Some(meant), _, _) => (Some(format!("did you mean `{meant}`?")), Some(meant)),
+        (None, Some(near), None) => (Some(format!("did you mean `{near}`?")), Some(near)),
+        (None, Some(near), Some(_)) if near.eq_ignore_ascii_case(key) => {
+            (Some(format!("did you mean `{near}`?")), Some(near))
+        }
+        (None, _, elsewhere) => (elsewhere, None),
     };
-    let meant = if elsewhere.is_some() { None } else { near };
     let keys = error::list(section.names());
     (error.maybe_hint(hint).hint(format!("keys of {whose}: {keys}")), meant)
 }
@@ -31,7 +34,7 @@ pub(super) fn unknown_key(section: &'static Section, entry: &Entry, path: &KeyPa
 /// Keys that must be there and are not; `absent` is what leaving out the whole map would mean.
 pub(super) fn missing_keys(missing: &[&Key], absent: Absent, node: &Node, path: &KeyPath) -> Error {
     let whose = path.whose();
-    let names = error::list(missing.iter().map(|key| key.name));
+    let names = joined(missing.iter().map(|key| format!("`{}`", key.name)).collect(), "and");
     let plural = if missing.len() == 1 { "key" } else { "keys" };
     let verb = if missing.len() == 1 { "is" } else { "are" };
     let error = Error::recipe(format!("{whose} needs the {plural} {names}"));
@@ -96,7 +99,9 @@ pub(super) fn reducer_with_schedule(reducer: &Entry, schedule: &str) -> Error {
 fn reason(kind: &Kind, node: &Node) -> &'static str {
     match &node.value {
         Value::Null => "nothing is given here",
-        Value::Bool(_) => "this is not a number, a text or a map",
+        Value::Bool(true) if accepts_off(kind) => "it is on already",
+        Value::Bool(_) if takes_numbers(kind) => "not a number",
+        Value::Bool(_) => "this is `true` or `false`",
         Value::Number(_) if !takes_numbers(kind) => "this is a number",
         Value::Number(number) => match kind {
             Kind::Number(_) => "out of range",
@@ -118,7 +123,12 @@ fn reason(kind: &Kind, node: &Node) -> &'static str {
 fn remedy(kind: &Kind, absent: Absent, node: &Node) -> Option<String> {
     let leave_out = match absent {
         Absent::Refused => None,
-        Absent::Default(default) if default.len() < 24 => Some(format!("leave the key out for the default, {default}")),
+        Absent::Default(_) if accepts_off(kind) => {
+            Some("leave the key out for the default, or write `false` to switch it off".to_owned())
+        }
+        Absent::Default(default) if default.len() < 24 => {
+            Some(format!("leave the key out for the default, `{default}`"))
+        }
         Absent::Default(_) => Some("leave the key out for the default".to_owned()),
         Absent::Nothing => Some("leave the key out when there is none".to_owned()),
     };
@@ -126,6 +136,9 @@ fn remedy(kind: &Kind, absent: Absent, node: &Node) -> Option<String> {
         Value::Null => leave_out,
         Value::Bool(true) if accepts_off(kind) => {
             Some("it is on unless this is `false`; leave the key out, or write its settings as a map".to_owned())
+        }
+        Value::Number(number) if reason(kind, node) == "too large" && number.is_f64() => {
+            Some(format!("the largest is {LARGEST}"))
         }
         Value::Number(number) if takes_numbers(kind) => {
             let whole = number.as_f64().filter(|value| value.fract() == 0.0 && (1.0..1e15).contains(value));
@@ -149,8 +162,11 @@ fn remedy(kind: &Kind, absent: Absent, node: &Node) -> Option<String> {
             }),
             text => match (choices(kind), import_of(kind)) {
                 (choices, _) if !choices.is_empty() => error::did_you_mean(text, choices),
-                (_, Some("params")) => Some(format!(r#"write {{"import": {text:?}, "params": {{…}}}}"#)),
-                (_, Some(_)) => Some(format!(r#"write {{"import": {text:?}}}"#)),
+                // Only scripts make values without a place, and they have a function for this.
+                (_, Some(others)) if node.place.is_none() => {
+                    others.is_empty().then(|| format!("write `component({text:?})`"))
+                }
+                (_, Some(others)) => Some(format!(r#"write `{{"import": {text:?}{others}}}`"#)),
                 _ => None,
             },
         },
@@ -217,14 +233,12 @@ fn choices(kind: &Kind) -> Vec<&'static str> {
     }
 }
 
-/// Returns "import" when a map with that key is expected, "params" when it needs those too.
-fn import_of(kind: &Kind) -> Option<&'static str> {
+/// Returns the keys that must stand beside `import` where a map with it is expected: `, "params": …`.
+fn import_of(kind: &Kind) -> Option<String> {
     let section = kind.section().filter(|_| !matches!(kind, Kind::Maps { .. }))?;
     section.key("import")?;
-    match section.key("params").map(|params| params.absent) {
-        Some(Absent::Refused) => Some("params"),
-        _ => Some("import"),
-    }
+    let others = section.keys.iter().filter(|key| key.name != "import" && matches!(key.absent, Absent::Refused));
+    Some(others.map(|key| format!(", {:?}: …", key.name)).collect())
 }
 
 fn opening(node: &Node) -> Option<Place> {

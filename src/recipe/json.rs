@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged;
 use jsonc_parser::errors::{ParseError, ParseErrorKind as Kind};
-use jsonc_parser::{CollectOptions, ParseOptions, ParseStringErrorKind};
+use jsonc_parser::{CollectOptions, ParseOptions};
 use serde_json::Number;
 
 use super::written::{Entry, Node, Value};
@@ -32,6 +32,8 @@ pub(super) fn read(file: Arc<str>, text: Arc<str>) -> Result<Node> {
     let value = parsed.map_err(|cause| source.refuse(&cause))?.value;
     let Some(value) = value else {
         return Err(Error::recipe(format!("the config `{}` is empty", source.file))
+            .at(source.place(0..0))
+            .label("no value")
             .hint("a config is a map with at least the keys `dataset` and `model`"));
     };
     let mut faults = Vec::new();
@@ -107,68 +109,86 @@ impl Source {
         let token = self.text.get(start..end).unwrap_or("").to_owned();
         let opening = start..(start + 1).min(self.text.len());
         let at =
-            |span: Range<usize>, message: String, label: &str| Error::recipe(message).at(self.place(span)).label(label);
-        let here = |message: &str, label: &str| at(start..end, message.to_owned(), label);
+            |span: Range<usize>, message: &str, label: &str| Error::recipe(message).at(self.place(span)).label(label);
         match cause.kind() {
             Kind::ExpectedComma => match self.word_around(start) {
-                Some(span) => {
-                    let word = self.text.get(span.clone()).unwrap_or("").to_owned();
-                    at(span, format!("`{word}` is not a number"), "not a number")
-                }
+                Some(span) => self.not_a_number(span),
                 None => {
                     // The mark stands on the last character of the value that lacks the comma.
                     let last = self.text.get(..start).and_then(|before| before.chars().next_back());
-                    at(
-                        start - last.map_or(0, char::len_utf8)..start,
-                        "a comma is missing".to_owned(),
-                        "add `,` after this",
-                    )
+                    let span = start - last.map_or(0, char::len_utf8)..start;
+                    at(span, "a comma is missing", "add `,` after this")
                 }
             },
-            Kind::ExpectedColonAfterObjectKey => self.no_colon(start..end, &token),
-            Kind::ExpectedObjectValue => here("a key has no value", "expected a value"),
-            Kind::UnexpectedTokenInObject if token == "," => here("there is a comma too many", "expected a key"),
-            Kind::UnexpectedTokenInObject => here(&format!("expected a key, found `{token}`"), "not a key"),
-            Kind::UnexpectedComma => here("expected a value, found `,`", "a value is missing before this"),
-            Kind::UnexpectedCloseBrace | Kind::UnexpectedCloseBracket | Kind::UnexpectedColon => {
-                here(&format!("expected a value, found `{token}`"), "a value is missing here")
+            Kind::ExpectedColonAfterObjectKey if start == self.text.len() => {
+                at(start..end, "expected `:` after a key, found the end of the config", "expected `:`")
             }
-            Kind::UnexpectedWord | Kind::UnexpectedToken => {
-                here(&format!("expected a value, found `{token}`"), "not a value").hint(match token.as_str() {
-                    "#" => "a comment starts with `//`".to_owned(),
-                    "None" | "nil" | "undefined" | "NULL" | "Null" => "did you mean `null`?".to_owned(),
-                    "True" | "TRUE" | "yes" | "on" => "did you mean `true`?".to_owned(),
-                    "False" | "FALSE" | "no" | "off" => "did you mean `false`?".to_owned(),
-                    "(" => "a list is written with `[` and `]`".to_owned(),
-                    word if word.chars().all(char::is_alphanumeric) => format!("a text needs quotes: `\"{word}\"`"),
-                    _ => "a value is a text in quotes, a number, `true`, `false`, `null`, a list or a map".to_owned(),
-                })
+            Kind::ExpectedColonAfterObjectKey => {
+                at(start..end, &format!("expected `:` after a key, found `{token}`"), "expected `:`")
             }
-            Kind::UnterminatedObject => at(opening, "a map is never closed".to_owned(), "this `{` has no `}`"),
-            Kind::UnterminatedArray => at(opening, "a list is never closed".to_owned(), "this `[` has no `]`"),
+            Kind::ExpectedObjectValue => at(start..end, "a key has no value", "expected a value"),
+            Kind::UnexpectedWord
+            | Kind::UnexpectedToken
+            | Kind::UnexpectedTokenInObject
+            | Kind::UnexpectedComma
+            | Kind::UnexpectedColon
+            | Kind::UnexpectedCloseBrace
+            | Kind::UnexpectedCloseBracket => self.unexpected(start..end, &token),
+            Kind::UnterminatedObject => at(opening, "a map is never closed", "this `{` has no `}`"),
+            Kind::UnterminatedArray => at(opening, "a list is never closed", "this `[` has no `]`"),
             Kind::UnterminatedCommentBlock => {
-                at(start..(start + 2).min(end), "a comment is never closed".to_owned(), "this `/*` has no `*/`")
+                at(start..(start + 2).min(end), "a comment is never closed", "this `/*` has no `*/`")
             }
             Kind::MultipleRootJsonValues => self.second_root(start..end, &token),
-            Kind::NestingDepthExceeded => {
-                at(opening, "the config is nested too deeply".to_owned(), "more than 512 deep")
-            }
-            Kind::String(ParseStringErrorKind::UnterminatedStringLiteral) => {
-                at(opening, "a text is never closed".to_owned(), "no closing quote")
-            }
-            Kind::String(_) => here("a text has an escape that does not exist", "unknown escape")
+            Kind::NestingDepthExceeded => at(opening, "the config is nested too deeply", "more than 512 deep"),
+            Kind::String(_) => at(start..end, "a text has an escape that does not exist", "unknown escape")
                 .hint("write a backslash as `\\\\`; in paths `/` works everywhere"),
-            kind => here(&format!("expected a number: {}", kind.to_string().to_lowercase()), "not a number"),
+            _ => at(start..end, "a number is not finished", "expected a digit"),
         }
     }
 
-    fn no_colon(&self, span: Range<usize>, token: &str) -> Error {
-        let message = match token {
-            "" => "expected `:` after a key, found the end of the config".to_owned(),
-            "=" => "expected `:` after a key, found `=`".to_owned(),
-            _ => format!("expected `:` after a key, found `{token}`"),
+    fn unexpected(&self, span: Range<usize>, token: &str) -> Error {
+        if let Some(span) = self.word_around(span.start) {
+            return self.not_a_number(span);
+        }
+        let before = self.text.get(..span.start).unwrap_or("").trim_end().chars().next_back();
+        let expected = match (before, token) {
+            (_, "=") => "`:`",
+            (Some(':' | '['), _) | (None, _) => "a value",
+            (Some('{'), _) => "a key",
+            (Some(','), "," | "]" | "}") => "a value or a key",
+            (Some(','), _) => "a key or a value",
+            (_, "}") => "`,` or `]`",
+            (_, "]" | "{" | "[") => "`,` or `}`",
+            _ => "`,`, `]` or `}`",
         };
-        Error::recipe(message).at(self.place(span)).label("expected `:`")
+        let hint = match token {
+            "#" => Some("a comment starts with `//`".to_owned()),
+            "None" | "nil" | "undefined" | "NULL" | "Null" => Some("leave the key out, or write `null`".to_owned()),
+            "True" | "TRUE" | "yes" | "on" => Some("did you mean `true`?".to_owned()),
+            "False" | "FALSE" | "no" | "off" => Some("did you mean `false`?".to_owned()),
+            "(" => Some("a list is written with `[` and `]`".to_owned()),
+            "," if before == Some(',') => Some("there is a comma too many".to_owned()),
+            word if expected == "a value" && word.chars().all(char::is_alphanumeric) => {
+                Some(format!("a text needs quotes: `\"{word}\"`"))
+            }
+            _ => None,
+        };
+        let label = match expected {
+            "a value" => "not a value".to_owned(),
+            expected => format!("expected {expected}"),
+        };
+        let error = Error::recipe(format!("expected {expected}, found `{token}`")).at(self.place(span));
+        error.label(label).maybe_hint(hint)
+    }
+
+    fn not_a_number(&self, span: Range<usize>) -> Error {
+        let word = self.text.get(span.clone()).unwrap_or("");
+        let plain = word.replace('_', "");
+        let plain = plain.trim_start_matches('0');
+        let hint = plain.bytes().all(|byte| byte.is_ascii_digit()) && !plain.is_empty();
+        let hint = hint.then(|| format!("write `{plain}`"));
+        Error::recipe(format!("`{word}` is not a number")).at(self.place(span)).label("not a number").maybe_hint(hint)
     }
 
     fn second_root(&self, span: Range<usize>, token: &str) -> Error {

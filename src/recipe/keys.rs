@@ -14,7 +14,6 @@ use super::schema::{Absent, Key, Kind, LARGEST, Section};
 pub static ROOT: Section = Section {
     what: "a map with at least the keys `dataset` and `model`",
     keys: &[
-        key("$schema", Text, Nothing, "the JSON schema for editors; ignored here (ours)"),
         key("extends", Planned, Nothing, "another config that this one changes (ours)"),
         key("dataset", Map(&DATASET), Refused, "how records are loaded, transformed and augmented"),
         key("model", Map(&MODEL), Refused, "the network, and the loss and metrics of each output"),
@@ -27,6 +26,7 @@ pub static ROOT: Section = Section {
         ),
         key("data", Free, Default("{}"), "anything that scripts want to read (ours)"),
         key("hyperparameters", Free, Default("{}"), "what `make_data_loaders` gets as `hparams` (ours)"),
+        key("$schema", Text, Nothing, "the JSON schema for editors; ignored here (ours)"),
     ],
 };
 
@@ -105,7 +105,7 @@ pub static MODEL: Section = Section {
 
 /// An item of `model.outputs`.
 pub static OUTPUT: Section = Section {
-    what: "an output",
+    what: "an output, which is a map with the keys `name` and `loss`",
     keys: &[
         key("name", Text, Refused, "the output's name in the network"),
         key("loss", Map(&IMPORT), Refused, "what training makes small"),
@@ -157,7 +157,7 @@ pub static SOLVER: Section = Section {
 
 /// `solver.optimizer`.
 pub static OPTIMIZER: Section = Section {
-    what: "an optimizer: a map with the keys `import` and `learning_rate`",
+    what: "a map with the keys `import` and `learning_rate`",
     keys: &[
         key("import", Text, Refused, "the name of an optimizer"),
         key(
@@ -199,25 +199,25 @@ pub static SERVICES: Section = Section {
     keys: &[
         key(
             "best_checkpoint",
-            OneOf(&[Map(&BEST_CHECKPOINT), Off]),
+            OneOf(&[Off, Map(&BEST_CHECKPOINT)]),
             Default(r#"{"monitor": "val_loss", "mode": "min"}"#),
             "keeps the weights of the best epoch; watches the validation records",
         ),
         key(
             "tensorboard",
-            OneOf(&[Map(&TENSORBOARD), Off]),
+            OneOf(&[Off, Map(&TENSORBOARD)]),
             Default("{}"),
             "writes curves, histograms and the graph for TensorBoard",
         ),
         key(
             "train_early_stopping",
-            OneOf(&[Map(&EARLY_STOPPING), Off]),
+            OneOf(&[Off, Map(&EARLY_STOPPING)]),
             Default(r#"{"monitor": "loss", "mode": "min", "patience": 10, "min_delta": 1e-5}"#),
             "ends training when a log of the training records stops getting better",
         ),
         key(
             "validation_early_stopping",
-            OneOf(&[Map(&EARLY_STOPPING), Off]),
+            OneOf(&[Off, Map(&EARLY_STOPPING)]),
             Default(r#"{"monitor": "val_loss", "mode": "min", "patience": 10, "min_delta": 1e-5}"#),
             "ends training when a log of the validation records stops getting better",
         ),
@@ -297,25 +297,45 @@ pub static EARLY_STOPPING: Section = Section {
     ],
 };
 
-/// What people who come from elsewhere write, and the path of the key that is meant.
+/// What people write, and the key of the same section that is meant, where the spelling does not tell.
+pub static SYNONYMS: &[(&str, &str)] = &[
+    ("parameters", "params"),
+    ("args", "params"),
+    ("kwargs", "params"),
+    ("config", "params"),
+    ("name", "import"),
+    ("type", "import"),
+    ("class", "import"),
+    ("class_name", "import"),
+    ("path", "import"),
+    ("component", "import"),
+    ("lr", "learning_rate"),
+    ("weight", "loss_weight"),
+    // Keras' former name.
+    ("epsilon", "min_delta"),
+    ("max_epochs", "epochs"),
+    ("num_epochs", "epochs"),
+    ("steps_per_epoch", "steps"),
+    ("reduce_lr", "learning_rate_reducer"),
+    ("gpu", "device"),
+    ("num_workers", "workers"),
+    ("random_state", "seed"),
+    ("architecture", "network"),
+    ("early_stopping", "validation_early_stopping"),
+    ("val_early_stopping", "validation_early_stopping"),
+    ("checkpoint", "best_checkpoint"),
+    ("max_to_keep", "keep"),
+    ("hparams", "hyperparameters"),
+];
+
+/// What people write, and the path of the key that is meant, where it is in another section.
 pub static ELSEWHERE: &[(&str, &str)] = &[
     ("lr", "solver.optimizer.learning_rate"),
-    ("max_epochs", "solver.epochs"),
-    ("num_epochs", "solver.epochs"),
-    ("steps_per_epoch", "solver.steps"),
-    ("gpu", "solver.device"),
     ("schedule", "solver.optimizer.learning_rate"),
     ("scheduler", "solver.optimizer.learning_rate"),
-    ("reduce_lr", "solver.learning_rate_reducer"),
-    ("num_workers", "dataset.workers"),
-    ("random_state", "dataset.seed"),
-    ("augmentations", "dataset.augmentor"),
-    ("network_params", "model.network.params"),
+    ("max_epochs", "solver.epochs"),
     ("early_stopping", "services.validation_early_stopping"),
-    ("checkpoint", "services.best_checkpoint"),
-    ("save_best_only", "services.best_checkpoint"),
-    ("max_to_keep", "services.keep"),
-    ("hparams", "hyperparameters"),
+    ("network_params", "model.network.params"),
 ];
 
 const fn key(name: &'static str, kind: Kind, absent: Absent, doc: &'static str) -> Key {

@@ -97,17 +97,26 @@ impl Section {
         self.keys.iter().find(|key| key.name == name)
     }
 
-    /// Returns the keys that may be given, in order.
+    /// Returns the keys that do something, in order.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + Clone {
-        self.keys.iter().filter(|key| !matches!(key.kind, Kind::Planned)).map(|key| key.name)
+        let used = |key: &&Key| !matches!(key.kind, Kind::Planned | Kind::NoEffect(_));
+        self.keys.iter().filter(used).map(|key| key.name)
     }
 }
 
 impl Kind {
     /// Returns what to write: "a whole number from 1 to 9999".
     pub fn describe(&self) -> String {
-        match self {
-            Kind::Flag => "`true` or `false`".to_owned(),
+        joined(self.alternatives(), "or")
+    }
+
+    /// Returns what to write, each possibility on its own.
+    fn alternatives(&self) -> Vec<String> {
+        let one = match self {
+            Kind::Flag => return vec!["`true`".to_owned(), "`false`".to_owned()],
+            Kind::Choice(choices) => return choices.iter().map(|choice| format!("`{choice}`")).collect(),
+            Kind::Device => return vec!["`auto`".to_owned(), "`cpu`".to_owned(), "`cuda:N`".to_owned()],
+            Kind::OneOf(kinds) => return kinds.iter().flat_map(Kind::alternatives).collect(),
             Kind::Whole { least, most } if *most >= LARGEST => format!("a whole number of at least {least}"),
             Kind::Whole { least, most } => format!("a whole number from {least} to {most}"),
             Kind::Number(Bounds::Any) => "a number".to_owned(),
@@ -115,16 +124,14 @@ impl Kind {
             Kind::Number(Bounds::Positive) => "a number above 0".to_owned(),
             Kind::Number(Bounds::Fraction) => "a number above 0 and below 1".to_owned(),
             Kind::Text => "a text".to_owned(),
-            Kind::Choice(choices) => either(choices.iter().map(|choice| format!("`{choice}`")).collect()),
-            Kind::Device => "`auto`, `cpu` or `cuda:N`".to_owned(),
             Kind::Off => "`false`".to_owned(),
             Kind::Null => "`null`".to_owned(),
             Kind::Map(section) => section.what.to_owned(),
             Kind::Maps { what, .. } => (*what).to_owned(),
             Kind::Free => "a map".to_owned(),
-            Kind::OneOf(kinds) => either(kinds.iter().map(Kind::describe).collect()),
             Kind::NoEffect(_) | Kind::Planned => "any value".to_owned(),
-        }
+        };
+        vec![one]
     }
 
     /// Returns the section of the maps this may be, when there is one.
@@ -140,10 +147,11 @@ impl Kind {
 /// Where whole numbers end that have no bound of their own.
 pub const LARGEST: u64 = u64::MAX;
 
-fn either(mut choices: Vec<String>) -> String {
-    match choices.pop() {
-        Some(last) if choices.is_empty() => last,
-        Some(last) => format!("{} or {last}", choices.join(", ")),
+/// Returns the items as a sentence lists them: `a, b or c`.
+pub(super) fn joined(mut items: Vec<String>, word: &str) -> String {
+    match items.pop() {
+        Some(last) if items.is_empty() => last,
+        Some(last) => format!("{} {word} {last}", items.join(", ")),
         None => String::new(),
     }
 }

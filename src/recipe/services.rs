@@ -103,7 +103,7 @@ impl Services {
                 .map(|fields| EarlyStopping::resolve(&fields, Split::Validation, report)),
             terminate_on_nan: fields.flag("terminate_on_nan"),
             resume_checkpoints,
-            keep: fields.whole_if_any("keep"),
+            keep: fields.whole_if_any("keep").filter(|_| resume_checkpoints),
             callbacks: imports::list(fields, "callbacks"),
         }
     }
