@@ -201,11 +201,17 @@ impl Error {
         self
     }
 
-    /// Adds another error of the same check, reported together with this one.
+    /// Adds another error of the same check, with those that it brings, reported together with this one.
     #[must_use]
     pub fn and(mut self, other: Error) -> Self {
-        self.0.also.push(other);
+        self.0.also.extend(other.split());
         self
+    }
+
+    /// Returns this error and those of the same check, each on its own.
+    pub fn split(mut self) -> Vec<Error> {
+        let also = std::mem::take(&mut self.0.also);
+        std::iter::once(self).chain(also).collect()
     }
 
     /// Joins the errors of one check; `None` when there are none.

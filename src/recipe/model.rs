@@ -1,0 +1,101 @@
+//! The section `model`, resolved.
+
+use serde_json::{Map, Value, json};
+
+use super::check::Report;
+use super::fault;
+use super::fields::Fields;
+use super::imports::{self, Import};
+use super::keys::OUTPUT;
+use super::written::Entry;
+use crate::error::nearest;
+
+/// The network, and the loss and metrics of each of its outputs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// Builds the network.
+    pub network: Import,
+    /// The network's outputs; at least one, each with another name.
+    pub outputs: Vec<Output>,
+}
+
+/// An output of the network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// Its name in the network.
+    pub name: String,
+    /// What training makes small.
+    pub loss: Import,
+    /// The loss's share of the total; at least 0.
+    pub loss_weight: f64,
+    /// What is reported besides the loss.
+    pub metrics: Vec<Import>,
+    /// Accepted as Keras accepts it.
+    pub sample_weight_mode: Option<String>,
+}
+
+impl Model {
+    pub(super) fn resolve(fields: &Fields, report: &mut Report) -> Self {
+        let outputs = fields.maps("outputs");
+        check_names(&outputs, report);
+        check_weights(&outputs, report);
+        Model { network: imports::one(fields, "network"), outputs: outputs.iter().map(Output::resolve).collect() }
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "network": self.network.to_json(),
+            "outputs": self.outputs.iter().map(Output::to_json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl Output {
+    fn resolve(fields: &Fields) -> Self {
+        Output {
+            name: fields.text("name"),
+            loss: imports::one(fields, "loss"),
+            loss_weight: fields.number("loss_weight"),
+            metrics: imports::list(fields, "metrics"),
+            sample_weight_mode: fields.text_if_any("sample_weight_mode"),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let mut map = Map::new();
+        map.insert("name".to_owned(), json!(self.name));
+        map.insert("loss".to_owned(), self.loss.to_json());
+        map.insert("loss_weight".to_owned(), json!(self.loss_weight));
+        map.insert("metrics".to_owned(), imports::all_to_json(&self.metrics));
+        map.extend(self.sample_weight_mode.as_ref().map(|mode| ("sample_weight_mode".to_owned(), json!(mode))));
+        Value::Object(map)
+    }
+}
+
+fn check_names(outputs: &[Fields], report: &mut Report) {
+    let mut seen = Vec::new();
+    for output in outputs {
+        let (node, path) = output.get("name");
+        let Some(name) = node.text() else { continue };
+        match seen.iter().find(|(known, _)| known == name) {
+            Some((_, first)) => report.faults.push(fault::same_name(name, first, &node, &path)),
+            None => seen.push((name.to_owned(), node.clone().into_owned())),
+        }
+    }
+}
+
+/// With several outputs each says its share, so that no loss weighs by accident.
+fn check_weights(outputs: &[Fields], report: &mut Report) {
+    if outputs.len() < 2 {
+        return;
+    }
+    for output in outputs.iter().filter(|output| !output.is_given("loss_weight")) {
+        // A misspelt key was refused already, and what is no map at all.
+        let misspelt =
+            |entry: &Entry| OUTPUT.key(&entry.key).is_none() && nearest(&entry.key, ["loss_weight"]).is_some();
+        let entries = output.node().entries();
+        if !entries.is_empty() && !entries.iter().any(misspelt) {
+            report.faults.push(fault::no_loss_weight(output.node(), output.path(), outputs.len()));
+        }
+    }
+}

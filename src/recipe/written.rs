@@ -1,0 +1,241 @@
+//! A config as written: a tree of values, each knowing where it stands.
+//!
+//! The tree knows no file format. Each reader ([`json`](super::json) today) makes it, and every node carries its
+//! own [`Place`], so that values of several files can stand in one tree.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Map, Number};
+
+use super::json;
+use crate::error::{self, Error, Place, Result};
+
+/// A config as a person wrote it, with nothing filled in and nothing checked but its syntax.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The outermost value; a right config has a map here.
+    pub root: Node,
+}
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// The value.
+    pub value: Value,
+    /// Where it stands, quotes and brackets included; `None` when a script made it.
+    pub place: Option<Place>,
+}
+
+/// A value of a config.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A finite number; `3` is whole and `3.0` is not.
+    Number(Number),
+    /// A text.
+    Text(String),
+    /// A list.
+    List(Vec<Node>),
+    /// A map in the order it was written; no key is there twice.
+    Map(Vec<Entry>),
+}
+
+/// A key of a map and its value.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Where the key stands, quotes included.
+    pub place: Option<Place>,
+    /// The value.
+    pub node: Node,
+}
+
+impl Written {
+    /// Loads a config file; the format is told by the ending, and JSON where there is none.
+    ///
+    /// # Errors
+    /// A file that cannot be read, a format that is not supported, and wrong syntax are refused.
+    pub fn read(path: &Path) -> Result<Self> {
+        let name = path.display().to_string();
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
+        match ending.as_str() {
+            "toml" | "yaml" | "yml" => {
+                return Err(Error::recipe(format!("`{name}`: `.{ending}` configs are not supported yet"))
+                    .hint("write it as JSON; comments and trailing commas are welcome"));
+            }
+            "rhai" => {
+                return Err(Error::recipe(format!("`{name}` is a script, expected a config"))
+                    .hint(format!("run it with `barrage run {name}`")));
+            }
+            _ => {}
+        }
+        let bytes = std::fs::read(path).map_err(|cause| {
+            let why = match cause.kind() {
+                std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+                std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+                _ => cause.to_string().to_lowercase(),
+            };
+            Error::recipe(format!("cannot read the config `{name}`: {why}")).maybe_hint(neighbour(path))
+        })?;
+        let text = String::from_utf8(bytes).map_err(|cause| {
+            let valid = cause.utf8_error().valid_up_to();
+            Error::recipe(format!("the config `{name}` is not text: byte {valid} is not UTF-8"))
+        })?;
+        Self::from_json(&name, &text)
+    }
+
+    /// Creates the tree of a JSON text; comments, trailing commas and the other leniencies of JSON5 are
+    /// welcome. `file` is the name that errors show.
+    ///
+    /// # Errors
+    /// Wrong syntax, a key given twice and numbers that are not finite are refused, with their place.
+    pub fn from_json(file: &str, text: &str) -> Result<Self> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        json::read(Arc::from(file), Arc::from(text)).map(|root| Written { root })
+    }
+
+    /// Creates the tree of a value without places, such as a script's map; errors then name the key's
+    /// path alone.
+    pub fn from_value(value: &serde_json::Value) -> Self {
+        Written { root: Node::from_value(value) }
+    }
+
+    /// Returns the file that the outermost value stands in.
+    pub fn file(&self) -> Option<&str> {
+        self.root.place.as_ref().map(|place| &*place.file)
+    }
+}
+
+impl Node {
+    /// Creates a node without a place.
+    pub fn from_value(value: &serde_json::Value) -> Self {
+        let value = match value {
+            serde_json::Value::Null => Value::Null,
+            serde_json::Value::Bool(value) => Value::Bool(*value),
+            serde_json::Value::Number(number) => Value::Number(number.clone()),
+            serde_json::Value::String(text) => Value::Text(text.clone()),
+            serde_json::Value::Array(items) => Value::List(items.iter().map(Node::from_value).collect()),
+            serde_json::Value::Object(map) => Value::Map(
+                map.iter()
+                    .map(|(key, value)| Entry { key: key.clone(), place: None, node: Node::from_value(value) })
+                    .collect(),
+            ),
+        };
+        Node { value, place: None }
+    }
+
+    /// Returns the value without its places.
+    pub fn to_value(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(value) => serde_json::Value::Bool(*value),
+            Value::Number(number) => serde_json::Value::Number(number.clone()),
+            Value::Text(text) => serde_json::Value::String(text.clone()),
+            Value::List(items) => serde_json::Value::Array(items.iter().map(Node::to_value).collect()),
+            Value::Map(_) => serde_json::Value::Object(self.to_map()),
+        }
+    }
+
+    /// Returns a map without its places; empty when the value is not a map.
+    pub fn to_map(&self) -> Map<String, serde_json::Value> {
+        self.entries().iter().map(|entry| (entry.key.clone(), entry.node.to_value())).collect()
+    }
+
+    /// Returns the keys and values of a map; none when the value is not a map.
+    pub fn entries(&self) -> &[Entry] {
+        match &self.value {
+            Value::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// Returns the items of a list; none when the value is not a list.
+    pub fn items(&self) -> &[Node] {
+        match &self.value {
+            Value::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// Returns the entry of a key.
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries().iter().find(|entry| entry.key == key)
+    }
+
+    /// Returns the value of a key.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.entry(key).map(|entry| &entry.node)
+    }
+
+    /// Returns a text.
+    pub fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Returns `true` or `false`.
+    pub fn flag(&self) -> Option<bool> {
+        match self.value {
+            Value::Bool(flag) => Some(flag),
+            _ => None,
+        }
+    }
+
+    /// Returns a number.
+    pub fn number(&self) -> Option<f64> {
+        match &self.value {
+            Value::Number(number) => number.as_f64(),
+            _ => None,
+        }
+    }
+
+    /// Returns a whole number that is not negative.
+    pub fn whole(&self) -> Option<u64> {
+        match &self.value {
+            Value::Number(number) => number.as_u64(),
+            _ => None,
+        }
+    }
+
+    /// Returns the part of the place that an error marks: the value itself, or where it opens when it
+    /// goes over several lines.
+    pub fn mark(&self) -> Option<Place> {
+        let mut place = self.place.clone()?;
+        let written = place.text.get(place.span.clone()).unwrap_or("");
+        if written.contains('\n') {
+            place.span.end = place.span.start + written.chars().next().map_or(0, char::len_utf8);
+        }
+        Some(place)
+    }
+
+    /// Returns the value as errors show it: short, with its type, and a number as it was written.
+    pub fn found(&self) -> String {
+        match (&self.value, &self.place) {
+            (Value::Number(_), Some(place)) => place.text.get(place.span.clone()).unwrap_or("a number").to_owned(),
+            (Value::List(items), _) if items.is_empty() => "an empty list".to_owned(),
+            (Value::List(items), _) if items.len() == 1 => "a list of one".to_owned(),
+            (Value::List(items), _) => format!("a list of {}", items.len()),
+            (Value::Map(_), _) => "a map".to_owned(),
+            _ => crate::registry::found(&self.to_value()),
+        }
+    }
+}
+
+/// The hint when a file is missing: the nearest name in the same folder.
+fn neighbour(path: &Path) -> Option<String> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    names.sort();
+    error::did_you_mean(&path.file_name()?.to_string_lossy(), names.iter().map(String::as_str))
+}

@@ -1,0 +1,157 @@
+//! Configs in files: `valid/` with what they resolve to, `invalid/` with what the person reads, and
+//! `verdicts.txt`, a table of small changes to one config. `UPDATE=1` rewrites the `.txt` files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use barrage::Error;
+use barrage::error::draw;
+use barrage::recipe::{Recipe, Written};
+use serde_json::Value;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recipe")
+}
+
+#[test]
+fn valid_configs_resolve_to_what_is_written_beside_them() {
+    let mut wrong = Vec::new();
+    for (name, text, golden) in configs("valid") {
+        let (recipe, notes) = match resolve(&name, &text) {
+            Ok(resolved) => resolved,
+            Err(error) => {
+                wrong.push(format!("{name} was refused\n{}", draw(&error, false)));
+                continue;
+            }
+        };
+        let json = recipe.to_json();
+        let (again, notes_again) = Recipe::resolve(&Written::from_value(&json)).unwrap();
+        assert_eq!(again, recipe, "{name}: the resolved config means something else");
+        assert_eq!(notes_again, Vec::<String>::new(), "{name}: the resolved config needs notes");
+        let notes: String = notes.iter().map(|note| format!("note: {note}\n")).collect();
+        let shown = format!("{}\n{notes}", serde_json::to_string_pretty(&json).unwrap());
+        wrong.extend(compare(&name, &shown, &golden));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn invalid_configs_are_refused_with_what_is_written_beside_them() {
+    let mut wrong = Vec::new();
+    for (name, text, golden) in configs("invalid") {
+        match resolve(&name, &text) {
+            Ok(_) => wrong.push(format!("{name} was accepted")),
+            Err(error) => {
+                assert!(every(&error).all(|error| error.place().is_some()), "{name}: no place");
+                wrong.extend(compare(&name, &draw(&error, false), &golden));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Each line of the table changes the valid config at its top and tells the verdict. Every fragment
+/// after `->` is in one error, and there is no error more.
+#[test]
+fn verdicts() {
+    let table = fs::read_to_string(folder().join("verdicts.txt")).unwrap();
+    let (base, cases) = table.split_once("\n---\n").unwrap();
+    let base: Value = serde_json::from_str(base.trim_start_matches(|c| c != '{')).unwrap();
+    let (mut count, mut wrong) = (0, Vec::new());
+    for case in cases.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (patches, verdict) = case.split_once(" -> ").unwrap_or_else(|| panic!("no verdict: {case}"));
+        let mut config = base.clone();
+        patches.split(" ; ").for_each(|patch| apply(&mut config, patch.trim()));
+        let text = serde_json::to_string_pretty(&config).unwrap();
+        for resolved in [resolve("case.json", &text), Recipe::resolve(&Written::from_value(&config))] {
+            if let Some(complaint) = judge(verdict.trim(), &resolved) {
+                wrong.push(format!("{case}\n    {complaint}"));
+                break;
+            }
+        }
+        count += 1;
+    }
+    assert!(wrong.is_empty(), "{} of {count} verdicts differ\n{}", wrong.len(), wrong.join("\n"));
+    assert!(count >= 150, "the table has {count} cases");
+    println!("recipe verdicts: {count}");
+}
+
+fn judge(verdict: &str, resolved: &Result<(Recipe, Vec<String>), Error>) -> Option<String> {
+    match (verdict.strip_prefix("note: "), resolved) {
+        (Some(note), Ok((_, notes))) => {
+            (!notes.iter().any(|found| found.contains(note))).then(|| format!("notes: {notes:?}"))
+        }
+        (None, Ok((_, notes))) if verdict == "ok" => (!notes.is_empty()).then(|| format!("notes: {notes:?}")),
+        (None, Ok(_)) => Some("was accepted".to_owned()),
+        (_, Err(error)) => {
+            let messages: Vec<&str> = every(error).map(Error::message).collect();
+            let fragments: Vec<&str> = verdict.split(" && ").collect();
+            let told = fragments.iter().all(|fragment| messages.iter().any(|message| message.contains(fragment)));
+            (verdict == "ok" || !told || fragments.len() != messages.len()).then(|| messages.join("\n    "))
+        }
+    }
+}
+
+/// Changes a config: `solver.epochs = 3`, `~solver.epochs`; an index at the end of a list appends.
+fn apply(config: &mut Value, patch: &str) {
+    let (path, value) = match patch.strip_prefix('~') {
+        Some(path) => (path, None),
+        None => {
+            let (path, value) = patch.split_once(" = ").unwrap_or_else(|| panic!("no value: {patch}"));
+            (path, Some(serde_json::from_str(value).unwrap_or_else(|cause| panic!("{patch}: {cause}"))))
+        }
+    };
+    let keys: Vec<&str> =
+        path.split(['.', '[']).map(|key| key.trim_end_matches(']')).filter(|key| !key.is_empty()).collect();
+    let Some((last, way)) = keys.split_last() else {
+        *config = value.unwrap();
+        return;
+    };
+    let mut at = config;
+    for key in way {
+        at = match at {
+            Value::Array(items) => &mut items[key.parse::<usize>().unwrap()],
+            Value::Object(map) => map.entry(*key).or_insert_with(|| Value::Object(Default::default())),
+            _ => panic!("no such place: {patch}"),
+        };
+    }
+    match (at, value) {
+        (Value::Object(map), Some(value)) => drop(map.insert((*last).to_owned(), value)),
+        (Value::Object(map), None) => drop(map.shift_remove(*last).unwrap_or_else(|| panic!("no such key: {patch}"))),
+        (Value::Array(items), Some(value)) => match last.parse::<usize>().unwrap() {
+            index if index < items.len() => items[index] = value,
+            _ => items.push(value),
+        },
+        _ => panic!("cannot change: {patch}"),
+    }
+}
+
+fn resolve(name: &str, text: &str) -> Result<(Recipe, Vec<String>), Error> {
+    Recipe::resolve(&Written::from_json(name, text)?)
+}
+
+fn every(error: &Error) -> impl Iterator<Item = &Error> {
+    std::iter::once(error).chain(error.also())
+}
+
+/// Returns name, text and golden file of each config in a folder, sorted by name.
+fn configs(kind: &str) -> Vec<(String, String, PathBuf)> {
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(folder().join(kind)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|ending| ending == "json"));
+    paths.sort();
+    assert!(!paths.is_empty(), "no configs in {kind}");
+    let read = |path: PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        (name, fs::read_to_string(&path).unwrap(), path.with_extension("txt"))
+    };
+    paths.into_iter().map(read).collect()
+}
+
+fn compare(name: &str, shown: &str, golden: &Path) -> Option<String> {
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(golden, shown).unwrap();
+    }
+    let expected = fs::read_to_string(golden).unwrap_or_default();
+    (shown != expected).then(|| format!("--- {name}: found\n{shown}--- expected\n{expected}"))
+}
