@@ -15,12 +15,11 @@ pub(super) fn unknown_key(section: &'static Section, entry: &Entry, path: &KeyPa
         false => format!("unknown key `{key}` in {whose}"),
     });
     error = place(error, entry.place.clone()).label("unknown key");
-    let synonym = SYNONYMS.iter().filter(|(name, _)| *name == key).map(|(_, meant)| *meant);
-    let synonym = synonym.clone().find(|meant| section.key(meant).is_some());
+    let synonym = SYNONYMS.iter().find(|(name, meant)| *name == key && section.key(meant).is_some());
     let near = error::nearest(key, section.names());
     // A key of another section is meant rather than one of this that is only spelt like it.
     let (hint, meant) = match (synonym, near, elsewhere(key, path)) {
-        (Some(meant), _, _) => (Some(format!("did you mean `{meant}`?")), Some(meant)),
+        (Some((_, meant)), _, _) => (Some(format!("did you mean `{meant}`?")), Some(*meant)),
         (None, Some(near), None) => (Some(format!("did you mean `{near}`?")), Some(near)),
         (None, Some(near), Some(_)) if near.eq_ignore_ascii_case(key) => {
             (Some(format!("did you mean `{near}`?")), Some(near))

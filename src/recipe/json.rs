@@ -156,7 +156,6 @@ impl Source {
             (_, "=") => "`:`",
             (Some(':' | '['), _) | (None, _) => "a value",
             (Some('{'), _) => "a key",
-            (Some(','), "," | "]" | "}") => "a value or a key",
             (Some(','), _) => "a key or a value",
             (_, "}") => "`,` or `]`",
             (_, "]" | "{" | "[") => "`,` or `}`",
@@ -206,7 +205,8 @@ impl Source {
         let (before, after) = (self.text.get(..at)?, self.text.get(at..)?);
         let start = at - before.chars().rev().take_while(|&c| word(c)).map(char::len_utf8).sum::<usize>();
         let end = at + after.chars().take_while(|&c| word(c)).map(char::len_utf8).sum::<usize>();
-        (start < at && at < end).then_some(start..end)
+        let number = self.text.get(start..at)?.starts_with(|c: char| c.is_ascii_digit());
+        (number && at < end).then_some(start..end)
     }
 }
 

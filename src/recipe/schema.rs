@@ -117,7 +117,7 @@ impl Kind {
             Kind::Choice(choices) => return choices.iter().map(|choice| format!("`{choice}`")).collect(),
             Kind::Device => return vec!["`auto`".to_owned(), "`cpu`".to_owned(), "`cuda:N`".to_owned()],
             Kind::OneOf(kinds) => return kinds.iter().flat_map(Kind::alternatives).collect(),
-            Kind::Whole { least, most } if *most >= LARGEST => format!("a whole number of at least {least}"),
+            Kind::Whole { least, most } if *most == LARGEST => format!("a whole number of at least {least}"),
             Kind::Whole { least, most } => format!("a whole number from {least} to {most}"),
             Kind::Number(Bounds::Any) => "a number".to_owned(),
             Kind::Number(Bounds::NotNegative) => "a number of at least 0".to_owned(),
