@@ -1,0 +1,231 @@
+//! Networks as scripts write them: symbolic layers in Keras vocabulary.
+//!
+//! The functions of layers are registered from the list of layers, so that a new layer is one file there
+//! and nothing here.
+
+use rhai::plugin::*;
+use rhai::{Array as List, Dynamic, Engine, EvalAltResult, FuncRegistration, Map};
+
+use crate::error::Error;
+use crate::network::{LayerEntry, Network, Symbol, layers};
+use crate::registry::Params;
+use crate::script::api::{Page, options::Options};
+use crate::script::cast;
+use crate::script::traceback::{raise, type_phrase};
+use crate::tensor::Dtype;
+
+/// The page of the manual.
+pub const PAGE: Page = Page {
+    name: "network",
+    title: "Networks",
+    intro: "A network script defines `build(params)` and returns `network(inputs, outputs)`. `input` makes a symbolic value; \
+            each layer is a function called on one, with the parameters of [the list of layers](layers.md): the \
+            leading ones by position, all of them by name in a map. Layers that join several values take them as an array. \
+            Data is channels last. Inputs and outputs are known by their layers' names.",
+    register,
+};
+
+type Answer<T> = Result<T, Box<EvalAltResult>>;
+
+fn register(engine: &mut Engine) {
+    engine.register_type_with_name::<Symbol>("Layer");
+    engine.register_type_with_name::<Network>("Network");
+    let mut module = exported_module!(functions);
+    for entry in layers::LIST {
+        // `concat` also joins tensors and has its own function.
+        register_layer(&mut module, entry);
+    }
+    engine.register_global_module(module.into());
+}
+
+/// Registers `x.layer(positional…)` and `x.layer(positional…, #{ … })`, or `layer([x, y])` and
+/// `layer([x, y], #{ … })`.
+fn register_layer(module: &mut rhai::Module, entry: &'static LayerEntry) {
+    let receiver = if entry.merges { "values: array" } else { "x: Layer" };
+    let named = |name: &&str| {
+        let kind = entry.entry.parameters.iter().find(|parameter| parameter.name == *name);
+        format!("{name}: {}", if kind.is_some() { "any" } else { "any" })
+    };
+    let result = "Layer".to_owned();
+    for taken in 0..=entry.positional.len() {
+        let required = entry.positional.iter().skip(taken).any(|name| {
+            entry.entry.parameters.iter().any(|parameter| parameter.name == *name && parameter.default.is_none())
+        });
+        if required {
+            continue;
+        }
+        for options in [false, true] {
+            let mut info: Vec<String> = vec![receiver.to_owned()];
+            info.extend(entry.positional.iter().take(taken).map(named));
+            if options {
+                info.push("options: map".to_owned());
+            }
+            info.push(result.clone());
+            let comment = format!(
+                "/// Returns the value after the layer [`{}`](layers.md): {}",
+                entry.entry.name,
+                entry.entry.doc.lines().next().unwrap_or_default().trim_start()
+            );
+            let registration = FuncRegistration::new(entry.script_name)
+                .in_global_namespace()
+                .with_purity(true)
+                .with_params_info(info)
+                .with_comments([comment]);
+            let first = if entry.merges { std::any::TypeId::of::<List>() } else { std::any::TypeId::of::<Symbol>() };
+            let mut types = vec![first];
+            types.extend(std::iter::repeat_n(std::any::TypeId::of::<Dynamic>(), taken));
+            if options {
+                types.push(std::any::TypeId::of::<Map>());
+            }
+            registration.set_into_module_raw(
+                module,
+                types,
+                rhai::RhaiFunc::Method {
+                    func: rhai::Shared::new(
+                        move |_: Option<NativeCallContext>, arguments: &mut rhai::FnCallArgs| -> Answer<Dynamic> {
+                            apply(entry, arguments, taken, options).map(Dynamic::from)
+                        },
+                    ),
+                    has_context: false,
+                    is_pure: true,
+                    is_volatile: true,
+                },
+            );
+        }
+    }
+}
+
+fn apply(entry: &LayerEntry, arguments: &mut [&mut Dynamic], taken: usize, options: bool) -> Answer<Symbol> {
+    let inputs = match entry.merges {
+        true => symbols(&arguments[0].clone(), entry.script_name)?,
+        false => arguments[0].clone().try_cast::<Symbol>().into_iter().collect(),
+    };
+    let mut params = match options {
+        true => cast::to_params(arguments[taken + 1], "options").map_err(raise)?,
+        false => Params::new(),
+    };
+    for (name, value) in entry.positional.iter().zip(&arguments[1..=taken]) {
+        let value = cast::to_json(value).map_err(|error| raise(error.within(format!("parameter `{name}`"))))?;
+        if params.insert((*name).to_owned(), value).is_some() {
+            return Err(raise(Error::recipe(format!("`{}`: `{name}` is given twice", entry.script_name))));
+        }
+    }
+    let layer = entry.make(&params).map_err(raise)?;
+    layer.apply(&inputs).map_err(raise)
+}
+
+/// Applies a joining layer by its Keras name.
+pub fn merge(name: &str, values: &List, options: Map) -> Answer<Symbol> {
+    let entry = layers::find(name).map_err(raise)?;
+    let inputs = symbols(&Dynamic::from(values.clone()), entry.script_name)?;
+    let params = cast::to_params(&Dynamic::from(options), "options").map_err(raise)?;
+    entry.make(&params).and_then(|layer| layer.apply(&inputs)).map_err(raise)
+}
+
+/// One symbolic value, or an array of them.
+fn symbols(value: &Dynamic, function: &str) -> Answer<Vec<Symbol>> {
+    if let Some(symbol) = value.read_lock::<Symbol>() {
+        return Ok(vec![symbol.clone()]);
+    }
+    let list = value.read_lock::<List>();
+    let all = list.as_ref().map(|list| list.iter().map(|item| item.clone().try_cast::<Symbol>()).collect::<Option<Vec<_>>>());
+    match all {
+        Some(Some(symbols)) => Ok(symbols),
+        Some(None) => Err(raise(Error::script(format!("`{function}`: expected an array of layers, found other values in it")))),
+        None => Err(raise(Error::script(format!(
+            "`{function}`: expected a layer or an array of layers, found {}",
+            type_phrase(value.type_name())
+        )))),
+    }
+}
+
+#[export_module]
+mod functions {
+    /// Returns an input of a network: its name, under which loaders give values, and the shape of one record.
+    /// A length of `()` is any length.
+    ///
+    /// # Errors
+    /// A shape that is no array of whole numbers of at least 1.
+    ///
+    /// ```rhai
+    /// input("x", [4]).shape // => [4]
+    /// ```
+    #[rhai_fn(name = "input", return_raw)]
+    pub fn input(name: &str, shape: Dynamic) -> Answer<Symbol> {
+        input_with(name, shape, Map::new())
+    }
+
+    /// Returns an input. Options: `dtype`, `"f32"` (default) or `"i64"` for indices.
+    ///
+    /// ```rhai
+    /// input("words", [20], #{ dtype: "i64" }).shape // => [20]
+    /// ```
+    #[rhai_fn(name = "input", return_raw)]
+    pub fn input_with(name: &str, shape: Dynamic, options: Map) -> Answer<Symbol> {
+        let mut options = Options::new("input", options);
+        let dtype = match options.text("dtype")? {
+            None => Dtype::F32,
+            Some(name) => Dtype::parse(&name).map_err(raise)?,
+        };
+        options.finish()?;
+        let wrong = || raise(Error::script("expected a shape such as `[4]`: whole numbers of at least 1, or `()` for any length"));
+        let length = |item: &Dynamic| match (item.is_unit(), item.as_int()) {
+            (true, _) => Ok(None),
+            (_, Ok(length)) if length >= 1 => Ok(Some(length as usize)),
+            _ => Err(wrong()),
+        };
+        let shape = match shape.read_lock::<List>() {
+            Some(list) => list.iter().map(length).collect::<Answer<Vec<_>>>()?,
+            None => vec![length(&shape)?],
+        };
+        Symbol::input(name, &shape, dtype).map_err(raise)
+    }
+
+    /// Returns the network from inputs to outputs; each is one value or an array of them.
+    ///
+    /// # Errors
+    /// Inputs that do not reach an output, values that need another input, two layers of one name.
+    ///
+    /// ```rhai
+    /// let x = input("x", [4]);
+    /// network(x, x.dense(3, #{ name: "y" })).parameters // => 15
+    /// ```
+    #[rhai_fn(name = "network", return_raw)]
+    pub fn network(inputs: Dynamic, outputs: Dynamic) -> Answer<Network> {
+        Network::new(&symbols(&inputs, "network")?, &symbols(&outputs, "network")?).map_err(raise)
+    }
+
+    /// Returns the shape of one record's value, without the batch axis; `()` is any length.
+    ///
+    /// ```rhai
+    /// input("x", [8, 8, 1]).conv2d(16, 3).shape // => [6, 6, 16]
+    /// ```
+    #[rhai_fn(get = "shape")]
+    pub fn shape(x: Symbol) -> List {
+        x.shape().iter().map(|length| length.map_or(Dynamic::UNIT, |length| Dynamic::from(length as i64))).collect()
+    }
+
+    /// Returns a table in text: layers, shapes, parameters.
+    #[rhai_fn(name = "summary")]
+    pub fn summary(network: Network) -> String {
+        network.summary()
+    }
+
+    /// Returns the number of weights of all layers, trained or not.
+    #[rhai_fn(get = "parameters")]
+    pub fn parameters(network: Network) -> i64 {
+        network.weights().iter().map(|weight| weight.shape.iter().product::<usize>() as i64).sum()
+    }
+
+    /// Returns the kind and shape.
+    #[rhai_fn(global, name = "to_string", name = "to_debug")]
+    pub fn to_string(x: Symbol) -> String {
+        format!("Layer({}, {})", x.kind(), crate::network::show_shape(x.shape()))
+    }
+
+    /// Returns the summary.
+    #[rhai_fn(global, name = "to_string", name = "to_debug")]
+    pub fn network_to_string(network: Network) -> String {
+        network.summary()
+    }
+}

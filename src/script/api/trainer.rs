@@ -1,0 +1,180 @@
+//! The trainer: an artifact folder and what is done with it.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rhai::plugin::*;
+use rhai::{Array as List, Dynamic, Engine, EvalAltResult, Map};
+
+use crate::artifact::layout;
+use crate::assemble::{self, Model};
+use crate::recipe::{Recipe, Written};
+use crate::record::Records;
+use crate::script::api::{Page, options::Options};
+use crate::script::cast;
+use crate::script::host::Host;
+use crate::script::traceback::raise;
+
+/// The page of the manual.
+pub const PAGE: Page = Page {
+    name: "trainer",
+    title: "Trainer",
+    intro: "A trainer stands for an artifact folder: `train` makes it, `load`, `predict` and `evaluate` use the best \
+            checkpoint in it. The folder's name is relative to the project root.",
+    register,
+};
+
+/// A trainer; copies share the loaded model.
+#[derive(Clone)]
+pub struct TrainerHandle {
+    folder: PathBuf,
+    name: String,
+    overwrite: bool,
+    model: Arc<Mutex<Option<Arc<Model>>>>,
+}
+
+type Answer<T> = Result<T, Box<EvalAltResult>>;
+
+fn register(engine: &mut Engine) {
+    engine.register_type_with_name::<TrainerHandle>("Trainer");
+    engine.register_global_module(exported_module!(functions).into());
+}
+
+impl TrainerHandle {
+    fn model(&self, host: &Host) -> Answer<Arc<Model>> {
+        let mut slot = self.model.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(model) = &*slot {
+            return Ok(model.clone());
+        }
+        let inside = host.at(self.folder.join(layout::SCRIPTS)).map_err(raise)?;
+        let model = Arc::new(assemble::load(&inside, &self.folder).map_err(raise)?);
+        *slot = Some(model.clone());
+        Ok(model)
+    }
+
+    fn forget(&self) {
+        *self.model.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+fn logs(values: &[(String, f64)]) -> Map {
+    values.iter().map(|(name, value)| (name.as_str().into(), Dynamic::from(*value))).collect()
+}
+
+#[export_module]
+mod functions {
+    /// Returns a trainer for an artifact folder, which `train` makes and which must not hold a run yet.
+    #[rhai_fn(name = "trainer", return_raw)]
+    pub fn trainer(context: NativeCallContext, folder: &str) -> Answer<TrainerHandle> {
+        trainer_with(context, folder, Map::new())
+    }
+
+    /// Returns a trainer. Options: `overwrite`, true to move an existing run to `folder.1` (`.2` …) instead
+    /// of refusing the folder.
+    ///
+    /// # Errors
+    /// A folder outside the project.
+    ///
+    /// ```rhai
+    /// trainer("artifacts", #{ overwrite: true }).folder // => "artifacts"
+    /// ```
+    #[rhai_fn(name = "trainer", return_raw)]
+    pub fn trainer_with(context: NativeCallContext, folder: &str, options: Map) -> Answer<TrainerHandle> {
+        let host = Host::of(&context)?;
+        let mut options = Options::new("trainer", options);
+        let overwrite = options.flag("overwrite")?.unwrap_or(false);
+        options.finish()?;
+        Ok(TrainerHandle {
+            folder: host.roots().writable(folder).map_err(raise)?,
+            name: folder.to_owned(),
+            overwrite,
+            model: Arc::default(),
+        })
+    }
+
+    /// Trains a config (a map of the four sections) on two tables of records, and writes the artifact folder.
+    /// Returns the history: `#{ epochs, steps, stopped, logs }`, where `logs` maps each name of the report to
+    /// its values, and `stopped` is why training ended early, or `()`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the config, the scripts and the records, found before the folder is made.
+    #[rhai_fn(name = "train", return_raw)]
+    pub fn train(
+        context: NativeCallContext,
+        trainer: TrainerHandle,
+        config: Map,
+        train: Records,
+        validation: Records,
+    ) -> Answer<Map> {
+        let host = Host::of(&context)?;
+        let json = cast::to_json(&Dynamic::from(config)).map_err(|error| raise(error.within("the config")))?;
+        let (recipe, notes) = Recipe::resolve(&Written::from_value(&json)).map_err(raise)?;
+        trainer.forget();
+        let history = assemble::train(&host, &recipe, &notes, &train, &validation, &trainer.folder, trainer.overwrite)
+            .map_err(raise)?;
+        let names: Vec<String> =
+            history.epochs.first().map(|row| row.logs.iter().map(|(name, _)| name.clone()).collect()).unwrap_or_default();
+        let values = |name: &String| Dynamic::from(history.values(name).into_iter().map(Dynamic::from).collect::<List>());
+        let logs: Map = names.iter().map(|name| (name.as_str().into(), values(name))).collect();
+        Ok(Map::from([
+            ("epochs".into(), Dynamic::from(history.epochs.len() as i64)),
+            ("steps".into(), Dynamic::from(history.steps as i64)),
+            ("stopped".into(), history.stopped.map_or(Dynamic::UNIT, Dynamic::from)),
+            ("logs".into(), Dynamic::from(logs)),
+        ]))
+    }
+
+    /// Loads the best checkpoint, which `predict` and `evaluate` otherwise do at their first call. Returns the
+    /// trainer.
+    ///
+    /// # Errors
+    /// A folder without a run, a damaged file, scripts in it that were changed.
+    #[rhai_fn(name = "load", return_raw)]
+    pub fn load(context: NativeCallContext, trainer: TrainerHandle) -> Answer<TrainerHandle> {
+        trainer.model(&Host::of(&context)?)?;
+        Ok(trainer)
+    }
+
+    /// Returns a score for each record, in order: an array of maps from output name to value, after the
+    /// transformer's `postprocess`. Outputs and weights of the records are not touched.
+    ///
+    /// # Errors
+    /// See `load`; whatever the loader and the transformer raise.
+    #[rhai_fn(name = "predict", return_raw)]
+    pub fn predict(context: NativeCallContext, trainer: TrainerHandle, records: Records) -> Answer<List> {
+        let model = trainer.model(&Host::of(&context)?)?;
+        Ok(model.predict(&records).map_err(raise)?.into_iter().map(cast::from_fields).collect())
+    }
+
+    /// Returns losses and metrics over records that have outputs, named as in the training report: a map.
+    ///
+    /// # Errors
+    /// See `predict`; no records.
+    #[rhai_fn(name = "evaluate", return_raw)]
+    pub fn evaluate(context: NativeCallContext, trainer: TrainerHandle, records: Records) -> Answer<Map> {
+        let model = trainer.model(&Host::of(&context)?)?;
+        Ok(logs(&model.evaluate(&records).map_err(raise)?))
+    }
+
+    /// Returns the table of the network's layers.
+    ///
+    /// # Errors
+    /// See `load`.
+    #[rhai_fn(name = "summary", return_raw)]
+    pub fn summary(context: NativeCallContext, trainer: TrainerHandle) -> Answer<String> {
+        Ok(trainer.model(&Host::of(&context)?)?.summary())
+    }
+
+    /// Returns the name of the artifact folder.
+    #[rhai_fn(get = "folder")]
+    pub fn folder(trainer: TrainerHandle) -> String {
+        trainer.name
+    }
+
+    /// Returns the expression that makes the trainer.
+    #[rhai_fn(global, name = "to_string", name = "to_debug")]
+    pub fn to_string(trainer: TrainerHandle) -> String {
+        format!("trainer({:?})", trainer.name)
+    }
+}
+
