@@ -1,14 +1,14 @@
 //! What can be known before the first step, and before anything is written: names, shapes, monitors,
 //! storable state, and one forward and backward pass on a real batch.
 
-use super::feed::{Fed, feed, matches, names, show};
+use super::feed::{Fed, feed, matches, names};
 use super::meters::Meters;
 use super::parts::{OutputSpec, Rate};
 use super::step::{Losses, forward};
 use super::{Trainer, targets};
 use crate::dataset::{Arrays, Batch, Dataset};
 use crate::error::{self, Error, Result};
-use crate::network::{Network, Port};
+use crate::network::{Network, Port, show_shape};
 use crate::record::Mode;
 use crate::tensor::Array;
 
@@ -76,16 +76,16 @@ impl Trainer {
     fn audit(&mut self, batch: &Batch, fed: &Fed) -> Result<()> {
         let parts = &self.parts;
         let losses = forward(&parts.network, &parts.outputs, self.variables.tracked(), fed, true, parts.seed, 0)?;
-        if let Some(error) = not_finite(&parts.network, &parts.outputs, &parts.train, batch, &losses)? {
+        if let Some(error) = not_finite(&parts.outputs, &parts.train, batch, &losses)? {
             return Err(error);
         }
         let gradients = losses.graph.backward()?;
-        let unreached = self.variables.unreached(&gradients);
+        let unreached = parts.network.audit(self.variables.tracked(), &gradients);
         if !unreached.is_empty() {
             let several = if unreached.len() == 1 { "weight" } else { "weights" };
             return Err(Error::recipe(format!(
                 "the trainable {several} {} received no gradient",
-                error::list(unreached.iter().copied())
+                error::list(unreached.iter().map(|name| &**name))
             ))
             .hint("no loss depends on them, or an operation on the way has no gradient (`argmax`, `round`, a comparison)")
             .hint("declare a layer that is not to be trained with `trainable: false`"));
@@ -206,7 +206,7 @@ fn check_input(port: &Port, array: &Array, errors: &mut Vec<Error>) {
     let error = Error::data(format!(
         "input `{}`: the network takes shape {}, the loader gives {shape:?} for each record",
         port.name,
-        show(&port.shape)
+        show_shape(&port.shape)
     ));
     let count = |sizes: &mut dyn Iterator<Item = usize>| sizes.product::<usize>();
     let known: Option<Vec<usize>> = port.shape.iter().copied().collect();
@@ -220,7 +220,6 @@ fn check_input(port: &Port, array: &Array, errors: &mut Vec<Error>) {
 
 /// Explains a loss that is no number: the first value of the batch that is none, or else the output.
 fn not_finite(
-    network: &Network,
     outputs: &[OutputSpec],
     dataset: &Dataset,
     batch: &Batch,

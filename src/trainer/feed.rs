@@ -2,8 +2,7 @@
 
 use crate::dataset::Batch;
 use crate::error::{Error, Result};
-use crate::network::{Network, Port};
-use crate::record::Name;
+use crate::network::{Network, Port, show_shape};
 use crate::tensor::{Array, Device, Dtype, Graph, Tensor};
 
 /// A batch on the device.
@@ -72,11 +71,13 @@ fn input(port: &Port, batch: &Batch) -> Result<Array> {
         false => array.clone(),
     };
     match matches(&port.shape, &array.shape()[1..]) {
-        true => Ok(array.cast(port.dtype)),
+        // Floats for an input of integers stay as they are: the network refuses them with a reason.
+        true if matches!(port.dtype, Dtype::F32 | Dtype::F64) => Ok(array.cast(port.dtype)),
+        true => Ok(array),
         false => Err(Error::data(format!(
             "input `{}`: the network takes shape {}, the loader gives {:?} for each record",
             port.name,
-            show(&port.shape),
+            show_shape(&port.shape),
             &array.shape()[1..]
         ))
         .hint("change the shape of the network's input, or what the loader and the transformer return")),
@@ -114,13 +115,7 @@ pub(super) fn matches(port: &[Option<usize>], shape: &[usize]) -> bool {
     port.len() == shape.len() && port.iter().zip(shape).all(|(own, found)| own.is_none_or(|own| own == *found))
 }
 
-/// Returns a port's shape as errors show it: `[28, 28, 1]`, with `any` for an axis of any length.
-pub(super) fn show(shape: &[Option<usize>]) -> String {
-    let axes: Vec<String> = shape.iter().map(|axis| axis.map_or("any".to_owned(), |size| size.to_string())).collect();
-    format!("[{}]", axes.join(", "))
-}
-
 /// Returns the names of ports.
 pub(super) fn names(ports: &[Port]) -> impl Iterator<Item = &str> {
-    ports.iter().map(|port| -> &str { let name: &Name = &port.name; name })
+    ports.iter().map(|port| &*port.name)
 }

@@ -15,8 +15,8 @@ pub(super) struct Losses {
     pub graph: Graph,
     /// The total loss.
     pub total: f64,
-    /// Each output's own loss, unweighted, in network order; with one output, the same as the total
-    /// when its loss weight is 1.
+    /// Each output's own loss, unweighted, in network order; empty with one output, where only the
+    /// total is reported.
     pub outputs: Vec<f64>,
     /// Each output's prediction.
     pub predictions: Vec<Graph>,
@@ -39,7 +39,7 @@ pub(super) fn forward(
     seed: u64,
     step: u64,
 ) -> Result<Losses> {
-    let mut pass = Pass { training, random: Random::new(seed, Stream::Dropout, &[step]), updates: Vec::new() };
+    let mut pass = Pass::new(training, Random::new(seed, Stream::Dropout, &[step]));
     let predictions = network.forward(weights, &fed.inputs, &mut pass)?;
     let mut total: Option<Graph> = None;
     let mut values = Vec::with_capacity(outputs.len());

@@ -73,15 +73,6 @@ impl Variables {
         self.infos.iter().filter(|info| info.trainable).map(|info| info.shape.iter().product::<usize>()).sum()
     }
 
-    /// Returns the trainable weights that a backward pass did not reach, by name.
-    pub fn unreached(&self, gradients: &GradStore) -> Vec<&str> {
-        let reached = |at: usize| gradients.get(&self.tracked[at]).is_some();
-        (0..self.infos.len())
-            .filter(|&at| self.variables[at].is_some() && !reached(at))
-            .map(|at| &*self.infos[at].name)
-            .collect()
-    }
-
     /// Updates every trainable weight in place; `step` counts updates from 1.
     pub fn update(
         &mut self,
