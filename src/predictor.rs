@@ -74,7 +74,8 @@ impl Predictor {
         let mut scores = Vec::with_capacity(records.len());
         self.each_batch(records, |outputs, rows| {
             for (position, &row) in rows.iter().enumerate() {
-                let field = |(name, array): &(Name, Array)| (name.clone(), Field::Tensor(Tensor::Host(array.row(position))));
+                let field =
+                    |(name, array): &(Name, Array)| (name.clone(), Field::Tensor(Tensor::Host(array.row(position))));
                 let score: Fields = outputs.iter().map(field).collect();
                 scores.push(match postprocess {
                     false => score,

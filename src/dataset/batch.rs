@@ -31,7 +31,10 @@ impl Batch {
     pub(super) fn new(columns: DataColumns, rows: Vec<usize>, place: &dyn Fn(usize) -> String) -> Result<Self> {
         let len = columns.len;
         let all = |columns: Columns, what: &str| -> Result<Arrays> {
-            columns.into_iter().map(|(name, column)| Ok((name.clone(), dense(column, what, &name, len, place)?))).collect()
+            columns
+                .into_iter()
+                .map(|(name, column)| Ok((name.clone(), dense(column, what, &name, len, place)?)))
+                .collect()
         };
         Ok(Batch {
             len,
@@ -78,6 +81,9 @@ fn dense(column: Column, what: &str, name: &str, len: usize, place: &dyn Fn(usiz
     };
     match array.shape().first() {
         Some(&found) if found == len => Ok(array),
-        _ => Err(Error::data(format!("{what} `{name}` has shape {:?}: expected {len} records on its first axis", array.shape()))),
+        _ => Err(Error::data(format!(
+            "{what} `{name}` has shape {:?}: expected {len} records on its first axis",
+            array.shape()
+        ))),
     }
 }

@@ -93,8 +93,7 @@ impl Dataset {
         let train = mode == Mode::Train;
         let rows = repeated(&records, options.sample_count.as_deref().filter(|_| train))?;
         let shuffle = (train && options.shuffle).then_some(seed);
-        let order =
-            Order::new(rows, shuffle, batch_size, train && options.drop_last, options.steps.filter(|_| train))?;
+        let order = Order::new(rows, shuffle, batch_size, train && options.drop_last, options.steps.filter(|_| train))?;
         // Scores are computed once: there is nothing to keep them for.
         let cache = if mode == Mode::Score { Cache::Off } else { options.cache };
         Ok(Dataset { records, stations, mode, seed, order, cache, kept: OnceLock::new() })
@@ -245,9 +244,7 @@ fn purpose(mode: Mode) -> &'static str {
 fn whole(columns: DataColumns, len: usize, station: &str) -> Result<DataColumns> {
     match columns.len == len {
         true => Ok(columns),
-        false => {
-            Err(Error::data(format!("{station}: expected {len} data records, found {}", columns.len))
-                .hint("a station returns one data record for each record it is given"))
-        }
+        false => Err(Error::data(format!("{station}: expected {len} data records, found {}", columns.len))
+            .hint("a station returns one data record for each record it is given")),
     }
 }

@@ -121,10 +121,8 @@ pub(super) fn repeated(records: &Records, column: Option<&str>) -> Result<Vec<us
         rows.extend(std::iter::repeat_n(row, count));
     }
     match rows.is_empty() && !records.is_empty() {
-        true => {
-            Err(Error::data(format!("sample count `{column}` is 0 in every record: nothing is left to train on"))
-                .within(records.source()))
-        }
+        true => Err(Error::data(format!("sample count `{column}` is 0 in every record: nothing is left to train on"))
+            .within(records.source())),
         false => Ok(rows),
     }
 }

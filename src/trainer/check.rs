@@ -54,8 +54,9 @@ impl Trainer {
         let mut errors = Vec::new();
         for service in &self.parts.services {
             if let Some(monitor) = service.monitor().filter(|monitor| !known.iter().any(|name| name == monitor)) {
-                let mut error = Error::recipe(format!("service `{}`: nothing is reported as `{monitor}`", service.name()))
-                    .maybe_hint(error::did_you_mean(monitor, known.iter().map(String::as_str)));
+                let mut error =
+                    Error::recipe(format!("service `{}`: nothing is reported as `{monitor}`", service.name()))
+                        .maybe_hint(error::did_you_mean(monitor, known.iter().map(String::as_str)));
                 if monitor.starts_with("val_") && self.parts.validation.is_none() {
                     error = error.hint("there are no validation records, so nothing starts with `val_`");
                 }
@@ -63,8 +64,11 @@ impl Trainer {
             }
             if service.changes_learning_rate() && matches!(self.parts.rate, Rate::Schedule(_)) {
                 errors.push(
-                    Error::recipe(format!("service `{}` changes the learning rate, but a schedule sets it", service.name()))
-                        .hint("give the optimizer a constant `learning_rate`, or leave the service out"),
+                    Error::recipe(format!(
+                        "service `{}` changes the learning rate, but a schedule sets it",
+                        service.name()
+                    ))
+                    .hint("give the optimizer a constant `learning_rate`, or leave the service out"),
                 );
             }
         }
@@ -87,7 +91,9 @@ impl Trainer {
                 "the trainable {several} {} received no gradient",
                 error::list(unreached.iter().map(|name| &**name))
             ))
-            .hint("no loss depends on them, or an operation on the way has no gradient (`argmax`, `round`, a comparison)")
+            .hint(
+                "no loss depends on them, or an operation on the way has no gradient (`argmax`, `round`, a comparison)",
+            )
             .hint("declare a layer that is not to be trained with `trainable: false`"));
         }
         if let Some(meters) = &mut self.meters {
@@ -219,12 +225,7 @@ fn check_input(port: &Port, array: &Array, errors: &mut Vec<Error>) {
 }
 
 /// Explains a loss that is no number: the first value of the batch that is none, or else the output.
-fn not_finite(
-    outputs: &[OutputSpec],
-    dataset: &Dataset,
-    batch: &Batch,
-    losses: &Losses,
-) -> Result<Option<Error>> {
+fn not_finite(outputs: &[OutputSpec], dataset: &Dataset, batch: &Batch, losses: &Losses) -> Result<Option<Error>> {
     let bad = match outputs {
         [_] => (!losses.total.is_finite()).then_some((0, losses.total)),
         _ => losses.outputs.iter().copied().enumerate().find(|(_, loss)| !loss.is_finite()),
@@ -240,7 +241,8 @@ fn not_finite(
             let record = at / (array.len() / batch.len.max(1)).max(1);
             let place = batch.rows.get(record).map_or_else(String::new, |&row| dataset.place(row));
             return Ok(Some(
-                error.hint(format!("{what} `{name}` is not a finite number in {place}"))
+                error
+                    .hint(format!("{what} `{name}` is not a finite number in {place}"))
                     .hint("look for missing values, or a division by zero in the loader or the transformer"),
             ));
         }

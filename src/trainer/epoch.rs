@@ -13,11 +13,7 @@ use crate::service::{Control, Logs};
 impl Trainer {
     /// Runs one epoch; returns the learning rate of its last step, or `None` when it was cut short by
     /// the stop flag or by a service that stops at once. An epoch cut short is not reported.
-    pub(super) fn train_epoch(
-        &mut self,
-        control: &mut Control,
-        progress: &mut dyn Progress,
-    ) -> Result<Option<f64>> {
+    pub(super) fn train_epoch(&mut self, control: &mut Control, progress: &mut dyn Progress) -> Result<Option<f64>> {
         let (epoch, nothing) = (self.epoch, Logs::new());
         self.watch(control, progress).tell(epoch, &nothing, |service, moment| service.on_epoch_begin(moment))?;
         let Trainer { parts, variables, meters, stop, step, .. } = self;
@@ -31,8 +27,7 @@ impl Trainer {
         let mut rate = control.learning_rate;
         for batch in 0..batches {
             let fed = feed(&parts.network, &data.batch(batch)?, &parts.device)?;
-            let losses =
-                forward(&parts.network, &parts.outputs, variables.tracked(), &fed, true, parts.seed, *step)?;
+            let losses = forward(&parts.network, &parts.outputs, variables.tracked(), &fed, true, parts.seed, *step)?;
             let gradients = losses.graph.backward()?;
             rate = control.learning_rate;
             variables.update(*step + 1, rate, &*parts.optimizer, parts.clip, &gradients)?;

@@ -104,7 +104,10 @@ impl Variables {
     pub fn store(&mut self, updates: Vec<(usize, Graph)>) -> Result<()> {
         for (at, value) in updates {
             let Some(info) = self.infos.get(at).filter(|info| !info.trainable && info.shape == value.dims()) else {
-                return Err(Error::run(format!("a layer updated weight {at} with a value of shape {:?}", value.dims())));
+                return Err(Error::run(format!(
+                    "a layer updated weight {at} with a value of shape {:?}",
+                    value.dims()
+                )));
             };
             let value = value.detach();
             self.tracked[at] = value.clone();
