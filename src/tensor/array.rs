@@ -1,10 +1,15 @@
 //! Host tensors: `ndarray` arrays that share their data until one of them is written to.
 
-use ndarray::{ArcArray, IxDyn};
+use std::borrow::Cow;
 
-use super::Dtype;
+use ndarray::{ArcArray, ArrayBase, Axis, Data, IxDyn};
 
-/// An array on the CPU, one variant for each dtype; cheap to clone.
+use super::element::{Cast, Element, Typed};
+use super::{Dtype, axes};
+use crate::error::{Error, Result};
+
+/// An array on the CPU, one variant for each dtype; cheap to clone. Views (a row, a slice, a transposed
+/// array) share the data of the array they were made of.
 #[derive(Clone, Debug)]
 pub enum Array {
     /// 32-bit floating point.
@@ -17,15 +22,51 @@ pub enum Array {
     U8(ArcArray<u8, IxDyn>),
 }
 
+/// Evaluates an expression for whichever element type an array has.
+macro_rules! each {
+    ($array:expr, $typed:ident => $body:expr) => {
+        match $array {
+            $crate::tensor::Array::F32($typed) => $body,
+            $crate::tensor::Array::F64($typed) => $body,
+            $crate::tensor::Array::I64($typed) => $body,
+            $crate::tensor::Array::U8($typed) => $body,
+        }
+    };
+}
+pub(crate) use each;
+
 impl Array {
+    /// Creates an f32 array from row-major contents.
+    ///
+    /// # Errors
+    /// The number of values is not that of the shape.
+    pub fn from_f32(data: Vec<f32>, shape: &[usize]) -> Result<Array> {
+        Array::new(data, shape)
+    }
+
+    /// Creates an f64 array from row-major contents; see [`Array::from_f32`].
+    pub fn from_f64(data: Vec<f64>, shape: &[usize]) -> Result<Array> {
+        Array::new(data, shape)
+    }
+
+    /// Creates an i64 array from row-major contents; see [`Array::from_f32`].
+    pub fn from_i64(data: Vec<i64>, shape: &[usize]) -> Result<Array> {
+        Array::new(data, shape)
+    }
+
+    /// Creates a u8 array from row-major contents; see [`Array::from_f32`].
+    pub fn from_u8(data: Vec<u8>, shape: &[usize]) -> Result<Array> {
+        Array::new(data, shape)
+    }
+
+    /// Creates an array from row-major contents.
+    pub(crate) fn new<T: Element>(data: Vec<T>, shape: &[usize]) -> Result<Array> {
+        typed(data, shape).map(T::wrap)
+    }
+
     /// Returns the length of each axis.
     pub fn shape(&self) -> &[usize] {
-        match self {
-            Array::F32(array) => array.shape(),
-            Array::F64(array) => array.shape(),
-            Array::I64(array) => array.shape(),
-            Array::U8(array) => array.shape(),
-        }
+        each!(self, array => array.shape())
     }
 
     /// Returns the element type.
@@ -36,5 +77,199 @@ impl Array {
             Array::I64(_) => Dtype::I64,
             Array::U8(_) => Dtype::U8,
         }
+    }
+
+    /// Returns the number of axes.
+    pub fn rank(&self) -> usize {
+        self.shape().len()
+    }
+
+    /// Returns the length of axis 0: the number of rows; 1 for a scalar.
+    pub fn len(&self) -> usize {
+        self.shape().first().copied().unwrap_or(1)
+    }
+
+    /// Returns whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the number of elements.
+    pub fn size(&self) -> usize {
+        each!(self, array => array.len())
+    }
+
+    /// Returns the row-major contents as f32: borrowed when they are f32 and contiguous, else converted
+    /// (integers beyond 2^24 are rounded).
+    pub fn as_f32(&self) -> Cow<'_, [f32]> {
+        self.contents()
+    }
+
+    /// Returns the row-major contents as f64; see [`Array::as_f32`].
+    pub fn as_f64(&self) -> Cow<'_, [f64]> {
+        self.contents()
+    }
+
+    /// Returns the row-major contents as i64; fractions are cut off, NaN becomes 0.
+    pub fn as_i64(&self) -> Cow<'_, [i64]> {
+        self.contents()
+    }
+
+    /// Returns the row-major contents as u8; fractions are cut off, values beyond 0 and 255 saturate.
+    pub fn as_u8(&self) -> Cow<'_, [u8]> {
+        self.contents()
+    }
+
+    /// Returns the row-major contents as f64.
+    pub fn to_f64_vec(&self) -> Vec<f64> {
+        self.as_f64().into_owned()
+    }
+
+    /// Converts to another dtype, or shares the data when it is the same. Fractions are cut off, values
+    /// out of range saturate, NaN becomes the integer 0; [`super::Tensor::to_i64`] refuses those instead.
+    #[must_use]
+    pub fn cast(&self, dtype: Dtype) -> Array {
+        match dtype {
+            _ if dtype == self.dtype() => self.clone(),
+            Dtype::F32 => Array::F32(self.typed()),
+            Dtype::F64 => Array::F64(self.typed()),
+            Dtype::I64 => Array::I64(self.typed()),
+            Dtype::U8 => Array::U8(self.typed()),
+        }
+    }
+
+    /// Returns row `i` as a view that shares the data. The caller keeps `i` below [`Array::len`]; past the
+    /// end, or of a scalar, the row is empty, of shape `[0]`.
+    #[must_use]
+    pub fn row(&self, i: usize) -> Array {
+        each!(self, array => {
+            if array.ndim() == 0 || i >= array.shape()[0] {
+                return none_like(array);
+            }
+            array.clone().index_axis_move(Axis(0), i).into()
+        })
+    }
+
+    /// Returns the array with its contents in row-major order without gaps; shares the data when they are.
+    #[must_use]
+    pub fn to_contiguous(&self) -> Array {
+        each!(self, array => dense(array).into())
+    }
+
+    /// Returns whether shape, dtype and every bit of the contents are the same.
+    pub fn same(&self, other: &Array) -> bool {
+        fn bits<T: Element>(a: &Typed<T>, b: &Array) -> bool {
+            let Some(b) = T::unwrap(b) else { return false };
+            a.shape() == b.shape() && a.iter().zip(b.iter()).all(|(x, y)| x.bits() == y.bits())
+        }
+        each!(self, array => bits(array, other))
+    }
+
+    /// Returns the contents as another element type, in an array of the same shape.
+    pub(crate) fn typed<T: Element>(&self) -> Typed<T>
+    where
+        f32: Cast<T>,
+        f64: Cast<T>,
+        i64: Cast<T>,
+        u8: Cast<T>,
+    {
+        if let Some(array) = T::unwrap(self) {
+            return array.clone();
+        }
+        each!(self, array => map(array, |x| x.cast()))
+    }
+
+    /// Returns the row-major contents as another element type.
+    pub(crate) fn contents<T: Element>(&self) -> Cow<'_, [T]>
+    where
+        f32: Cast<T>,
+        f64: Cast<T>,
+        i64: Cast<T>,
+        u8: Cast<T>,
+    {
+        if let Some(array) = T::unwrap(self) {
+            return slice(array);
+        }
+        fn convert<S: Element + Cast<T>, T: Element>(array: &Typed<S>) -> Vec<T> {
+            slice(array).iter().map(|&x| x.cast()).collect()
+        }
+        Cow::Owned(each!(self, array => convert(array)))
+    }
+}
+
+/// Creates an array of one element type from row-major contents.
+pub(crate) fn typed<T: Element>(data: Vec<T>, shape: &[usize]) -> Result<Typed<T>> {
+    let expected = axes::count(shape)?;
+    let found = data.len();
+    match ArcArray::from_shape_vec(IxDyn(shape), data) {
+        Ok(array) if found == expected => Ok(array),
+        _ => Err(Error::data(format!("shape {shape:?} has {expected} elements, found {found}"))),
+    }
+}
+
+/// Applies a function to every element; the layout stays.
+pub(crate) fn map<T: Element, U: Element>(array: &Typed<T>, f: impl FnMut(T) -> U) -> Typed<U> {
+    array.mapv(f).into_shared()
+}
+
+/// Returns the row-major contents, borrowed when they lie so in memory.
+pub(crate) fn slice<T: Element, S: Data<Elem = T>>(array: &ArrayBase<S, IxDyn>) -> Cow<'_, [T]> {
+    match array.as_slice() {
+        Some(slice) => Cow::Borrowed(slice),
+        None => {
+            // The iterator's own fold runs whole lanes; pulling elements one by one is several times slower.
+            let mut data = Vec::with_capacity(array.len());
+            array.iter().for_each(|&x| data.push(x));
+            Cow::Owned(data)
+        }
+    }
+}
+
+/// Returns the array in row-major order without gaps.
+pub(crate) fn dense<T: Element>(array: &Typed<T>) -> Typed<T> {
+    match array.is_standard_layout() {
+        true => array.clone(),
+        false => array.as_standard_layout().into_owned().into_shared(),
+    }
+}
+
+fn none_like<T: Element>(_: &Typed<T>) -> Array {
+    T::wrap(ArcArray::from_shape_simple_fn(IxDyn(&[0]), T::default))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contents_are_borrowed_when_they_are_there() {
+        let array = Array::from_f32(vec![1.0, 2.0, 3.0, 4.0], &[2, 2]).unwrap();
+        assert!(matches!(array.as_f32(), Cow::Borrowed([1.0, 2.0, 3.0, 4.0])));
+        let row = array.row(1);
+        assert_eq!((row.shape(), row.as_f32().as_ref()), (&[2][..], &[3.0f32, 4.0][..]));
+        assert_eq!(array.row(2).shape(), [0]);
+        assert_eq!(array.as_i64().as_ref(), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_wrong_number_of_values_is_refused() {
+        let error = Array::from_i64(vec![1, 2, 3], &[2, 2]).unwrap_err();
+        assert_eq!(error.message(), "shape [2, 2] has 4 elements, found 3");
+        assert!(Array::from_i64(vec![], &[usize::MAX, 4]).is_err());
+    }
+
+    #[test]
+    fn casts_saturate() {
+        let array = Array::from_f64(vec![-1.5, 300.0, f64::NAN, 2.9], &[4]).unwrap();
+        assert_eq!(array.cast(Dtype::U8).as_u8().as_ref(), [0, 255, 0, 2]);
+        assert_eq!(array.cast(Dtype::I64).as_i64().as_ref(), [-1, 300, 0, 2]);
+    }
+
+    #[test]
+    fn the_same_is_bit_for_bit() {
+        let nan = Array::from_f32(vec![f32::NAN, 0.0], &[2]).unwrap();
+        assert!(nan.same(&nan.clone()));
+        assert!(!nan.same(&Array::from_f32(vec![f32::NAN, -0.0], &[2]).unwrap()));
+        assert!(!nan.same(&nan.cast(Dtype::F64)));
     }
 }
