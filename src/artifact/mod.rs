@@ -1,1 +1,23 @@
 //! The artifact folder: every file name in it, atomic writes, checkpoints.
+//!
+//! Files are replaced, never edited: a temporary file in the same folder, write, fsync, rename, fsync the
+//! folder. Logs (the report, events, TensorBoard) only grow, and a resumed run cuts them back to its
+//! checkpoint.
+
+pub mod layout;
+
+mod file;
+mod folder;
+
+pub mod weights;
+
+pub mod checkpoint;
+pub mod cpu;
+pub mod exact;
+
+mod writer;
+
+pub use checkpoint::{Best, Checkpoint, State};
+pub use file::{failed, names, read, read_json, read_text, write_atomic};
+pub use folder::{Folder, NewFolder, Prepared};
+pub use writer::Writer;

@@ -1,20 +1,71 @@
 //! Services: what watches a run and writes about it. They are called in the order of their list.
+//!
+//! One service, one file, one line in [`LIST`]. Writing goes through the run's [`Writer`], so that no
+//! service makes training wait for the disk.
+
+mod clock;
+mod monitor;
+
+mod best_checkpoint;
+mod csv_report;
+mod early_stopping;
+mod events;
+mod learning_rate_reducer;
+mod resume_checkpoint;
+mod tensorboard;
+mod terminate_on_nan;
 
 use std::path::Path;
 
-use crate::error::Result;
+use serde_json::Value;
+
+use crate::artifact::weights::Named;
+use crate::artifact::{Checkpoint, State, Writer};
+use crate::error::{Error, Result};
+use crate::registry::Entry;
+use crate::tensor::Array;
+
+pub use best_checkpoint::BestCheckpoint;
+pub use csv_report::CsvReport;
+pub use early_stopping::EarlyStopping;
+pub use events::Events;
+pub use learning_rate_reducer::LearningRateReducer;
+pub use monitor::{Direction, Monitor};
+pub use resume_checkpoint::ResumeCheckpoint;
+pub use tensorboard::TensorBoard;
+pub use terminate_on_nan::TerminateOnNan;
+
+/// The built-in services under their names in recipes, in the order they are called in.
+pub const LIST: &[Entry<dyn Service>] = &[
+    best_checkpoint::ENTRY,
+    resume_checkpoint::ENTRY,
+    tensorboard::ENTRY,
+    csv_report::ENTRY,
+    early_stopping::TRAIN_ENTRY,
+    early_stopping::VALIDATION_ENTRY,
+    terminate_on_nan::ENTRY,
+    learning_rate_reducer::ENTRY,
+    events::ENTRY,
+];
 
 /// What a service is told; epochs count from 0, as in Keras.
 pub struct Moment<'a> {
     /// The artifact folder.
     pub folder: &'a Path,
+    /// Writes files in the background, in order.
+    pub writer: &'a Writer,
     /// The epoch, from 0.
     pub epoch: usize,
     /// Optimizer updates done so far.
     pub step: u64,
+    /// The learning rate of the latest update, whether a schedule or the control gave it.
+    pub learning_rate: f64,
     /// Names and values so far: after a batch the running means of the epoch, after an epoch also the
-    /// validation values (`val_…`). In the order of the report.
+    /// validation values (`val_…`). In the order of the report. Before the first epoch every name that
+    /// will be reported, with NaN.
     pub logs: &'a Logs,
+    /// The network as TensorBoard draws it; may be empty.
+    pub graph: &'a [GraphNode],
     /// What may be changed.
     pub control: &'a mut Control,
     /// The weights, for services that store or look at them.
@@ -24,28 +75,49 @@ pub struct Moment<'a> {
 /// Log names and values in the order they are reported.
 pub type Logs = Vec<(String, f64)>;
 
+/// One layer or input of the network, for the drawing of the graph.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GraphNode {
+    /// Its name; slashes group.
+    pub name: String,
+    /// What it does: `Dense`, `Input`.
+    pub op: String,
+    /// The names of the nodes it reads.
+    pub inputs: Vec<String>,
+    /// The shape of its value without the batch axis; `None` is an axis of any length.
+    pub shape: Vec<Option<usize>>,
+}
+
 /// What a service may change.
 #[derive(Clone, Debug, Default)]
 pub struct Control {
     /// Why training ends after this epoch (or after this step, when `at_once`); `None` to go on.
     pub stop: Option<String>,
-    /// Whether to stop before the epoch is over.
+    /// Whether to stop before the epoch is over; the epoch is then not finished: no validation, no
+    /// [`Service::on_epoch_end`], no checkpoint.
     pub at_once: bool,
     /// The learning rate of the next step, when it is not a schedule's.
     pub learning_rate: f64,
     /// Lines for the person, printed by the progress display.
     pub messages: Vec<String>,
-    /// Whether the weights of the best epoch are put back when training ends.
-    pub restore: Option<Vec<(String, crate::tensor::Array)>>,
+    /// The weights that are put back when training has ended.
+    pub restore: Option<Named>,
+}
+
+impl Control {
+    /// Ends training after this epoch; the first reason given stays.
+    pub fn stop_after_epoch(&mut self, reason: String) {
+        self.stop.get_or_insert(reason);
+    }
 }
 
 /// Read access to the weights and the optimizer's state, by name.
 pub trait Weights {
     /// Returns every weight under its Keras name (`hidden/kernel`), in the order of the network.
-    fn weights(&self) -> Result<Vec<(String, crate::tensor::Array)>>;
+    fn weights(&self) -> Result<Vec<(String, Array)>>;
 
     /// Returns every slot of the optimizer (`hidden/kernel/m`), in the same order.
-    fn optimizer_state(&self) -> Result<Vec<(String, crate::tensor::Array)>>;
+    fn optimizer_state(&self) -> Result<Vec<(String, Array)>>;
 }
 
 /// Something that watches a run.
@@ -53,7 +125,8 @@ pub trait Service: Send {
     /// Returns the name in recipes: `best_checkpoint`.
     fn name(&self) -> &str;
 
-    /// Called before the first epoch, and again when a run is resumed (`moment.epoch` tells where).
+    /// Called before the first epoch, and again when a run is resumed (`moment.epoch` tells where), then
+    /// after [`Service::restore`]. When [`Control::stop`] is set afterwards, no epoch is run.
     fn on_train_begin(&mut self, moment: &mut Moment) -> Result<()> {
         let _ = moment;
         Ok(())
@@ -77,20 +150,32 @@ pub trait Service: Send {
         Ok(())
     }
 
-    /// Called after the last epoch.
+    /// Called after each epoch once every service has seen its end: `state` and `arrays` (from [`gather`])
+    /// are what a run resumed from here gets back.
+    fn on_checkpoint(&mut self, moment: &mut Moment, state: &State, arrays: &[(String, Array)]) -> Result<()> {
+        let _ = (moment, state, arrays);
+        Ok(())
+    }
+
+    /// Called after the last epoch, and when training was stopped.
     fn on_train_end(&mut self, moment: &mut Moment) -> Result<()> {
         let _ = moment;
         Ok(())
     }
 
-    /// Returns what a resumed run needs to go on exactly.
-    fn state(&self) -> serde_json::Value {
-        serde_json::Value::Null
+    /// Returns what a resumed run needs to go on exactly; floating-point numbers by [`crate::artifact::exact`].
+    fn state(&self) -> Value {
+        Value::Null
     }
 
-    /// Takes back what [`Service::state`] gave.
-    fn restore(&mut self, state: &serde_json::Value) -> Result<()> {
-        let _ = state;
+    /// Returns arrays that belong to the state.
+    fn arrays(&self) -> Named {
+        Vec::new()
+    }
+
+    /// Takes back what [`Service::state`] and [`Service::arrays`] gave.
+    fn restore(&mut self, state: &Value, arrays: Named) -> Result<()> {
+        let _ = (state, arrays);
         Ok(())
     }
 
@@ -98,4 +183,43 @@ pub trait Service: Send {
     fn monitor(&self) -> Option<&str> {
         None
     }
+
+    /// Returns whether this service sets the learning rate, which then must not be a schedule's.
+    fn sets_learning_rate(&self) -> bool {
+        false
+    }
+}
+
+/// Gathers the state of all services for a checkpoint: values into `state`, arrays as the result.
+pub fn gather(services: &[Box<dyn Service>], state: &mut State) -> Named {
+    let mut arrays = Vec::new();
+    for service in services {
+        let value = service.state();
+        if !value.is_null() {
+            state.services.insert(service.name().to_owned(), value);
+        }
+        arrays.extend(service.arrays().into_iter().map(|(name, array)| (format!("{}/{name}", service.name()), array)));
+    }
+    arrays
+}
+
+/// Gives the services back what [`gather`] took; a service the checkpoint does not know starts afresh.
+///
+/// # Errors
+/// A state that the service cannot understand.
+pub fn restore(services: &mut [Box<dyn Service>], checkpoint: &Checkpoint) -> Result<()> {
+    for service in services {
+        let prefix = format!("{}/", service.name());
+        let own = |(name, array): &(String, Array)| Some((name.strip_prefix(&prefix)?.to_owned(), array.clone()));
+        let arrays = checkpoint.services.iter().filter_map(own).collect();
+        if let Some(state) = checkpoint.state.services.get(service.name()) {
+            service.restore(state, arrays)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the error for a state that a service did not write.
+fn foreign_state(service: &str, state: &Value) -> Error {
+    Error::artifact(format!("the checkpoint's state of `{service}` cannot be understood: {state}"))
 }

@@ -1,0 +1,248 @@
+//! The folder of a run: made at once, and gone again when the start fails.
+
+use std::fs;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+
+use super::{Checkpoint, checkpoint, file, layout};
+use crate::error::{Error, Result};
+
+/// The folder of a run that exists.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Checks that a run may be written to `path`, without touching the disk. Missing parents are made later.
+    ///
+    /// # Errors
+    /// A folder that holds a run is refused unless `overwrite`; a folder that holds anything else, and a
+    /// file, are always refused.
+    pub fn prepare(path: impl Into<PathBuf>, overwrite: bool) -> Result<Prepared> {
+        let path = path.into();
+        check_parents(&path)?;
+        let in_the_way = match contents(&path)? {
+            Contents::Nothing | Contents::Empty => None,
+            Contents::Run if overwrite => {
+                if path.file_name().is_none() {
+                    let error = Error::artifact(format!("`{}` has no name to be moved under", path.display()));
+                    return Err(error.hint("give the folder by its name"));
+                }
+                Some(path.clone())
+            }
+            Contents::Run => {
+                return Err(Error::artifact(format!("`{}` holds a run already", path.display()))
+                    .hint("`--overwrite`, or `trainer(dir, #{overwrite: true})` in a recipe, moves it out of the way")
+                    .hint("or name another folder"));
+            }
+            Contents::Other => {
+                return Err(Error::artifact(format!("`{}` is not empty and holds no run", path.display()))
+                    .hint("such a folder is never moved or written to: name another one"));
+            }
+        };
+        Ok(Prepared { path, in_the_way })
+    }
+
+    /// Opens the folder of a run, to predict with it or to resume it.
+    ///
+    /// # Errors
+    /// The folder is missing, or holds no run.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Folder> {
+        let path = path.into();
+        match contents(&path)? {
+            Contents::Run => Ok(Folder { path }),
+            Contents::Nothing => Err(Error::artifact(format!("there is no folder `{}`", path.display()))
+                .hint("expected the artifact folder of a training run")),
+            Contents::Empty | Contents::Other => Err(Error::artifact(format!(
+                "`{}` is not the folder of a run",
+                path.display()
+            ))
+            .hint(format!("looked for `{}` and one of {}", layout::CONFIG, crate::error::list(MARKS)))),
+        }
+    }
+
+    /// Returns the path of the folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the path of a file or folder in it; the names are in [`layout`].
+    pub fn join(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Returns the checkpoints the run can be resumed from: finished epochs and folder, oldest first.
+    pub fn checkpoints(&self) -> Result<Vec<(usize, PathBuf)>> {
+        checkpoint::list(&self.join(layout::RESUME_CHECKPOINTS))
+    }
+
+    /// Returns the newest checkpoint that is whole, and what was wrong with newer ones; `None` when there is
+    /// none, and the run starts again at step 0.
+    ///
+    /// Older checkpoints of one burst are not forced to the disk one by one (see [`super::Writer`]), so one
+    /// that a power cut tore is passed over here rather than trusted.
+    pub fn latest_checkpoint(&self) -> Result<(Option<Checkpoint>, Vec<Error>)> {
+        let mut errors = Vec::new();
+        for (_, path) in self.checkpoints()?.into_iter().rev() {
+            match Checkpoint::read(&path) {
+                Ok(checkpoint) => return Ok((Some(checkpoint), errors)),
+                Err(error) => errors.push(error),
+            }
+        }
+        Ok((None, errors))
+    }
+
+    /// Removes what a killed process left half-made. Call it when a run starts or is resumed, never while
+    /// another process may be writing.
+    pub fn tidy(&self) -> Result<()> {
+        for folder in ["", layout::BEST_CHECKPOINT, layout::RESUME_CHECKPOINTS, layout::DATASET] {
+            let folder = self.join(folder);
+            for name in file::names(&folder)?.into_iter().filter(|name| layout::is_partial(name)) {
+                let path = folder.join(name);
+                file::remove(&path).map_err(|error| file::failed("remove", &path, &error))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A folder that was checked and may be made.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    path: PathBuf,
+    in_the_way: Option<PathBuf>,
+}
+
+impl Prepared {
+    /// Returns the path the folder will have.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes the folder, and moves an earlier run out of the way.
+    ///
+    /// # Errors
+    /// Whatever the disk says; nothing is left behind then.
+    pub fn create(self) -> Result<NewFolder> {
+        let mut new = NewFolder { folder: Folder { path: self.path }, made: Vec::new(), moved: None, undo: true };
+        if let Some(from) = self.in_the_way {
+            let to = free_name(&from)?;
+            fs::rename(&from, &to).map_err(|error| file::failed("move", &from, &error))?;
+            new.moved = Some(to);
+        }
+        let path = new.folder.path.clone();
+        let missing: Vec<&Path> = path.ancestors().take_while(|folder| is_missing(folder)).collect();
+        for folder in missing.into_iter().rev() {
+            fs::create_dir(folder).map_err(|error| file::failed("create", folder, &error))?;
+            new.made.push(folder.to_owned());
+        }
+        // Another process may have come in between the check and this.
+        match contents(&path)? {
+            Contents::Empty => Ok(new),
+            _ => {
+                new.undo = false;
+                Err(Error::artifact(format!("`{}` was filled by someone else", path.display())))
+            }
+        }
+    }
+}
+
+/// A folder just made: removed again, and the earlier run put back, unless it is kept.
+#[derive(Debug)]
+pub struct NewFolder {
+    folder: Folder,
+    /// The folders that were made, outermost first.
+    made: Vec<PathBuf>,
+    moved: Option<PathBuf>,
+    undo: bool,
+}
+
+impl NewFolder {
+    /// Returns where the earlier run was moved.
+    pub fn moved(&self) -> Option<&Path> {
+        self.moved.as_deref()
+    }
+
+    /// Keeps the folder: the run has started.
+    pub fn keep(mut self) -> Folder {
+        self.undo = false;
+        self.folder.clone()
+    }
+}
+
+impl Deref for NewFolder {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
+}
+
+impl Drop for NewFolder {
+    fn drop(&mut self) {
+        if !self.undo {
+            return;
+        }
+        // The start has failed and its error is on the way; one of the clean-up would only hide it.
+        for name in file::names(&self.folder.path).unwrap_or_default() {
+            let _ = file::remove(&self.folder.join(name));
+        }
+        for folder in self.made.iter().rev() {
+            let _ = fs::remove_dir(folder);
+        }
+        if let Some(moved) = &self.moved {
+            let _ = fs::rename(moved, &self.folder.path);
+        }
+    }
+}
+
+/// Beside a config, which many programs have, only a run has one of these.
+const MARKS: [&str; 4] = [layout::NETWORK_PARAMS, layout::EVENTS, layout::BEST_CHECKPOINT, layout::RESUME_CHECKPOINTS];
+
+enum Contents {
+    Nothing,
+    Empty,
+    Run,
+    Other,
+}
+
+fn contents(path: &Path) -> Result<Contents> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => {}
+        Ok(_) => return Err(Error::artifact(format!("`{}` is a file, not a folder", path.display()))),
+        Err(_) if is_missing(path) => return Ok(Contents::Nothing),
+        Err(error) => return Err(file::failed("open", path, &error)),
+    }
+    let names = file::names(path)?;
+    let has = |name: &str| names.iter().any(|found| found == name);
+    Ok(match has(layout::CONFIG) && MARKS.into_iter().any(has) {
+        _ if names.is_empty() => Contents::Empty,
+        true => Contents::Run,
+        false => Contents::Other,
+    })
+}
+
+/// The nearest parent that exists must be a folder.
+fn check_parents(path: &Path) -> Result<()> {
+    if path.as_os_str().is_empty() {
+        return Err(Error::artifact("the name of the artifact folder is empty"));
+    }
+    match path.ancestors().skip(1).find(|parent| !is_missing(parent)) {
+        Some(parent) if !parent.is_dir() => Err(Error::artifact(format!("`{}` is not a folder", parent.display()))
+            .within(format!("artifact folder `{}`", path.display()))),
+        _ => Ok(()),
+    }
+}
+
+fn is_missing(path: &Path) -> bool {
+    let not_found = |error: std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+    !path.as_os_str().is_empty() && fs::symlink_metadata(path).is_err_and(not_found)
+}
+
+fn free_name(path: &Path) -> Result<PathBuf> {
+    (1..100_000)
+        .map(|number| layout::moved(path, number))
+        .find(|to| is_missing(to))
+        .ok_or_else(|| Error::artifact(format!("too many earlier runs beside `{}`", path.display())))
+}
