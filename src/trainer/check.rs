@@ -22,19 +22,19 @@ impl Trainer {
     /// # Errors
     /// Everything of one kind that is wrong, with what was expected and what to do.
     pub fn check(&mut self) -> Result<()> {
-        let parts = &self.parts;
-        let train = first_batch(&parts.network, &parts.train)?;
-        let validation = parts.validation.as_ref().map(|data| first_batch(&parts.network, data)).transpose()?;
+        let setup = &self.setup;
+        let train = first_batch(&setup.network, &setup.train)?;
+        let validation = setup.validation.as_ref().map(|data| first_batch(&setup.network, data)).transpose()?;
 
-        let fed = feed(&parts.network, &train, &parts.device)?;
-        self.meters = Some(Meters::new(&parts.outputs, &targets(&parts.network, &parts.outputs, &fed), "")?);
+        let fed = feed(&setup.network, &train, &setup.device)?;
+        self.meters = Some(Meters::new(&setup.outputs, &targets(&setup.network, &setup.outputs, &fed), "")?);
         if let Some(batch) = &validation {
-            let fed = feed(&parts.network, batch, &parts.device)?;
-            let targets = targets(&parts.network, &parts.outputs, &fed);
-            self.validation_meters = Some(Meters::new(&parts.outputs, &targets, "val_")?);
+            let fed = feed(&setup.network, batch, &setup.device)?;
+            let targets = targets(&setup.network, &setup.outputs, &fed);
+            self.validation_meters = Some(Meters::new(&setup.outputs, &targets, "val_")?);
         }
         self.check_services()?;
-        self.parts.train.stations().transformer.check_storable()?;
+        self.setup.train.stations().transformer.check_storable()?;
         self.audit(&train, &fed)?;
         if let Some(batch) = &validation {
             self.check_validation(batch)?;
@@ -52,17 +52,17 @@ impl Trainer {
     fn check_services(&self) -> Result<()> {
         let known = self.log_names();
         let mut errors = Vec::new();
-        for service in &self.parts.services {
+        for service in &self.setup.services {
             if let Some(monitor) = service.monitor().filter(|monitor| !known.iter().any(|name| name == monitor)) {
                 let mut error =
                     Error::recipe(format!("service `{}`: nothing is reported as `{monitor}`", service.name()))
                         .maybe_hint(error::did_you_mean(monitor, known.iter().map(String::as_str)));
-                if monitor.starts_with("val_") && self.parts.validation.is_none() {
+                if monitor.starts_with("val_") && self.setup.validation.is_none() {
                     error = error.hint("there are no validation records, so nothing starts with `val_`");
                 }
                 errors.push(error.hint(format!("reported: {}", error::list(known.iter().map(String::as_str)))));
             }
-            if service.changes_learning_rate() && matches!(self.parts.rate, Rate::Schedule(_)) {
+            if service.sets_learning_rate() && matches!(self.setup.rate, Rate::Schedule(_)) {
                 errors.push(
                     Error::recipe(format!(
                         "service `{}` changes the learning rate, but a schedule sets it",
@@ -78,13 +78,13 @@ impl Trainer {
     /// Runs one training pass without an update: the losses must be numbers, and backward must reach
     /// every trainable weight.
     fn audit(&mut self, batch: &Batch, fed: &Fed) -> Result<()> {
-        let parts = &self.parts;
-        let losses = forward(&parts.network, &parts.outputs, self.variables.tracked(), fed, true, parts.seed, 0)?;
-        if let Some(error) = not_finite(&parts.outputs, &parts.train, batch, &losses)? {
+        let setup = &self.setup;
+        let losses = forward(&setup.network, &setup.outputs, self.variables.tracked(), fed, true, setup.seed, 0)?;
+        if let Some(error) = not_finite(&setup.outputs, &setup.train, batch, &losses)? {
             return Err(error);
         }
         let gradients = losses.graph.backward()?;
-        let unreached = parts.network.audit(self.variables.tracked(), &gradients);
+        let unreached = setup.network.audit(self.variables.tracked(), &gradients);
         if !unreached.is_empty() {
             let several = if unreached.len() == 1 { "weight" } else { "weights" };
             return Err(Error::recipe(format!(
@@ -97,7 +97,7 @@ impl Trainer {
             .hint("declare a layer that is not to be trained with `trainable: false`"));
         }
         if let Some(meters) = &mut self.meters {
-            meters.update(&parts.outputs, fed, &losses)?;
+            meters.update(&setup.outputs, fed, &losses)?;
             meters.logs()?;
             meters.reset();
         }
@@ -105,12 +105,12 @@ impl Trainer {
     }
 
     fn check_validation(&mut self, batch: &Batch) -> Result<()> {
-        let parts = &self.parts;
-        let fed = feed(&parts.network, batch, &parts.device)?;
-        let losses = forward(&parts.network, &parts.outputs, self.variables.plain(), &fed, false, parts.seed, 0)
+        let setup = &self.setup;
+        let fed = feed(&setup.network, batch, &setup.device)?;
+        let losses = forward(&setup.network, &setup.outputs, self.variables.plain(), &fed, false, setup.seed, 0)
             .map_err(|error| error.within("validation"))?;
         if let Some(meters) = &mut self.validation_meters {
-            meters.update(&parts.outputs, &fed, &losses).map_err(|error| error.within("validation"))?;
+            meters.update(&setup.outputs, &fed, &losses).map_err(|error| error.within("validation"))?;
             meters.logs()?;
             meters.reset();
         }

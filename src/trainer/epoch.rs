@@ -11,49 +11,53 @@ use crate::error::{Error, Result};
 use crate::service::{Control, Logs};
 
 impl Trainer {
-    /// Runs one epoch; returns the learning rate of its last step, or `None` when it was cut short by
-    /// the stop flag or by a service that stops at once. An epoch cut short is not reported.
+    /// Runs one epoch; returns whether it was finished, rather than cut short by the stop flag or by a
+    /// service that stops at once. `logs` holds all names and the values of the epoch before.
     pub(super) fn train_epoch(&mut self, control: &mut Control, progress: &mut dyn Progress) -> Result<Option<f64>> {
-        let (epoch, nothing) = (self.epoch, Logs::new());
-        self.watch(control, progress).tell(epoch, &nothing, |service, moment| service.on_epoch_begin(moment))?;
-        let Trainer { parts, variables, meters, stop, step, .. } = self;
+        let epoch = self.epoch;
+        self.watch(epoch, control, progress).tell(logs, |service, moment| service.on_epoch_begin(moment))?;
+        let Trainer { setup, variables, writer, meters, stop, step, learning_rate, .. } = self;
         let Some(meters) = meters.as_mut() else {
             return Err(Error::run("the run has not been checked"));
         };
         meters.reset();
-        let scheduled_rate = matches!(parts.rate, Rate::Schedule(_));
-        let (batches, epochs) = (parts.train.batches(), parts.epochs);
-        let mut data = parts.train.epoch(epoch as u64);
-        let mut rate = control.learning_rate;
+        let scheduled_rate = matches!(setup.rate, Rate::Schedule(_));
+        let (batches, epochs) = (setup.train.batches(), setup.epochs);
+        let mut data = setup.train.epoch(epoch as u64);
         for batch in 0..batches {
-            let fed = feed(&parts.network, &data.batch(batch)?, &parts.device)?;
-            let losses = forward(&parts.network, &parts.outputs, variables.tracked(), &fed, true, parts.seed, *step)?;
+            let fed = feed(&setup.network, &data.batch(batch)?, &setup.device)?;
+            let losses =
+                forward(&setup.network, &setup.outputs, variables.tracked(), &fed, true, setup.seed, *step)?;
             let gradients = losses.graph.backward()?;
-            rate = control.learning_rate;
-            variables.update(*step + 1, rate, &*parts.optimizer, parts.clip, &gradients)?;
-            meters.update(&parts.outputs, &fed, &losses)?;
+            *learning_rate = control.learning_rate;
+            variables.update(*learning_rate, &gradients)?;
+            meters.update(&setup.outputs, &fed, &losses)?;
             let loss = losses.total;
             variables.store(losses.updates)?;
             *step += 1;
-            if let Rate::Schedule(schedule) = &parts.rate {
+            if let Rate::Schedule(schedule) = &setup.rate {
                 control.learning_rate = scheduled(&**schedule, *step)?;
             }
             let logs = meters.logs()?;
             let watch = Watch {
-                services: &mut parts.services,
-                folder: &parts.folder,
+                services: &mut setup.services,
+                folder: &setup.folder,
+                writer,
+                graph: &setup.graph,
                 variables,
+                epoch,
                 step: *step,
+                learning_rate: *learning_rate,
                 scheduled: scheduled_rate,
                 control,
                 progress,
             };
-            watch.tell(epoch, logs, |service, moment| service.on_batch_end(moment))?;
+            watch.tell(logs, |service, moment| service.on_batch_end(moment))?;
             progress.batch(&Step { epoch, epochs, batch, batches, loss, logs });
             if stop.load(Ordering::Relaxed) || control.at_once {
-                return Ok(None);
+                return Ok(false);
             }
         }
-        Ok(Some(rate))
+        Ok(true)
     }
 }

@@ -23,52 +23,44 @@ mod tests;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub use parts::{Clip, MetricFactory, MetricSpec, OutputSpec, Parts, Rate};
+pub use parts::{MetricFactory, MetricSpec, OutputSpec, Parts, Rate};
 pub use progress::{EpochRow, History, Progress, Quiet, Run, Step};
 
 pub(crate) use check::in_network_order;
 pub(crate) use feed::inputs;
 
+use crate::artifact::weights::Named;
+use crate::artifact::{Checkpoint, Writer};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::metric::MetricTarget;
 use crate::network::Network;
 use crate::record::Mode;
-use crate::service::{Control, Logs, Weights};
-use crate::tensor::{Array, Device, Graph};
+use crate::service::{self, Control, Logs, Service, Weights};
+use crate::tensor::{Device, Graph};
 use feed::{Fed, feed};
 use meters::Meters;
+use parts::Setup;
 use variables::Variables;
 use watch::Watch;
 
 /// A training run: its parts, its weights, and where it stands.
 pub struct Trainer {
-    parts: Parts,
+    setup: Setup,
     variables: Variables,
+    writer: Writer,
     meters: Option<Meters>,
     validation_meters: Option<Meters>,
     checked: bool,
     stop: Arc<AtomicBool>,
     /// The next epoch.
     epoch: usize,
-    /// Updates done.
+    /// Steps done.
     step: u64,
     /// The learning rate of the next step.
+    next_rate: f64,
+    /// The learning rate of the latest step; before the first one, that of the first.
     learning_rate: f64,
-}
-
-/// Where a resumed run goes on; weights and state by name, as [`Weights`] gave them.
-pub struct Resume {
-    /// The number of finished epochs.
-    pub epoch: usize,
-    /// Updates done.
-    pub step: u64,
-    /// The learning rate of the next step, when no schedule sets it.
-    pub learning_rate: f64,
-    /// Every weight of the network.
-    pub weights: Vec<(String, Array)>,
-    /// Every array of the optimizer's state.
-    pub optimizer: Vec<(String, Array)>,
 }
 
 impl Trainer {
@@ -76,27 +68,35 @@ impl Trainer {
     ///
     /// # Errors
     /// Output names that differ from the network's, weights of another shape, and a learning rate that
-    /// is no positive number.
-    pub fn new(mut parts: Parts) -> Result<Self> {
-        parts.outputs = check::in_network_order(&parts.network, parts.outputs)?;
-        let variables = Variables::new(&parts.network, &parts.weights, &*parts.optimizer, &parts.device)?;
-        let learning_rate = match &parts.rate {
-            Rate::Constant(rate) if rate.is_finite() && *rate >= 0.0 => *rate,
-            Rate::Constant(rate) => {
-                return Err(Error::recipe(format!("the learning rate: expected a number of at least 0, found {rate}")));
-            }
-            Rate::Schedule(schedule) => scheduled(&**schedule, 0)?,
+    /// is no number of at least 0.
+    pub fn new(parts: Parts) -> Result<Self> {
+        let Parts { weights, optimizer, .. } = parts;
+        let setup = Setup {
+            outputs: check::in_network_order(&parts.network, parts.outputs)?,
+            network: parts.network,
+            rate: parts.rate,
+            train: parts.train,
+            validation: parts.validation,
+            services: parts.services,
+            epochs: parts.epochs,
+            seed: parts.seed,
+            device: parts.device,
+            folder: parts.folder,
+            graph: parts.graph,
         };
+        let next_rate = setup.rate.first()?;
         Ok(Trainer {
-            parts,
-            variables,
+            variables: Variables::new(&setup.network, &weights, optimizer, &setup.device)?,
+            setup,
+            writer: Writer::new(),
             meters: None,
             validation_meters: None,
             checked: false,
             stop: Arc::new(AtomicBool::new(false)),
             epoch: 0,
             step: 0,
-            learning_rate,
+            next_rate,
+            learning_rate: next_rate,
         })
     }
 
@@ -110,38 +110,46 @@ impl Trainer {
         self.stop = stop;
     }
 
-    /// Goes on where another run stopped. Services are restored by their own `restore`.
+    /// Goes on where a checkpoint was written: weights, optimizer, services, position.
     ///
     /// # Errors
-    /// Weights or state that do not fit the network and the optimizer.
-    pub fn resume(&mut self, from: &Resume) -> Result<()> {
-        self.variables.restore(&from.weights)?;
-        self.variables.restore_optimizer(&from.optimizer)?;
-        (self.epoch, self.step) = (from.epoch, from.step);
-        self.learning_rate = match &self.parts.rate {
-            Rate::Constant(_) => from.learning_rate,
-            Rate::Schedule(schedule) => scheduled(&**schedule, from.step)?,
+    /// A checkpoint of another network, optimizer or seed, or from within an epoch.
+    pub fn resume(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        let state = &checkpoint.state;
+        if state.seed != self.setup.seed {
+            return Err(Error::artifact(format!(
+                "the checkpoint is of a run with seed {}, this one has seed {}",
+                state.seed, self.setup.seed
+            )));
+        }
+        if state.data_position != 0 {
+            return Err(Error::artifact("the checkpoint was written within an epoch, which cannot be resumed"));
+        }
+        self.variables.restore(&checkpoint.weights, "the checkpoint")?;
+        self.variables.restore_optimizer(state.step, &checkpoint.optimizer)?;
+        service::restore(&mut self.setup.services, checkpoint)?;
+        (self.epoch, self.step) = (state.epoch, state.step);
+        self.next_rate = match &self.setup.rate {
+            Rate::Constant(_) => state.learning_rate,
+            Rate::Schedule(schedule) => scheduled(&**schedule, state.step)?,
         };
+        self.learning_rate = self.next_rate;
         Ok(())
-    }
-
-    /// Returns the services, for what a resumed run puts back into them.
-    pub fn services_mut(&mut self) -> &mut [Box<dyn crate::service::Service>] {
-        &mut self.parts.services
     }
 
     /// Returns the network.
     pub fn network(&self) -> &Arc<Network> {
-        &self.parts.network
+        &self.setup.network
     }
 
     /// Returns the weights as they are now, under their Keras names and in network order.
-    pub fn weights(&self) -> Result<Vec<(String, Array)>> {
+    pub fn weights(&self) -> Result<Named> {
         Weights::weights(&self.variables)
     }
 
     /// Trains to the last epoch, or until a service or the stop flag ends the run. Runs
-    /// [`Trainer::check`] first, unless that was done.
+    /// [`Trainer::check`] first, unless that was done. When it returns, everything that services wrote
+    /// is on the disk.
     ///
     /// # Errors
     /// Whatever a station, the network, a loss, a metric or a service raises. Asking to stop is no error:
@@ -152,29 +160,33 @@ impl Trainer {
         }
         progress.run_begin(&self.run());
         let mut history = History::default();
-        let mut control = Control { learning_rate: self.learning_rate, ..Control::default() };
-        let mut logs: Logs = self.log_names().into_iter().map(|name| (name, 0.0)).collect();
-        let mut last = self.epoch;
+        let mut control = Control { learning_rate: self.next_rate, ..Control::default() };
+        let mut logs: Logs = self.log_names().into_iter().map(|name| (name, f64::NAN)).collect();
+        let mut epoch = self.epoch;
 
-        self.watch(&mut control, progress).tell(last, &logs, |service, moment| service.on_train_begin(moment))?;
-        while self.epoch < self.parts.epochs && control.stop.is_none() {
-            last = self.epoch;
-            let Some(learning_rate) = self.train_epoch(&mut control, progress)? else {
+        self.watch(epoch, &mut control, progress).tell(&logs, |service, moment| service.on_train_begin(moment))?;
+        while self.epoch < self.setup.epochs && control.stop.is_none() && !control.at_once {
+            epoch = self.epoch;
+            if !self.train_epoch(&logs, &mut control, progress)? {
                 history.interrupted = self.stop.load(Ordering::Relaxed);
                 break;
-            };
+            }
             self.validate()?;
             self.collect(&mut logs)?;
-            self.watch(&mut control, progress).tell(last, &logs, |service, moment| service.on_epoch_end(moment))?;
-            let row = EpochRow { epoch: last, learning_rate, logs: logs.clone() };
-            progress.epoch_end(&row, self.parts.epochs);
+            self.watch(epoch, &mut control, progress).tell(&logs, |service, moment| service.on_epoch_end(moment))?;
+            let seed = self.setup.seed;
+            self.watch(epoch, &mut control, progress).checkpoint(&logs, seed)?;
+            let row = EpochRow { epoch, learning_rate: self.learning_rate, logs: logs.clone() };
+            progress.epoch_end(&row, self.setup.epochs);
             history.epochs.push(row);
             self.epoch += 1;
         }
+        self.variables.finish()?;
         self.put_back(&mut control)?;
-        self.watch(&mut control, progress).tell(last, &logs, |service, moment| service.on_train_end(moment))?;
+        self.watch(epoch, &mut control, progress).tell(&logs, |service, moment| service.on_train_end(moment))?;
         self.put_back(&mut control)?;
-        (self.learning_rate, history.steps, history.stopped) = (control.learning_rate, self.step, control.stop);
+        self.writer.flush()?;
+        (self.next_rate, history.steps, history.stopped) = (control.learning_rate, self.step, control.stop);
         if history.interrupted {
             history.stopped.get_or_insert_with(|| "interrupted".to_owned());
         }
@@ -187,60 +199,66 @@ impl Trainer {
     /// # Errors
     /// A dataset in score mode, which has no outputs to compare with.
     pub fn evaluate(&self, dataset: &Dataset) -> Result<Logs> {
-        evaluate_with(&self.parts.network, &self.parts.outputs, self.variables.plain(), dataset, &self.parts.device)
+        let Setup { network, outputs, device, .. } = &self.setup;
+        evaluate_with(network, outputs, self.variables.plain(), dataset, device)
     }
 
     fn run(&self) -> Run {
         Run {
-            epochs: self.parts.epochs,
+            epochs: self.setup.epochs,
             first_epoch: self.epoch,
-            batches: self.parts.train.batches(),
-            records: self.parts.train.len(),
-            validation_records: self.parts.validation.as_ref().map_or(0, Dataset::len),
+            batches: self.setup.train.batches(),
+            records: self.setup.train.len(),
+            validation_records: self.setup.validation.as_ref().map_or(0, Dataset::len),
             trainable: self.variables.trainable(),
         }
     }
 
-    fn watch<'a>(&'a mut self, control: &'a mut Control, progress: &'a mut dyn Progress) -> Watch<'a> {
+    fn watch<'a>(
+        &'a mut self,
+        epoch: usize,
+        control: &'a mut Control,
+        progress: &'a mut dyn Progress,
+    ) -> Watch<'a> {
         Watch {
-            services: &mut self.parts.services,
-            folder: &self.parts.folder,
+            services: &mut self.setup.services,
+            folder: &self.setup.folder,
+            writer: &self.writer,
+            graph: &self.setup.graph,
             variables: &self.variables,
+            epoch,
             step: self.step,
-            scheduled: matches!(self.parts.rate, Rate::Schedule(_)),
+            learning_rate: self.learning_rate,
+            scheduled: matches!(self.setup.rate, Rate::Schedule(_)),
             control,
             progress,
         }
     }
 
     fn validate(&mut self) -> Result<()> {
-        match (&self.parts.validation, &mut self.validation_meters) {
-            (Some(data), Some(meters)) => evaluate::evaluate(
-                &self.parts.network,
-                &self.parts.outputs,
-                self.variables.plain(),
-                data,
-                &self.parts.device,
-                meters,
-            ),
+        let Setup { network, outputs, validation, device, .. } = &self.setup;
+        match (validation, &mut self.validation_meters) {
+            (Some(data), Some(meters)) => {
+                evaluate::evaluate(network, outputs, self.variables.plain(), data, device, meters)
+                    .map_err(|error| error.within("validation"))
+            }
             _ => Ok(()),
         }
     }
 
     /// Brings the logs of an epoch up to date, validation last.
     fn collect(&mut self, logs: &mut Logs) -> Result<()> {
-        let mut at = 0;
+        let mut places = logs.iter_mut();
         for meters in self.meters.iter_mut().chain(&mut self.validation_meters) {
-            for (_, value) in meters.logs()? {
-                logs[at].1 = *value;
-                at += 1;
+            for ((_, value), (_, place)) in meters.logs()?.iter().zip(&mut places) {
+                *place = *value;
             }
         }
         Ok(())
     }
 
     fn put_back(&mut self, control: &mut Control) -> Result<()> {
-        control.restore.take().map_or(Ok(()), |weights| self.variables.restore(&weights))
+        control.restore.take().map_or(Ok(()), |weights| self.variables.restore(&weights, "the best weights"))
     }
 }
 

@@ -4,7 +4,6 @@ use super::feed::Fed;
 use super::memory::scalar;
 use super::parts::OutputSpec;
 use crate::error::{Error, Result};
-use crate::loss::reduce;
 use crate::network::{Network, Pass};
 use crate::random::{Random, Stream};
 use crate::tensor::Graph;
@@ -44,7 +43,7 @@ pub(super) fn forward(
     let mut total: Option<Graph> = None;
     let mut values = Vec::with_capacity(outputs.len());
     for ((output, target), prediction) in outputs.iter().zip(&fed.targets).zip(&predictions) {
-        let per_sample = output.loss.per_sample(&target.value, prediction).map_err(|error| {
+        let loss = output.loss.value(&target.value, prediction, target.weight.as_ref()).map_err(|error| {
             error.within(format!(
                 "output `{}`, target {:?}, prediction {:?}",
                 output.name,
@@ -52,8 +51,6 @@ pub(super) fn forward(
                 prediction.dims()
             ))
         })?;
-        let loss = reduce(&per_sample, target.weight.as_ref(), output.loss.reduction())
-            .map_err(|error| error.within(format!("sample weights of output `{}`", output.name)))?;
         if loss.rank() != 0 {
             return Err(Error::recipe(format!(
                 "the loss of output `{}` is not one number: it has shape {:?}",

@@ -4,15 +4,21 @@ use std::path::Path;
 
 use super::progress::Progress;
 use super::variables::Variables;
+use crate::artifact::{State, Writer};
 use crate::error::{Error, Result};
-use crate::service::{Control, Logs, Moment, Service};
+use crate::service::{self, Control, GraphNode, Logs, Moment, Service};
 
 /// What one round of calls needs.
 pub(super) struct Watch<'a> {
     pub services: &'a mut [Box<dyn Service>],
     pub folder: &'a Path,
+    pub writer: &'a Writer,
+    pub graph: &'a [GraphNode],
     pub variables: &'a Variables,
+    pub epoch: usize,
     pub step: u64,
+    /// The learning rate of the latest update.
+    pub learning_rate: f64,
     pub scheduled: bool,
     pub control: &'a mut Control,
     pub progress: &'a mut dyn Progress,
@@ -23,20 +29,18 @@ impl Watch<'_> {
     ///
     /// # Errors
     /// Whatever a service raises, with its name.
-    pub fn tell(
-        self,
-        epoch: usize,
-        logs: &Logs,
-        call: impl Fn(&mut dyn Service, &mut Moment) -> Result<()>,
-    ) -> Result<()> {
+    pub fn tell(self, logs: &Logs, call: impl Fn(&mut dyn Service, &mut Moment) -> Result<()>) -> Result<()> {
         let rate = self.control.learning_rate;
         for service in self.services.iter_mut() {
             let reason = self.control.stop.take();
             let mut moment = Moment {
                 folder: self.folder,
-                epoch,
+                writer: self.writer,
+                epoch: self.epoch,
                 step: self.step,
+                learning_rate: self.learning_rate,
                 logs,
+                graph: self.graph,
                 control: self.control,
                 weights: self.variables,
             };
@@ -57,5 +61,12 @@ impl Watch<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Gathers the state of all services after a finished epoch and offers it to each for a checkpoint.
+    pub fn checkpoint(self, logs: &Logs, seed: u64) -> Result<()> {
+        let mut state = State::new(self.epoch + 1, self.step, seed, self.control.learning_rate);
+        let arrays = service::gather(self.services, &mut state);
+        self.tell(logs, |service, moment| service.on_checkpoint(moment, &state, &arrays))
     }
 }
