@@ -22,19 +22,35 @@
 //! Variance is of the population. Rounding takes halves away from zero; a remainder has the sign of the
 //! dividend. Gradients of `abs` and `relu` are 0 at 0; of several equal maxima the first gets the gradient.
 
+mod arithmetic;
 mod array;
 mod axes;
+mod compare;
 mod convert;
+mod create;
 pub mod device;
+mod display;
 mod dtype;
 mod element;
+mod elementwise;
+pub mod graph;
 mod join;
+mod lanes;
+mod linear;
+mod nested;
 mod number;
+mod order;
+mod pad;
+mod pair;
+mod reduce;
 mod shape;
 
+pub use arithmetic::Arithmetic;
 pub use array::Array;
+pub use compare::Comparison;
 pub use device::Device;
 pub use dtype::Dtype;
+pub use nested::Nested;
 pub use number::{Number, Operand};
 
 /// A Candle tensor: a value inside the training step.
