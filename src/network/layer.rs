@@ -32,6 +32,24 @@ pub struct Pass {
     pub updates: Vec<(usize, Graph)>,
 }
 
+impl Pass {
+    /// Creates a pass; `random` is the stream of this step.
+    pub fn new(training: bool, random: Random) -> Self {
+        Pass { training, random, updates: Vec::new() }
+    }
+}
+
+/// What a layer does with inputs of an integer dtype.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Integers {
+    /// It computes with numbers: the network makes floats of them first.
+    AsFloats,
+    /// It only moves values: the output has the dtype of the input.
+    Kept,
+    /// It looks them up: they stay integers, the output is floats.
+    Indices,
+}
+
 /// A layer: what it makes of shapes, which weights it has, and how it composes.
 ///
 /// A CPU kernel (own `forward` and `backward`) is a second, optional way to run the same layer; `compose`
@@ -39,6 +57,11 @@ pub struct Pass {
 pub trait Layer: Send + Sync + std::fmt::Debug {
     /// Returns the Keras name: `Dense`.
     fn kind(&self) -> &'static str;
+
+    /// Returns what it does with inputs of an integer dtype.
+    fn integers(&self) -> Integers {
+        Integers::AsFloats
+    }
 
     /// Returns the output's shape, or explains why these inputs do not fit.
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape>;

@@ -1,7 +1,36 @@
 //! Networks as static graphs: symbolic layers, sorted once, run by composing Candle operations.
+//!
+//! A [`Symbol`] stands for a value that a network will compute: an input, or a layer applied to other
+//! symbols. [`Network::new`] walks back from the outputs, sorts what it meets, names the layers, and
+//! declares the weights; [`Network::forward`] runs the layers in that order with Candle's autograd.
+//! The built-in layers are in [`layers::LIST`], the initial values of their weights in
+//! [`initializer::LIST`], the activations in [`activation::LIST`].
+//!
+//! [`Layer::compose`] is the reference on any device. A CPU kernel is a second, optional way to run the
+//! same layer: it belongs beside `compose` in the trait, and the plan that strings kernels together
+//! beside [`Network::forward`], over the same sorted nodes.
 
 mod layer;
+mod shape;
+mod symbol;
 
-pub use layer::{Layer, Pass, Shape, Weight};
-mod initializer;
+mod graph;
+mod names;
+mod sequential;
+mod summary;
+
+pub mod activation;
+mod component;
+mod gradient;
+pub mod initializer;
+pub mod layers;
+mod window;
+
+pub use activation::Activation;
+pub use graph::{Network, Port, WeightInfo};
 pub use initializer::Initializer;
+pub use layer::{Integers, Layer, Pass, Shape, Weight};
+pub use layers::LayerEntry;
+pub use sequential::{render, sequential_from_config};
+pub use shape::show_shape;
+pub use symbol::{INPUT_PARAMETERS, LayerInstance, Symbol};

@@ -1,0 +1,355 @@
+//! Activations, in Keras vocabulary, with formulas that hold for all floats.
+//!
+//! Formulas, defaults and names are those of Keras 3 (`keras/src/activations/activations.py`). Where Candle's own
+//! gradient is wrong or not a number, the derivative is written next to the value.
+
+use std::f64::consts::{FRAC_2_SQRT_PI, PI, SQRT_2};
+
+use candle_core::Result as CandleResult;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::registry::{Arguments, Entry, Parameter, Type};
+use crate::tensor::Graph;
+
+use super::component;
+use super::gradient::define;
+
+/// A function of the values of a layer that keeps their shape.
+pub trait Activation: Send + Sync + std::fmt::Debug {
+    /// Returns the Keras name: `relu`.
+    fn name(&self) -> &'static str;
+
+    /// Computes it, by differentiable operations. `x` has the batch axis first.
+    fn compose(&self, x: &Graph) -> Result<Graph>;
+}
+
+/// The built-in activations.
+pub static LIST: &[Entry<dyn Activation>] = &[
+    entry("linear", &[], "Returns x itself.", &[], |a| function(a, &[], |x, _| Ok(x.clone()))),
+    entry(
+        "relu",
+        &[],
+        "Returns x above 0 and 0 elsewhere; the derivative at 0 is 0. With parameters: `max_value` from there on, \
+         `negative_slope * (x - threshold)` up to the threshold.",
+        &[
+            Parameter::optional("negative_slope", Type::Float, "0.0", "the slope up to the threshold"),
+            Parameter::optional("max_value", Type::Float, "null", "the largest value; null is none"),
+            Parameter::optional("threshold", Type::Float, "0.0", "x counts only above it"),
+        ],
+        |a| function(a, &["negative_slope", "max_value", "threshold"], |x, p| relu(x, p[0], p[1], p[2])),
+    ),
+    entry("relu6", &[], "Returns x kept within 0 and 6.", &[], |a| function(a, &[], |x, _| relu(x, 0.0, 6.0, 0.0))),
+    entry(
+        "leaky_relu",
+        &[],
+        "Returns x above 0 and `negative_slope * x` elsewhere.",
+        &[Parameter::optional("negative_slope", Type::Float, "0.2", "the slope below 0")],
+        |a| function(a, &["negative_slope"], |x, p| relu(x, p[0], f64::INFINITY, 0.0)),
+    ),
+    entry("sigmoid", &[], "Returns 1 / (1 + exp(-x)).", &[], |a| {
+        function(a, &[], |x, _| define(x, logistic, |_, y, g| g.mul(y)?.mul(&y.affine(-1.0, 1.0)?)))
+    }),
+    entry("hard_sigmoid", &[], "Returns x / 6 + 0.5 kept within 0 and 1.", &[], |a| {
+        function(a, &[], |x, _| clip(&x.affine(1.0 / 6.0, 0.5)?, 0.0, 1.0))
+    }),
+    entry("log_sigmoid", &[], "Returns log(sigmoid(x)).", &[], |a| {
+        function(a, &[], |x, _| define(x, |x| plus(&x.neg()?)?.neg(), |x, _, g| g.mul(&logistic(&x.neg()?)?)))
+    }),
+    entry("tanh", &[], "Returns the hyperbolic tangent.", &[], |a| function(a, &[], |x, _| Ok(x.tanh()?))),
+    entry("hard_tanh", &[], "Returns x kept within -1 and 1.", &[], |a| function(a, &[], |x, _| clip(x, -1.0, 1.0))),
+    entry("tanh_shrink", &[], "Returns x - tanh(x).", &[], |a| function(a, &[], |x, _| Ok(x.sub(&x.tanh()?)?))),
+    entry(
+        "softmax",
+        &[],
+        "Returns exp(x) divided by its sum along an axis: positive numbers that add up to 1.",
+        &[Parameter::optional("axis", Type::Int, "-1", "the axis of the sum, counted with the batch axis as 0")],
+        |a| function(a, &["axis"], |x, p| softmax(x, axis(x, p[0])?)),
+    ),
+    entry(
+        "log_softmax",
+        &[],
+        "Returns the logarithm of softmax.",
+        &[Parameter::optional("axis", Type::Int, "-1", "the axis of the sum, counted with the batch axis as 0")],
+        |a| function(a, &["axis"], |x, p| log_softmax(x, axis(x, p[0])?)),
+    ),
+    entry("softplus", &[], "Returns log(1 + exp(x)).", &[], |a| {
+        function(a, &[], |x, _| define(x, plus, |x, _, g| g.mul(&logistic(x)?)))
+    }),
+    entry("softsign", &[], "Returns x / (1 + |x|).", &[], |a| {
+        function(a, &[], |x, _| {
+            define(x, |x| x.div(&x.abs()?.affine(1.0, 1.0)?), |x, _, g| g.div(&x.abs()?.affine(1.0, 1.0)?.sqr()?))
+        })
+    }),
+    entry(
+        "elu",
+        &[],
+        "Returns x above 0 and `alpha * (exp(x) - 1)` elsewhere.",
+        &[Parameter::optional("alpha", Type::Float, "1.0", "minus the limit at minus infinity")],
+        |a| function(a, &["alpha"], |x, p| Ok(x.elu(p[0])?)),
+    ),
+    entry(
+        "selu",
+        &[],
+        "Returns elu scaled so that mean 0 and variance 1 are kept (Klambauer and others, 2017).",
+        &[],
+        |a| function(a, &[], |x, _| Ok(x.elu(1.673_263_242_354_377_2)?.affine(1.050_700_987_355_480_5, 0.0)?)),
+    ),
+    entry(
+        "celu",
+        &[],
+        "Returns x above 0 and `alpha * (exp(x / alpha) - 1)` elsewhere.",
+        &[Parameter::optional("alpha", Type::Float, "1.0", "minus the limit at minus infinity; not 0")],
+        |a| match a.float("alpha") == 0.0 {
+            true => Err(a.refuse("alpha", "a number other than 0")),
+            false => function(a, &["alpha"], |x, p| Ok(x.affine(1.0 / p[0], 0.0)?.elu(1.0)?.affine(p[0], 0.0)?)),
+        },
+    ),
+    entry(
+        "gelu",
+        &[],
+        "Returns x times the normal distribution function of x.",
+        &[Parameter::optional(
+            "approximate",
+            Type::Bool,
+            "false",
+            "by tanh, as in GPT-2, instead of the error function",
+        )],
+        |a| function(a, &["approximate"], |x, p| if p[0] == 0.0 { gelu(x) } else { gelu_by_tanh(x) }),
+    ),
+    entry("silu", &["swish"], "Returns x * sigmoid(x).", &[], |a| {
+        function(a, &[], |x, _| {
+            define(
+                x,
+                |x| x.mul(&logistic(x)?),
+                |x, y, g| {
+                    let s = logistic(x)?;
+                    g.mul(&s.add(&y.sub(&y.mul(&s)?)?)?)
+                },
+            )
+        })
+    }),
+    entry("hard_silu", &["hard_swish"], "Returns x * hard_sigmoid(x).", &[], |a| {
+        function(a, &[], |x, _| Ok(x.mul(&clip(&x.affine(1.0 / 6.0, 0.5)?, 0.0, 1.0)?)?))
+    }),
+    entry("mish", &[], "Returns x * tanh(softplus(x)).", &[], |a| {
+        function(a, &[], |x, _| {
+            define(
+                x,
+                |x| x.mul(&plus(x)?.tanh()?),
+                |x, _, g| {
+                    let t = plus(x)?.tanh()?;
+                    // Far out the second term is 0; without the clamp it would be infinity times 0.
+                    let inner = x.clamp(-50.0, 50.0)?.mul(&logistic(x)?)?.mul(&t.sqr()?.affine(-1.0, 1.0)?)?;
+                    g.mul(&t.add(&inner)?)
+                },
+            )
+        })
+    }),
+    entry("exponential", &[], "Returns exp(x).", &[], |a| function(a, &[], |x, _| Ok(x.exp()?))),
+    entry(
+        "squareplus",
+        &[],
+        "Returns (x + sqrt(x² + b)) / 2.",
+        &[Parameter::optional("b", Type::Float, "4.0", "how smooth it is at 0; above 0")],
+        |a| match a.float("b") > 0.0 {
+            true => function(a, &["b"], |x, p| Ok(x.add(&x.sqr()?.affine(1.0, p[0])?.sqrt()?)?.affine(0.5, 0.0)?)),
+            false => Err(a.refuse("b", "a number above 0")),
+        },
+    ),
+    entry(
+        "soft_shrink",
+        &[],
+        "Returns x moved towards 0 by the threshold, and 0 within it.",
+        &[Parameter::optional("threshold", Type::Float, "0.5", "at least 0")],
+        |a| {
+            a.within("threshold", 0.0, f64::INFINITY)?;
+            function(a, &["threshold"], |x, p| Ok(x.sub(&clip(x, -p[0], p[0])?)?))
+        },
+    ),
+    entry(
+        "hard_shrink",
+        &[],
+        "Returns x outside of the threshold, and 0 within it.",
+        &[Parameter::optional("threshold", Type::Float, "0.5", "at least 0")],
+        |a| {
+            a.within("threshold", 0.0, f64::INFINITY)?;
+            function(a, &["threshold"], |x, p| {
+                let threshold = p[0];
+                let kept = move |x: &Graph, v: &Graph| x.abs()?.le(threshold)?.where_cond(&v.zeros_like()?, v);
+                define(x, |x| kept(x, x), move |x, _, g| kept(x, g))
+            })
+        },
+    ),
+];
+
+/// Makes the activation that a parameter names; null is `linear`.
+///
+/// # Errors
+/// Refuses unknown names and parameters.
+pub fn from_value(value: &Value) -> Result<Box<dyn Activation>> {
+    match value {
+        Value::Null => component::make(LIST, "activation", &Value::from("linear")),
+        value => component::make(LIST, "activation", value),
+    }
+}
+
+type Compose = fn(&Graph, &[f64]) -> Result<Graph>;
+
+struct Function {
+    name: &'static str,
+    arguments: Vec<f64>,
+    compose: Compose,
+}
+
+impl std::fmt::Debug for Function {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{:?}", self.name, self.arguments)
+    }
+}
+
+impl Activation for Function {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn compose(&self, x: &Graph) -> Result<Graph> {
+        (self.compose)(x, &self.arguments)
+    }
+}
+
+const fn entry(
+    name: &'static str,
+    aliases: &'static [&'static str],
+    doc: &'static str,
+    parameters: &'static [Parameter],
+    build: fn(&Arguments) -> Result<Box<dyn Activation>>,
+) -> Entry<dyn Activation> {
+    Entry { name, aliases, doc, parameters, build }
+}
+
+/// A function with its arguments as numbers: null becomes infinity, true 1.
+fn function(arguments: &Arguments, names: &[&str], compose: Compose) -> Result<Box<dyn Activation>> {
+    let number = |name: &&str| match arguments.value(name) {
+        Value::Null => f64::INFINITY,
+        Value::Bool(value) => f64::from(u8::from(*value)),
+        value => value.as_f64().unwrap_or(0.0),
+    };
+    Ok(Box::new(Function { name: arguments.component(), arguments: names.iter().map(number).collect(), compose }))
+}
+
+/// The general relu of Keras. Not a number stays that, so that a broken run is noticed.
+fn relu(x: &Graph, negative_slope: f64, max_value: f64, threshold: f64) -> Result<Graph> {
+    let below = move |x: &Graph| match threshold == 0.0 {
+        true => x.le(&x.zeros_like()?),
+        false => x.le(threshold),
+    };
+    define(
+        x,
+        move |x| {
+            let low = match negative_slope == 0.0 {
+                true => x.zeros_like()?,
+                false => x.affine(negative_slope, -threshold * negative_slope)?,
+            };
+            let y = below(x)?.where_cond(&low, x)?;
+            if max_value.is_finite() { y.minimum(max_value) } else { Ok(y) }
+        },
+        move |x, _, g| {
+            let low = if negative_slope == 0.0 { g.zeros_like()? } else { g.affine(negative_slope, 0.0)? };
+            let slope = below(x)?.where_cond(&low, g)?;
+            if max_value.is_finite() { x.ge(max_value)?.where_cond(&g.zeros_like()?, &slope) } else { Ok(slope) }
+        },
+    )
+}
+
+fn clip(x: &Graph, low: f64, high: f64) -> Result<Graph> {
+    define(
+        x,
+        |x| x.clamp(low, high),
+        move |x, _, g| {
+            let outside = x.le(low)?.add(&x.ge(high)?)?;
+            outside.where_cond(&g.zeros_like()?, g)
+        },
+    )
+}
+
+/// 1 / (1 + exp(-x)): the exponential may become infinite, its reciprocal is 0 then.
+fn logistic(x: &Graph) -> CandleResult<Graph> {
+    x.neg()?.exp()?.affine(1.0, 1.0)?.recip()
+}
+
+/// log(1 + exp(x)) as max(x, 0) + log(1 + exp(-|x|)), whose exponential never overflows.
+fn plus(x: &Graph) -> CandleResult<Graph> {
+    x.relu()?.add(&x.abs()?.neg()?.exp()?.affine(1.0, 1.0)?.log()?)
+}
+
+fn gelu(x: &Graph) -> Result<Graph> {
+    define(x, Graph::gelu_erf, |x, _, g| {
+        let distribution = x.affine(1.0 / SQRT_2, 0.0)?.erf()?.affine(0.5, 0.5)?;
+        // Far out the density is 0; without the clamp it would be infinity times 0.
+        let x = x.clamp(-50.0, 50.0)?;
+        let density = x.sqr()?.affine(-0.5, 0.0)?.exp()?.affine(1.0 / (2.0 * PI).sqrt(), 0.0)?;
+        g.mul(&distribution.add(&x.mul(&density)?)?)
+    })
+}
+
+/// 0.5 x (1 + tanh(u)), u = √(2/π) (x + 0.044715 x³).
+fn gelu_by_tanh(x: &Graph) -> Result<Graph> {
+    const SCALE: f64 = FRAC_2_SQRT_PI / SQRT_2;
+    // Beyond ±10 the tangent is ±1 to the last bit, and the cube cannot overflow.
+    fn inner(x: &Graph) -> CandleResult<(Graph, Graph)> {
+        let x = x.clamp(-10.0, 10.0)?;
+        let square = x.sqr()?;
+        let u = x.mul(&square.affine(SCALE * 0.044_715, SCALE)?)?;
+        let slope = x.mul(&square.affine(3.0 * SCALE * 0.044_715, SCALE)?)?;
+        Ok((u.tanh()?, slope))
+    }
+    define(
+        x,
+        |x| x.mul(&inner(x)?.0.affine(0.5, 0.5)?),
+        |x, _, g| {
+            let (t, slope) = inner(x)?;
+            let curve = t.sqr()?.affine(-0.5, 0.5)?.mul(&slope)?;
+            g.mul(&t.affine(0.5, 0.5)?.add(&curve)?)
+        },
+    )
+}
+
+fn softmax(x: &Graph, axis: usize) -> Result<Graph> {
+    define(
+        x,
+        |x| {
+            let powers = x.broadcast_sub(&x.max_keepdim(axis)?)?.exp()?;
+            powers.broadcast_div(&powers.sum_keepdim(axis)?)
+        },
+        move |_, y, g| {
+            let weighted = g.mul(y)?;
+            weighted.sub(&y.broadcast_mul(&weighted.sum_keepdim(axis)?)?)
+        },
+    )
+}
+
+fn log_softmax(x: &Graph, axis: usize) -> Result<Graph> {
+    define(
+        x,
+        |x| {
+            let shifted = x.broadcast_sub(&x.max_keepdim(axis)?)?;
+            shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(axis)?.log()?)
+        },
+        move |_, y, g| g.sub(&y.exp()?.broadcast_mul(&g.sum_keepdim(axis)?)?),
+    )
+}
+
+/// The axis as an index; negative ones count from the end.
+fn axis(x: &Graph, axis: f64) -> Result<usize> {
+    let rank = x.rank();
+    let index = if axis < 0.0 { axis + rank as f64 } else { axis };
+    match index >= 1.0 && index < rank as f64 {
+        true => Ok(index as usize),
+        false => Err(Error::recipe(format!("`axis`: expected 1 to {} or -1 to -{}, found {axis}", rank - 1, rank - 1))
+            .hint("axis 0 is the batch: records are never mixed")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! `Activation` and the activations that are layers of their own: `ReLU`, `LeakyReLU`, `ELU`, `Softmax`.
+
+use serde_json::{Value, json};
+
+use crate::error::Result;
+use crate::registry::{Arguments, Entry, Parameter, Type};
+use crate::tensor::Graph;
+
+use super::super::{Layer, Pass, Shape, Weight, activation, shape};
+use super::{LayerEntry, NAME};
+
+pub(super) const ACTIVATION: LayerEntry = LayerEntry {
+    entry: Entry {
+        name: "Activation",
+        aliases: &[],
+        doc: "Applies an activation.\n\nThe output has the shape of the input.",
+        parameters: &[
+            Parameter::required("activation", Type::Component, "its name, or an import block with parameters"),
+            NAME,
+        ],
+        build: |a| build("Activation", a.value("activation").clone()),
+    },
+    script_name: "activation",
+    positional: &["activation"],
+    merges: false,
+};
+
+pub(super) const RELU: LayerEntry = LayerEntry {
+    entry: Entry {
+        name: "ReLU",
+        aliases: &[],
+        doc: "Keeps values above 0 and sets others to 0.\n\nThe output has the shape of the input.",
+        parameters: &[
+            Parameter::optional("max_value", Type::Float, "null", "the largest value; null is none"),
+            Parameter::optional("negative_slope", Type::Float, "0.0", "the slope up to the threshold"),
+            Parameter::optional("threshold", Type::Float, "0.0", "values count only above it"),
+            NAME,
+        ],
+        build: |a| with("ReLU", "relu", a, &["max_value", "negative_slope", "threshold"]),
+    },
+    script_name: "relu",
+    positional: &[],
+    merges: false,
+};
+
+pub(super) const LEAKY_RELU: LayerEntry = LayerEntry {
+    entry: Entry {
+        name: "LeakyReLU",
+        aliases: &[],
+        doc: "Keeps values above 0 and multiplies others by a slope.\n\nThe output has the shape of the input.",
+        parameters: &[Parameter::optional("negative_slope", Type::Float, "0.3", "the slope below 0"), NAME],
+        build: |a| with("LeakyReLU", "leaky_relu", a, &["negative_slope"]),
+    },
+    script_name: "leaky_relu",
+    positional: &[],
+    merges: false,
+};
+
+pub(super) const ELU: LayerEntry = LayerEntry {
+    entry: Entry {
+        name: "ELU",
+        aliases: &[],
+        doc: "Keeps values above 0 and bends others towards -alpha.\n\nThe output has the shape of the input.",
+        parameters: &[Parameter::optional("alpha", Type::Float, "1.0", "minus the limit at minus infinity"), NAME],
+        build: |a| with("ELU", "elu", a, &["alpha"]),
+    },
+    script_name: "elu",
+    positional: &[],
+    merges: false,
+};
+
+pub(super) const SOFTMAX: LayerEntry = LayerEntry {
+    entry: Entry {
+        name: "Softmax",
+        aliases: &[],
+        doc: "Turns values into positive ones that add up to 1 along an axis.\n\nThe output has the shape of the input.",
+        parameters: &[
+            Parameter::optional("axis", Type::Int, "-1", "the axis of the sum, counted with the batch axis as 0"),
+            NAME,
+        ],
+        build: |a| with("Softmax", "softmax", a, &["axis"]),
+    },
+    script_name: "softmax",
+    positional: &[],
+    merges: false,
+};
+
+#[derive(Debug)]
+struct Activation {
+    kind: &'static str,
+    activation: Box<dyn super::super::Activation>,
+}
+
+fn build(kind: &'static str, value: Value) -> Result<Box<dyn Layer>> {
+    Ok(Box::new(Activation { kind, activation: activation::from_value(&value)? }))
+}
+
+fn with(kind: &'static str, name: &str, a: &Arguments, names: &[&str]) -> Result<Box<dyn Layer>> {
+    let params: serde_json::Map<String, Value> =
+        names.iter().map(|name| ((*name).to_owned(), a.value(name).clone())).collect();
+    build(kind, json!({"import": name, "params": params}))
+}
+
+impl Layer for Activation {
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+        shape::single(inputs).cloned()
+    }
+
+    fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
+        Ok(Vec::new())
+    }
+
+    fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {
+        self.activation.compose(&inputs[0])
+    }
+}

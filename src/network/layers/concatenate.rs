@@ -1,0 +1,97 @@
+//! `Concatenate`: several values, one after the other along an axis.
+
+use crate::error::{Error, Result};
+use crate::registry::{Entry, Parameter, Type};
+use crate::tensor::Graph;
+
+use super::super::{Integers, Layer, Pass, Shape, Weight, shape, show_shape};
+use super::{LayerEntry, NAME};
+
+pub(super) const CONCATENATE: LayerEntry = LayerEntry {
+    entry: Entry {
+        name: "Concatenate",
+        aliases: &[],
+        doc: "Joins values along an axis; all other axes must be equal.\n\n\
+              Inputs `[batch, …, n]` and `[batch, …, m]`, output `[batch, …, n + m]`.",
+        parameters: &[
+            Parameter::optional("axis", Type::Int, "-1", "the axis, counted with the batch axis as 0, or from the end"),
+            NAME,
+        ],
+        build: |a| match a.int("axis") {
+            0 => Err(a.refuse("axis", "an axis other than 0, the batch").hint("records are never mixed")),
+            axis => Ok(Box::new(Concatenate { axis })),
+        },
+    },
+    script_name: "concatenate",
+    positional: &[],
+    merges: true,
+};
+
+#[derive(Debug)]
+struct Concatenate {
+    axis: i64,
+}
+
+impl Layer for Concatenate {
+    fn kind(&self) -> &'static str {
+        "Concatenate"
+    }
+
+    fn integers(&self) -> Integers {
+        Integers::Kept
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+        let [first, rest @ ..] = inputs else {
+            return Err(Error::recipe("expected at least one input, found 0"));
+        };
+        let axis = shape::inner_axis(self.axis, first.len()).ok_or_else(|| {
+            Error::recipe(format!(
+                "`axis` {} is outside of shape {} without the batch axis",
+                self.axis,
+                show_shape(first)
+            ))
+            .hint("axis 1 is the first after the batch, -1 the last")
+        })?;
+        let mut joined = first.clone();
+        for shape in rest {
+            let fits = shape.len() == joined.len()
+                && (0..shape.len()).all(|other| {
+                    other == axis || shape[other].is_none() || joined[other].is_none() || shape[other] == joined[other]
+                });
+            if !fits {
+                let shapes: Vec<String> = inputs.iter().map(|shape| show_shape(shape)).collect();
+                return Err(Error::recipe(format!(
+                    "expected inputs that differ only in axis {}, found {}",
+                    axis + 1,
+                    shapes.join(" and ")
+                )));
+            }
+            for (other, length) in shape.iter().enumerate() {
+                joined[other] = match other == axis {
+                    true => joined[other].zip(*length).and_then(|(a, b)| a.checked_add(b)),
+                    false => joined[other].or(*length),
+                };
+            }
+        }
+        Ok(joined)
+    }
+
+    fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
+        Ok(Vec::new())
+    }
+
+    fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {
+        let inner = shape::inner_axis(self.axis, inputs[0].rank().saturating_sub(1));
+        let axis = inner.ok_or_else(|| Error::recipe("`axis` is outside of the value"))? + 1;
+        // Integers of different kinds, or integers and floats, become floats.
+        let dtype = inputs[0].dtype();
+        if inputs.iter().all(|input| input.dtype() == dtype) {
+            return Ok(Graph::cat(inputs, axis)?);
+        }
+        let float =
+            inputs.iter().map(Graph::dtype).find(candle_core::DType::is_float).unwrap_or(candle_core::DType::F32);
+        let cast: Vec<Graph> = inputs.iter().map(|input| input.to_dtype(float)).collect::<candle_core::Result<_>>()?;
+        Ok(Graph::cat(&cast, axis)?)
+    }
+}

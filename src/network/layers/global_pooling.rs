@@ -1,0 +1,121 @@
+//! `GlobalMaxPooling…` and `GlobalAveragePooling…`: one value per channel over all steps or the whole image.
+
+use crate::error::Result;
+use crate::registry::{Arguments, Entry, Parameter, Type};
+use crate::tensor::Graph;
+
+use super::super::window::{self, DATA_FORMAT};
+use super::super::{Layer, Pass, Shape, Weight, shape};
+use super::{LayerEntry, NAME};
+
+pub(super) const GLOBAL_MAX_POOLING_1D: LayerEntry = LayerEntry {
+    entry: Entry {
+        name: "GlobalMaxPooling1D",
+        aliases: &["GlobalMaxPool1D"],
+        doc: "Takes the largest value over all steps; among equal ones the gradient goes to the first.\n\n\
+              Input `[batch, steps, channels]`, output `[batch, channels]`.",
+        parameters: &[DATA_FORMAT, KEEPDIMS, NAME],
+        build: |a| GlobalPooling::build("GlobalMaxPooling1D", 1, Reduction::Maximum, a),
+    },
+    script_name: "global_max_pooling1d",
+    positional: &[],
+    merges: false,
+};
+
+pub(super) const GLOBAL_MAX_POOLING_2D: LayerEntry = LayerEntry {
+    entry: Entry {
+        name: "GlobalMaxPooling2D",
+        aliases: &["GlobalMaxPool2D"],
+        doc: "Takes the largest value of the image; among equal ones the gradient goes to the first, row by row.\n\n\
+              Input `[batch, height, width, channels]`, output `[batch, channels]`.",
+        parameters: &[DATA_FORMAT, KEEPDIMS, NAME],
+        build: |a| GlobalPooling::build("GlobalMaxPooling2D", 2, Reduction::Maximum, a),
+    },
+    script_name: "global_max_pooling2d",
+    positional: &[],
+    merges: false,
+};
+
+pub(super) const GLOBAL_AVERAGE_POOLING_1D: LayerEntry = LayerEntry {
+    entry: Entry {
+        name: "GlobalAveragePooling1D",
+        aliases: &["GlobalAvgPool1D"],
+        doc: "Takes the mean over all steps.\n\nInput `[batch, steps, channels]`, output `[batch, channels]`.",
+        parameters: &[DATA_FORMAT, KEEPDIMS, NAME],
+        build: |a| GlobalPooling::build("GlobalAveragePooling1D", 1, Reduction::Mean, a),
+    },
+    script_name: "global_average_pooling1d",
+    positional: &[],
+    merges: false,
+};
+
+pub(super) const GLOBAL_AVERAGE_POOLING_2D: LayerEntry = LayerEntry {
+    entry: Entry {
+        name: "GlobalAveragePooling2D",
+        aliases: &["GlobalAvgPool2D"],
+        doc: "Takes the mean of the image.\n\nInput `[batch, height, width, channels]`, output `[batch, channels]`.",
+        parameters: &[DATA_FORMAT, KEEPDIMS, NAME],
+        build: |a| GlobalPooling::build("GlobalAveragePooling2D", 2, Reduction::Mean, a),
+    },
+    script_name: "global_average_pooling2d",
+    positional: &[],
+    merges: false,
+};
+
+const KEEPDIMS: Parameter =
+    Parameter::optional("keepdims", Type::Bool, "false", "whether the axes stay, with length 1");
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Reduction {
+    Maximum,
+    Mean,
+}
+
+#[derive(Debug)]
+struct GlobalPooling {
+    kind: &'static str,
+    rank: usize,
+    reduction: Reduction,
+    keepdims: bool,
+}
+
+impl GlobalPooling {
+    fn build(kind: &'static str, rank: usize, reduction: Reduction, a: &Arguments) -> Result<Box<dyn Layer>> {
+        window::check_data_format(a)?;
+        Ok(Box::new(GlobalPooling { kind, rank, reduction, keepdims: a.bool("keepdims") }))
+    }
+}
+
+impl Layer for GlobalPooling {
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+        let axes = if self.rank == 1 { "steps, channels" } else { "height, width, channels" };
+        let input = shape::single_of_rank(inputs, self.rank + 1, axes)?;
+        let mut shape = if self.keepdims { vec![Some(1); self.rank] } else { Vec::new() };
+        shape.push(input[self.rank]);
+        Ok(shape)
+    }
+
+    fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
+        Ok(Vec::new())
+    }
+
+    fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {
+        let (batch, length, channels) = window::flat(&inputs[0]);
+        let x = inputs[0].reshape((batch, length, channels))?;
+        let y = match self.reduction {
+            Reduction::Maximum => window::maximum(&x)?,
+            Reduction::Mean => x.mean(1)?,
+        };
+        if !self.keepdims {
+            return Ok(y);
+        }
+        let mut shape = vec![1; self.rank + 2];
+        shape[0] = batch;
+        shape[self.rank + 1] = channels;
+        Ok(y.reshape(shape)?)
+    }
+}

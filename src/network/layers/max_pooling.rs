@@ -1,0 +1,99 @@
+//! `MaxPooling1D` and `MaxPooling2D`: the largest value of each window.
+
+use crate::error::Result;
+use crate::registry::{Arguments, Entry, Parameter, Type};
+use crate::tensor::Graph;
+
+use super::super::window::{self, DATA_FORMAT, Padding, Windows};
+use super::super::{Layer, Pass, Shape, Weight, shape};
+use super::{LayerEntry, NAME};
+
+pub(super) const MAX_POOLING_1D: LayerEntry = LayerEntry {
+    entry: Entry {
+        name: "MaxPooling1D",
+        aliases: &["MaxPool1D"],
+        doc: "Takes the largest value of each window of steps, channel by channel; among equal ones the gradient goes \
+              to the first.\n\nInput `[batch, steps, channels]`, output `[batch, new steps, channels]`.",
+        parameters: &[POOL_SIZE, STRIDES, PADDING, DATA_FORMAT, NAME],
+        build: |a| Ok(Box::new(MaxPooling { kind: "MaxPooling1D", windows: windows(1, a)? })),
+    },
+    script_name: "max_pooling1d",
+    positional: &[],
+    merges: false,
+};
+
+pub(super) const MAX_POOLING_2D: LayerEntry = LayerEntry {
+    entry: Entry {
+        name: "MaxPooling2D",
+        aliases: &["MaxPool2D"],
+        doc: "Takes the largest value of each window of an image, channel by channel; among equal ones the gradient \
+              goes to the first, row by row.\n\n\
+              Input `[batch, height, width, channels]`, output `[batch, new height, new width, channels]`.",
+        parameters: &[POOL_SIZE, STRIDES, PADDING, DATA_FORMAT, NAME],
+        build: |a| Ok(Box::new(MaxPooling { kind: "MaxPooling2D", windows: windows(2, a)? })),
+    },
+    script_name: "max_pooling2d",
+    positional: &[],
+    merges: false,
+};
+
+pub(super) const POOL_SIZE: Parameter =
+    Parameter::optional("pool_size", Type::Ints, "2", "the lengths of the window, or one number for all axes");
+pub(super) const STRIDES: Parameter =
+    Parameter::optional("strides", Type::Ints, "null", "how far the window moves; as `pool_size` when null");
+pub(super) const PADDING: Parameter = Parameter::optional(
+    "padding",
+    Type::Text,
+    "\"valid\"",
+    "`valid`: windows lie within the input; `same`: they may reach over its ends, where nothing counts",
+);
+
+/// Reads the parameters of pooling.
+pub(super) fn windows(rank: usize, a: &Arguments) -> Result<Windows> {
+    window::check_data_format(a)?;
+    let size = a.sizes("pool_size", rank, 1)?;
+    let strides = if a.is_null("strides") { size.clone() } else { a.sizes("strides", rank, 1)? };
+    Ok(Windows { dilation: vec![1; size.len()], size, strides, padding: Padding::from(a, false)? })
+}
+
+/// Returns the output's shape: the windows' places, and the channels as they are.
+pub(super) fn output_shape(windows: &Windows, inputs: &[Shape]) -> Result<Shape> {
+    let axes = if windows.rank() == 1 { "steps, channels" } else { "height, width, channels" };
+    let input = shape::single_of_rank(inputs, windows.rank() + 1, axes)?;
+    let mut shape = windows.output(&input[..windows.rank()])?;
+    shape.push(input[windows.rank()]);
+    Ok(shape)
+}
+
+#[derive(Debug)]
+struct MaxPooling {
+    kind: &'static str,
+    windows: Windows,
+}
+
+impl Layer for MaxPooling {
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+        output_shape(&self.windows, inputs)
+    }
+
+    fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
+        Ok(Vec::new())
+    }
+
+    fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {
+        let x = &inputs[0];
+        let (batch, _, channels) = window::flat(x);
+        let places = self.windows.places(&x.dims()[1..=self.windows.rank()])?;
+        let outputs = places.output.iter().product::<usize>();
+        let seen = window::gather_nearest(x, &places.nearest)?;
+        let y = window::maximum(&seen.reshape((batch * outputs, self.windows.len(), channels))?)?;
+        let mut shape = places.output;
+        shape.insert(0, batch);
+        shape.push(channels);
+        Ok(y.reshape(shape)?)
+    }
+}

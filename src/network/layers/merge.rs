@@ -1,0 +1,148 @@
+//! `Add`, `Subtract`, `Multiply`, `Average`, `Maximum`, `Minimum`: several values of one shape become one.
+
+use crate::error::{Error, Result};
+use crate::registry::Entry;
+use crate::tensor::Graph;
+
+use super::super::{Layer, Pass, Shape, Weight, show_shape};
+use super::{LayerEntry, NAME};
+
+pub(super) const ADD: LayerEntry =
+    entry("Add", "add", "Adds the values, element by element.", |_| Ok(Box::new(Merge(Operation::Add))));
+pub(super) const SUBTRACT: LayerEntry =
+    entry("Subtract", "subtract", "Subtracts the second value from the first.", |_| {
+        Ok(Box::new(Merge(Operation::Subtract)))
+    });
+pub(super) const MULTIPLY: LayerEntry =
+    entry("Multiply", "multiply", "Multiplies the values, element by element.", |_| {
+        Ok(Box::new(Merge(Operation::Multiply)))
+    });
+pub(super) const AVERAGE: LayerEntry =
+    entry("Average", "average", "Takes the mean of the values, element by element.", |_| {
+        Ok(Box::new(Merge(Operation::Average)))
+    });
+pub(super) const MAXIMUM: LayerEntry =
+    entry("Maximum", "maximum", "Takes the largest of the values, element by element.", |_| {
+        Ok(Box::new(Merge(Operation::Maximum)))
+    });
+pub(super) const MINIMUM: LayerEntry =
+    entry("Minimum", "minimum", "Takes the smallest of the values, element by element.", |_| {
+        Ok(Box::new(Merge(Operation::Minimum)))
+    });
+
+const fn entry(
+    name: &'static str,
+    script_name: &'static str,
+    doc: &'static str,
+    build: fn(&crate::registry::Arguments) -> Result<Box<dyn Layer>>,
+) -> LayerEntry {
+    LayerEntry {
+        entry: Entry { name, aliases: &[], doc, parameters: &[NAME], build },
+        script_name,
+        positional: &[],
+        merges: true,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Operation {
+    Add,
+    Subtract,
+    Multiply,
+    Average,
+    Maximum,
+    Minimum,
+}
+
+/// Shapes are joined as Keras joins them: axis by axis from the last one; an axis of length 1, or one that is
+/// missing, is repeated. The batch axis never is.
+#[derive(Debug)]
+struct Merge(Operation);
+
+impl Layer for Merge {
+    fn kind(&self) -> &'static str {
+        match self.0 {
+            Operation::Add => "Add",
+            Operation::Subtract => "Subtract",
+            Operation::Multiply => "Multiply",
+            Operation::Average => "Average",
+            Operation::Maximum => "Maximum",
+            Operation::Minimum => "Minimum",
+        }
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+        match (self.0, inputs) {
+            (Operation::Subtract, [_, _]) => {}
+            (Operation::Subtract, _) => {
+                return Err(Error::recipe(format!("expected two inputs, found {}", inputs.len())));
+            }
+            (_, [] | [_]) => {
+                return Err(Error::recipe(format!("expected at least two inputs, found {}", inputs.len())));
+            }
+            _ => {}
+        }
+        let (first, rest) = inputs.split_first().ok_or_else(|| Error::recipe("expected inputs"))?;
+        let joined = rest.iter().try_fold(first.clone(), |shape, next| join(&shape, next));
+        joined.ok_or_else(|| {
+            let shapes: Vec<String> = inputs.iter().map(|shape| show_shape(shape)).collect();
+            Error::recipe(format!("expected inputs of one shape, found {}", shapes.join(" and ")))
+                .hint("only an axis of length 1 is repeated; `Concatenate` joins values of different length")
+        })
+    }
+
+    fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
+        Ok(Vec::new())
+    }
+
+    fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {
+        let rank = inputs.iter().map(Graph::rank).max().unwrap_or(0);
+        let mut values = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            // Missing axes come after the batch axis, so that records stay apart.
+            values.push(match rank - input.rank() {
+                0 => input.clone(),
+                missing => {
+                    let mut shape = input.dims().to_vec();
+                    shape.splice(1..1, std::iter::repeat_n(1, missing));
+                    input.reshape(shape)?
+                }
+            });
+        }
+        let mut result = values[0].clone();
+        for value in &values[1..] {
+            result = combine(self.0, &result, value)?;
+        }
+        match self.0 {
+            Operation::Average => Ok(result.affine(1.0 / inputs.len() as f64, 0.0)?),
+            _ => Ok(result),
+        }
+    }
+}
+
+fn combine(operation: Operation, a: &Graph, b: &Graph) -> candle_core::Result<Graph> {
+    let same = a.dims() == b.dims();
+    match operation {
+        Operation::Add | Operation::Average if same => a.add(b),
+        Operation::Add | Operation::Average => a.broadcast_add(b),
+        Operation::Subtract if same => a.sub(b),
+        Operation::Subtract => a.broadcast_sub(b),
+        Operation::Multiply if same => a.mul(b),
+        Operation::Multiply => a.broadcast_mul(b),
+        Operation::Maximum => a.broadcast_maximum(b),
+        Operation::Minimum => a.broadcast_minimum(b),
+    }
+}
+
+fn join(a: &Shape, b: &Shape) -> Option<Shape> {
+    let (long, short) = if a.len() >= b.len() { (a, b) } else { (b, a) };
+    let missing = long.len() - short.len();
+    let pair = |(index, axis): (usize, &Option<usize>)| match index.checked_sub(missing).map(|index| short[index]) {
+        None | Some(Some(1)) => Some(*axis),
+        Some(other) if *axis == Some(1) => Some(other),
+        Some(None) => Some(None),
+        Some(other) if axis.is_none() || *axis == other => Some(*axis),
+        Some(_) => None,
+    };
+    long.iter().enumerate().map(pair).collect()
+}

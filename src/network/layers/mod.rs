@@ -1,0 +1,140 @@
+//! The built-in layers: one file for each, or for each small family, and one list.
+
+mod activation;
+mod average_pooling;
+mod batch_normalization;
+mod concatenate;
+mod conv;
+mod dense;
+mod dropout;
+mod embedding;
+mod flatten;
+mod global_pooling;
+mod max_pooling;
+mod merge;
+mod reshape;
+
+use std::sync::Arc;
+
+use crate::error::{self, Error, Result};
+use crate::registry::{Arguments, Entry, Parameter, Params, Type};
+
+use super::{Initializer, Layer, LayerInstance, Weight};
+
+/// A built-in layer.
+pub struct LayerEntry {
+    /// Keras name, documentation, parameters and how to make it.
+    pub entry: Entry<dyn Layer>,
+    /// The name of the function in scripts: `dense`.
+    pub script_name: &'static str,
+    /// The parameters that scripts give by position, before the map of options: `["units"]`.
+    pub positional: &'static [&'static str],
+    /// Whether it takes a list of values rather than one.
+    pub merges: bool,
+}
+
+impl LayerEntry {
+    /// Checks the parameters and makes the layer, ready to be applied.
+    ///
+    /// # Errors
+    /// Unknown, missing and mistyped parameters.
+    pub fn make(&self, params: &Params) -> Result<Arc<LayerInstance>> {
+        let layer = self.entry.make(params)?;
+        LayerInstance::new(Arc::from(layer), params.get("name").and_then(|name| name.as_str()))
+    }
+}
+
+/// The built-in layers, in the order of the manual.
+pub static LIST: &[LayerEntry] = &[
+    dense::DENSE,
+    conv::CONV_1D,
+    conv::CONV_2D,
+    max_pooling::MAX_POOLING_1D,
+    max_pooling::MAX_POOLING_2D,
+    average_pooling::AVERAGE_POOLING_1D,
+    average_pooling::AVERAGE_POOLING_2D,
+    global_pooling::GLOBAL_MAX_POOLING_1D,
+    global_pooling::GLOBAL_MAX_POOLING_2D,
+    global_pooling::GLOBAL_AVERAGE_POOLING_1D,
+    global_pooling::GLOBAL_AVERAGE_POOLING_2D,
+    flatten::FLATTEN,
+    reshape::RESHAPE,
+    embedding::EMBEDDING,
+    dropout::DROPOUT,
+    batch_normalization::BATCH_NORMALIZATION,
+    activation::ACTIVATION,
+    activation::RELU,
+    activation::LEAKY_RELU,
+    activation::ELU,
+    activation::SOFTMAX,
+    merge::ADD,
+    merge::SUBTRACT,
+    merge::MULTIPLY,
+    merge::AVERAGE,
+    merge::MAXIMUM,
+    merge::MINIMUM,
+    concatenate::CONCATENATE,
+];
+
+/// Finds a layer by its Keras name, its name in scripts, or qualified as `barrage.layers.Dense`.
+///
+/// # Errors
+/// An unknown name is refused with the nearest one; `tf.keras.layers.Dense` with the right one.
+pub fn find(name: &str) -> Result<&'static LayerEntry> {
+    let short = name.strip_prefix("barrage.layers.").unwrap_or(name);
+    if let Some(found) = LIST.iter().find(|layer| layer.entry.name == short || layer.script_name == short) {
+        return Ok(found);
+    }
+    let names = || LIST.iter().map(|layer| layer.entry.name);
+    let last = short.rsplit('.').next().unwrap_or(short);
+    let foreign = ["tf.", "keras.", "tensorflow."].iter().any(|prefix| name.starts_with(prefix));
+    let hint = match names().find(|known| foreign && *known == last) {
+        Some(known) => Some(format!("write `{known}`")),
+        None => error::did_you_mean(last, names()),
+    };
+    Err(Error::recipe(format!("unknown layer `{name}`"))
+        .maybe_hint(hint)
+        .hint(format!("built in: {}", error::list(names()))))
+}
+
+/// The parameter `name` that every layer has.
+const NAME: Parameter = Parameter::optional(
+    "name",
+    Type::Text,
+    "null",
+    "the layer's name, that of the output if it makes one; counted by kind (`dense`, `dense_1`) when null",
+);
+
+/// The parameter `trainable` that every layer with weights has.
+const TRAINABLE: Parameter =
+    Parameter::optional("trainable", Type::Bool, "true", "whether the optimizer changes the weights");
+
+/// Makes an initializer from a parameter.
+fn initializer(arguments: &Arguments, name: &str) -> Result<Arc<dyn Initializer>> {
+    super::initializer::from_value(arguments.value(name)).map_err(|error| error.within(format!("parameter `{name}`")))
+}
+
+/// Makes an activation from a parameter; null is `linear`.
+fn activation(arguments: &Arguments, name: &str) -> Result<Box<dyn super::Activation>> {
+    super::activation::from_value(arguments.value(name)).map_err(|error| error.within(format!("parameter `{name}`")))
+}
+
+/// Declares a weight, whose size must be one that memory can hold.
+fn weight(
+    name: &'static str,
+    shape: Vec<usize>,
+    initializer: &Arc<dyn Initializer>,
+    trainable: bool,
+) -> Result<Weight> {
+    let count = shape.iter().try_fold(1usize, |count, length| count.checked_mul(*length));
+    match count {
+        Some(count) if count <= i32::MAX as usize => {
+            Ok(Weight { name, shape, initializer: Arc::clone(initializer), trainable })
+        }
+        _ => Err(Error::recipe(format!("weight `{name}` of shape {shape:?} is too large"))
+            .hint("at most 2,147,483,647 numbers: check the sizes of the layer and of its input")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

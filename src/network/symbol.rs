@@ -1,0 +1,228 @@
+//! Symbolic values: what a script holds while it describes a network.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::{Error, Result};
+use crate::record::Name;
+use crate::registry::{Arguments, Parameter, Params, Type};
+use crate::tensor::Dtype;
+
+use super::{Integers, Layer, Shape, names, shape};
+
+/// Longest chain of layers. Candle walks its graph recursively, so a longer chain could overflow a
+/// thread's stack while gradients are computed.
+const MAX_DEPTH: usize = 2000;
+
+/// The parameters of `Input` where it is given as a layer.
+pub static INPUT_PARAMETERS: &[Parameter] = &[
+    Parameter::required(
+        "shape",
+        Type::Any,
+        "the shape of one record: a length, or a list of lengths; null is an axis of any length",
+    ),
+    Parameter::optional(
+        "name",
+        Type::Text,
+        "null",
+        "the name under which a loader gives the values; `input_layer` when null",
+    ),
+    Parameter::optional(
+        "dtype",
+        Type::Text,
+        "\"float32\"",
+        "`float32`, `float64`, `int64` or `uint8`; other numbers are converted",
+    ),
+];
+
+/// A layer with its name. Applied twice, it shares its weights.
+#[derive(Debug)]
+pub struct LayerInstance {
+    pub(super) layer: Arc<dyn Layer>,
+    pub(super) name: Option<Name>,
+    /// Order of creation: automatic names are given in this order.
+    pub(super) serial: u64,
+}
+
+impl LayerInstance {
+    /// Creates a layer to be applied, with a name of its own or, later, an automatic one.
+    ///
+    /// # Errors
+    /// Refuses empty names and names with `/` or control characters.
+    pub fn new(layer: Arc<dyn Layer>, name: Option<&str>) -> Result<Arc<Self>> {
+        name.map_or(Ok(()), names::check)?;
+        Ok(Arc::new(LayerInstance { layer, name: name.map(Name::from), serial: next_serial() }))
+    }
+
+    /// Returns the value of this layer applied to others.
+    ///
+    /// # Errors
+    /// Explains which shapes the layer expects.
+    pub fn apply(self: &Arc<Self>, inputs: &[Symbol]) -> Result<Symbol> {
+        let shapes: Vec<Shape> = inputs.iter().map(|input| input.0.shape.clone()).collect();
+        let described = || match &self.name {
+            Some(name) => format!("layer `{name}`, `{}`", self.layer.kind()),
+            None => format!("layer `{}`", self.layer.kind()),
+        };
+        let shape = self.layer.output_shape(&shapes).map_err(|error| error.within(described()))?;
+        // The weights are declared again when the network is made; here a wrong size is found at once.
+        self.layer.weights(&shapes).map_err(|error| error.within(described()))?;
+        let depth = 1 + inputs.iter().map(|input| input.0.depth).max().unwrap_or(0);
+        if depth > MAX_DEPTH {
+            return Err(Error::recipe(format!("a chain of more than {MAX_DEPTH} layers is too deep")));
+        }
+        let dtype = match (self.layer.integers(), inputs.first().map(Symbol::dtype)) {
+            (Integers::Kept, Some(dtype)) => dtype,
+            (_, Some(Dtype::F64)) => Dtype::F64,
+            _ => Dtype::F32,
+        };
+        let source = Source::Layer { instance: Arc::clone(self), inputs: inputs.to_vec() };
+        Ok(Symbol(Arc::new(Inner { source, shape, dtype, depth, serial: next_serial() })))
+    }
+
+    /// Returns the layer.
+    pub fn layer(&self) -> &Arc<dyn Layer> {
+        &self.layer
+    }
+
+    /// Returns the name, if one was given.
+    pub fn name(&self) -> Option<&Name> {
+        self.name.as_ref()
+    }
+}
+
+/// A value of a network that is being described: an input, or what a layer makes of others.
+#[derive(Clone)]
+pub struct Symbol(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) source: Source,
+    pub(super) shape: Shape,
+    pub(super) dtype: Dtype,
+    depth: usize,
+    /// Order of creation, which is also a topological order: a layer is applied to what exists.
+    pub(super) serial: u64,
+}
+
+pub(super) enum Source {
+    Input { name: Option<Name> },
+    Layer { instance: Arc<LayerInstance>, inputs: Vec<Symbol> },
+}
+
+impl Symbol {
+    /// Creates an input. `shape` is that of one record, without the batch axis; without a name it is called
+    /// `input_layer`, `input_layer_1` …
+    ///
+    /// # Errors
+    /// Refuses an axis of length 0 and names that cannot stand in files.
+    pub fn input<'a>(name: impl Into<Option<&'a str>>, shape: &[Option<usize>], dtype: Dtype) -> Result<Symbol> {
+        let name = name.into();
+        name.map_or(Ok(()), names::check)?;
+        if shape.contains(&Some(0)) {
+            return Err(Error::recipe(format!(
+                "input shape: expected lengths of at least 1, found {}",
+                shape::show_shape(shape)
+            )));
+        }
+        shape::count(shape)?;
+        Ok(Symbol(Arc::new(Inner {
+            source: Source::Input { name: name.map(Name::from) },
+            shape: shape.to_vec(),
+            dtype,
+            depth: 0,
+            serial: next_serial(),
+        })))
+    }
+
+    /// Creates an input from the parameters in [`INPUT_PARAMETERS`].
+    ///
+    /// # Errors
+    /// Refuses unknown and mistyped parameters.
+    pub fn input_from_params(params: &Params) -> Result<Symbol> {
+        let arguments = Arguments::check("Input", INPUT_PARAMETERS, params)?;
+        let axis = |value: &serde_json::Value| match value {
+            serde_json::Value::Null => Some(None),
+            value => {
+                value.as_u64().filter(|length| *length > 0).and_then(|length| usize::try_from(length).ok()).map(Some)
+            }
+        };
+        let lengths: Option<Shape> = match arguments.value("shape") {
+            serde_json::Value::Array(axes) => axes.iter().map(axis).collect(),
+            serde_json::Value::Null => None,
+            length => axis(length).map(|axis| vec![axis]),
+        };
+        let lengths = lengths.ok_or_else(|| {
+            arguments.refuse("shape", "a length or a list of lengths of at least 1").hint("the batch axis is left out")
+        })?;
+        let dtype = match arguments.choice("dtype", &["float32", "float64", "int64", "uint8"])? {
+            "float64" => Dtype::F64,
+            "int64" => Dtype::I64,
+            "uint8" => Dtype::U8,
+            _ => Dtype::F32,
+        };
+        let name = arguments.text("name");
+        let name = if arguments.is_null("name") { None } else { Some(name) };
+        Symbol::input(name, &lengths, dtype)
+    }
+
+    /// Returns the value of a new layer applied to others; see [`LayerInstance`] for shared weights.
+    ///
+    /// # Errors
+    /// Explains which shapes the layer expects.
+    pub fn apply(layer: Arc<dyn Layer>, name: Option<&str>, inputs: &[Symbol]) -> Result<Symbol> {
+        LayerInstance::new(layer, name)?.apply(inputs)
+    }
+
+    /// Returns the shape without the batch axis; `None` is an axis of any length.
+    pub fn shape(&self) -> &[Option<usize>] {
+        &self.0.shape
+    }
+
+    /// Returns the dtype.
+    pub fn dtype(&self) -> Dtype {
+        self.0.dtype
+    }
+
+    /// Returns the name that was given; automatic names come with the network.
+    pub fn name(&self) -> Option<&Name> {
+        match &self.0.source {
+            Source::Input { name } => name.as_ref(),
+            Source::Layer { instance, .. } => instance.name.as_ref(),
+        }
+    }
+
+    /// Returns the kind: `Input`, or that of the layer.
+    pub fn kind(&self) -> &'static str {
+        match &self.0.source {
+            Source::Input { .. } => "Input",
+            Source::Layer { instance, .. } => instance.layer.kind(),
+        }
+    }
+
+    /// Returns whether both are the same value.
+    pub fn is(&self, other: &Symbol) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Returns what to call it in errors.
+    pub(super) fn described(&self) -> String {
+        match self.name() {
+            Some(name) => format!("`{name}`"),
+            None => format!("the {} of shape {}", self.kind(), shape::show_shape(self.shape())),
+        }
+    }
+}
+
+impl fmt::Debug for Symbol {
+    /// Without the symbols it depends on: those can be a whole network.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Symbol({}, {})", self.described(), shape::show_shape(self.shape()))
+    }
+}
+
+/// Only the order of these numbers within one network matters, never their values.
+fn next_serial() -> u64 {
+    static SERIAL: AtomicU64 = AtomicU64::new(0);
+    SERIAL.fetch_add(1, Ordering::Relaxed)
+}
