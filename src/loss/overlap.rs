@@ -1,4 +1,7 @@
 //! Losses of overlapping regions, for segmentation: Dice and Tversky.
+//!
+//! Keras 3.15 weighs false negatives by Tversky's alpha and false positives by beta, the other way round than the paper
+//! and Keras's own description (keras pull request 23333); the numbers here are those of Keras 3.15.
 
 use super::aligned::aligned;
 use super::formula::EPSILON;
@@ -27,10 +30,11 @@ pub(super) const DICE: Entry<dyn Loss> = Entry {
 pub(super) const TVERSKY: Entry<dyn Loss> = Entry {
     name: "Tversky",
     aliases: &["tversky"],
-    doc: "1 - TP / (TP + alpha FP + beta FN + 1e-7), the sums taken over probabilities (Salehi et al., 2017).",
+    doc: "1 - TP / (TP + alpha FN + beta FP + 1e-7), the sums taken over probabilities (Salehi et al., 2017, with \
+          alpha and beta in the roles they have in Keras 3.15).",
     parameters: &[
-        Parameter::optional("alpha", Type::Float, "0.5", "The weight of false positives"),
-        Parameter::optional("beta", Type::Float, "0.5", "The weight of false negatives"),
+        Parameter::optional("alpha", Type::Float, "0.5", "The weight of false negatives"),
+        Parameter::optional("beta", Type::Float, "0.5", "The weight of false positives"),
         AXES,
         Reduction::PARAMETER,
     ],
@@ -53,8 +57,8 @@ fn tversky(arguments: &Arguments) -> Result<Box<dyn Loss>> {
     aligned("tversky", arguments, move |y_true, y_pred| {
         let total = |values: &Graph| sum("tversky", values, axes.as_deref());
         let both = total(&(y_true * y_pred)?)?;
-        let false_positives = (total(&(y_true.affine(-1.0, 1.0)? * y_pred)?)? * alpha)?;
-        let false_negatives = (total(&(y_true * y_pred.affine(-1.0, 1.0)?)?)? * beta)?;
+        let false_negatives = (total(&(y_true * y_pred.affine(-1.0, 1.0)?)?)? * alpha)?;
+        let false_positives = (total(&(y_true.affine(-1.0, 1.0)? * y_pred)?)? * beta)?;
         let all = (((&both + false_positives)? + false_negatives)? + EPSILON)?;
         Ok((both / all)?.affine(-1.0, 1.0)?)
     })

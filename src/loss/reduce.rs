@@ -69,8 +69,12 @@ pub fn reduce(values: &Graph, weight: Option<&Graph>, reduction: Reduction) -> R
         }
         _ => values.elem_count() as f64,
     };
-    let factor = if count == 0.0 { 0.0 } else { 1.0 / count };
-    Ok((weighted.sum_all()? * factor)?)
+    let total = weighted.sum_all()?;
+    match count == 0.0 {
+        // A product of tensors: gradients of 0 still reach every parameter.
+        true => Ok((&total * total.zeros_like()?)?),
+        false => Ok((total * (1.0 / count))?),
+    }
 }
 
 /// Reduces values of which some do not count (mask 0): a mean is over those that do.

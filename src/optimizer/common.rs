@@ -20,7 +20,7 @@ const PARAMETERS: [Parameter; 9] = [
         "ema_overwrite_frequency",
         Type::Int,
         "null",
-        "After how many batches the averages replace the parameters; null: only at the end of training",
+        "After how many updates the averages replace the parameters; null: only at the end of training",
     ),
     Parameter::optional(
         "loss_scale_factor",

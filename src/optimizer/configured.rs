@@ -84,6 +84,8 @@ impl Configured {
         }
         let common = &self.common;
         state.step += 1;
+        // Keras counts an update for every so many batches, from 1.
+        let update_number = (state.step - 1) / common.gradient_accumulation_steps + 1;
         if let Some(scale) = common.loss_scale_factor {
             updates.iter_mut().flat_map(|update| &mut *update.gradient).for_each(|value| *value /= scale);
         }
@@ -95,17 +97,17 @@ impl Configured {
                     update.parameter.iter_mut().for_each(|value| *value -= *value * decay * learning_rate);
                 }
                 let Update { shape, parameter, gradient } = update;
-                self.rule.update(state.step, learning_rate, shape, parameter, gradient, slots);
+                self.rule.update(update_number, learning_rate, shape, parameter, gradient, slots);
             }
         }
         if let Some(momentum) = common.ema_momentum {
-            let momentum = if state.step == 1 { 0.0 } else { momentum };
+            let momentum = if update_number == 1 { 0.0 } else { momentum };
             for (update, averages) in updates.iter_mut().zip(&mut state.averages) {
                 for (average, value) in averages.iter_mut().zip(update.parameter.iter()) {
                     *average = momentum * *average + (1.0 - momentum) * value;
                 }
             }
-            if common.ema_overwrite_frequency.is_some_and(|frequency| state.step.is_multiple_of(frequency)) {
+            if common.ema_overwrite_frequency.is_some_and(|frequency| update_number.is_multiple_of(frequency)) {
                 self.finish(state, updates.iter_mut().map(|update| &mut *update.parameter));
             }
         }

@@ -46,9 +46,8 @@ pub trait Optimizer: Send + Sync {
         given
     }
 
-    /// Updates one parameter in place. `step` counts batches from 1 (with gradient accumulation it jumps, as in
-    /// Keras); `shape` is the parameter's; `slots` are in the order of [`Optimizer::slots`]. Parameter and gradient
-    /// have the same length.
+    /// Updates one parameter in place. `step` counts updates from 1; `shape` is the parameter's; `slots` are in the
+    /// order of [`Optimizer::slots`]. Parameter and gradient have the same length.
     fn update(
         &self,
         step: u64,
