@@ -1,11 +1,11 @@
 //! What can be known before the first step, and before anything is written: names, shapes, monitors,
 //! storable state, and one forward and backward pass on a real batch.
 
+use super::Trainer;
 use super::feed::{Fed, feed, matches, names};
 use super::meters::Meters;
-use super::parts::{OutputSpec, Rate};
+use super::parts::{OutputSpec, Rate, Setup};
 use super::step::{Losses, forward};
-use super::{Trainer, targets};
 use crate::dataset::{Arrays, Batch, Dataset};
 use crate::error::{self, Error, Result};
 use crate::network::{Network, Port, show_shape};
@@ -25,20 +25,12 @@ impl Trainer {
         let setup = &self.setup;
         let train = first_batch(&setup.network, &setup.train)?;
         let validation = setup.validation.as_ref().map(|data| first_batch(&setup.network, data)).transpose()?;
-
-        let fed = feed(&setup.network, &train, &setup.device)?;
-        self.meters = Some(Meters::new(&setup.outputs, &targets(&setup.network, &setup.outputs, &fed), "")?);
+        self.audit(&train)?;
         if let Some(batch) = &validation {
-            let fed = feed(&setup.network, batch, &setup.device)?;
-            let targets = targets(&setup.network, &setup.outputs, &fed);
-            self.validation_meters = Some(Meters::new(&setup.outputs, &targets, "val_")?);
+            self.audit_validation(batch).map_err(|error| error.within("validation"))?;
         }
         self.check_services()?;
         self.setup.train.stations().transformer.check_storable()?;
-        self.audit(&train, &fed)?;
-        if let Some(batch) = &validation {
-            self.check_validation(batch)?;
-        }
         self.checked = true;
         Ok(())
     }
@@ -77,45 +69,42 @@ impl Trainer {
 
     /// Runs one training pass without an update: the losses must be numbers, and backward must reach
     /// every trainable weight.
-    fn audit(&mut self, batch: &Batch, fed: &Fed) -> Result<()> {
-        let setup = &self.setup;
-        let losses = forward(&setup.network, &setup.outputs, self.variables.tracked(), fed, true, setup.seed, 0)?;
-        if let Some(error) = not_finite(&setup.outputs, &setup.train, batch, &losses)? {
+    fn audit(&mut self, batch: &Batch) -> Result<()> {
+        let Setup { network, outputs, device, seed, .. } = &self.setup;
+        let fed = feed(network, batch, device)?;
+        let losses = forward(network, outputs, self.variables.tracked(), &fed, true, *seed, 0)?;
+        if let Some(error) = not_finite(outputs, &self.setup.train, batch, &losses)? {
             return Err(error);
         }
         let gradients = losses.graph.backward()?;
-        let unreached = setup.network.audit(self.variables.tracked(), &gradients);
+        let unreached = network.audit(self.variables.tracked(), &gradients);
         if !unreached.is_empty() {
+            let names = error::list(unreached.iter().map(|name| &**name));
             let several = if unreached.len() == 1 { "weight" } else { "weights" };
-            return Err(Error::recipe(format!(
-                "the trainable {several} {} received no gradient",
-                error::list(unreached.iter().map(|name| &**name))
-            ))
-            .hint(
-                "no loss depends on them, or an operation on the way has no gradient (`argmax`, `round`, a comparison)",
-            )
-            .hint("declare a layer that is not to be trained with `trainable: false`"));
+            return Err(Error::recipe(format!("the trainable {several} {names} received no gradient"))
+                .hint("no loss depends on them, or an operation on the way has no gradient (`argmax`, `round`, a comparison)")
+                .hint("declare a layer that is not to be trained with `trainable: false`"));
         }
-        if let Some(meters) = &mut self.meters {
-            meters.update(&setup.outputs, fed, &losses)?;
-            meters.logs()?;
-            meters.reset();
-        }
+        self.meters = Some(tried(outputs, &fed, &losses, "")?);
         Ok(())
     }
 
-    fn check_validation(&mut self, batch: &Batch) -> Result<()> {
-        let setup = &self.setup;
-        let fed = feed(&setup.network, batch, &setup.device)?;
-        let losses = forward(&setup.network, &setup.outputs, self.variables.plain(), &fed, false, setup.seed, 0)
-            .map_err(|error| error.within("validation"))?;
-        if let Some(meters) = &mut self.validation_meters {
-            meters.update(&setup.outputs, &fed, &losses).map_err(|error| error.within("validation"))?;
-            meters.logs()?;
-            meters.reset();
-        }
+    fn audit_validation(&mut self, batch: &Batch) -> Result<()> {
+        let Setup { network, outputs, device, .. } = &self.setup;
+        let fed = feed(network, batch, device)?;
+        let losses = forward(network, outputs, self.variables.plain(), &fed, false, 0, 0)?;
+        self.validation_meters = Some(tried(outputs, &fed, &losses, "val_")?);
         Ok(())
     }
+}
+
+/// Returns fresh meters that have taken in one batch, to see that they can.
+fn tried(outputs: &[OutputSpec], fed: &Fed, losses: &Losses, prefix: &str) -> Result<Meters> {
+    let mut meters = Meters::new(outputs, fed, losses, prefix)?;
+    meters.update(outputs, fed, losses)?;
+    meters.logs()?;
+    meters.reset();
+    Ok(meters)
 }
 
 /// Returns the outputs in the network's order.

@@ -13,7 +13,12 @@ use crate::service::{Control, Logs};
 impl Trainer {
     /// Runs one epoch; returns whether it was finished, rather than cut short by the stop flag or by a
     /// service that stops at once. `logs` holds all names and the values of the epoch before.
-    pub(super) fn train_epoch(&mut self, control: &mut Control, progress: &mut dyn Progress) -> Result<Option<f64>> {
+    pub(super) fn train_epoch(
+        &mut self,
+        logs: &Logs,
+        control: &mut Control,
+        progress: &mut dyn Progress,
+    ) -> Result<bool> {
         let epoch = self.epoch;
         self.watch(epoch, control, progress).tell(logs, |service, moment| service.on_epoch_begin(moment))?;
         let Trainer { setup, variables, writer, meters, stop, step, learning_rate, .. } = self;
@@ -26,8 +31,7 @@ impl Trainer {
         let mut data = setup.train.epoch(epoch as u64);
         for batch in 0..batches {
             let fed = feed(&setup.network, &data.batch(batch)?, &setup.device)?;
-            let losses =
-                forward(&setup.network, &setup.outputs, variables.tracked(), &fed, true, setup.seed, *step)?;
+            let losses = forward(&setup.network, &setup.outputs, variables.tracked(), &fed, true, setup.seed, *step)?;
             let gradients = losses.graph.backward()?;
             *learning_rate = control.learning_rate;
             variables.update(*learning_rate, &gradients)?;

@@ -67,7 +67,7 @@ pub(super) fn feed(network: &Network, batch: &Batch, device: &Device) -> Result<
 fn input(port: &Port, batch: &Batch) -> Result<Array> {
     let array = Batch::find(&batch.x, "input", &port.name)?;
     let array = match array.shape().len() == 1 && port.shape.len() == 1 && port.shape[0].is_none_or(|size| size == 1) {
-        true => array.reshape(&[batch.len, 1])?,
+        true => array.with_shape(&[array.len(), 1])?,
         false => array.clone(),
     };
     match matches(&port.shape, &array.shape()[1..]) {
@@ -88,7 +88,7 @@ fn input(port: &Port, batch: &Batch) -> Result<Array> {
 /// network gives one value, as Keras does.
 fn target(port: &Port, array: &Array) -> Result<Array> {
     let array = match array.shape().len() == 1 && one_value(port) {
-        true => array.reshape(&[array.len(), 1])?,
+        true => array.with_shape(&[array.len(), 1])?,
         false => array.clone(),
     };
     Ok(match array.dtype() {
@@ -100,7 +100,7 @@ fn target(port: &Port, array: &Array) -> Result<Array> {
 /// Returns sample weights as f32; `[batch, 1]` becomes `[batch]` where the output has one feature axis.
 fn sample_weight(port: &Port, array: &Array) -> Result<Array> {
     let array = match array.shape() {
-        [len, 1] if port.shape.len() == 1 => array.reshape(&[*len])?,
+        [_, 1] if port.shape.len() == 1 => array.with_shape(&[array.len()])?,
         _ => array.clone(),
     };
     Ok(array.cast(Dtype::F32))

@@ -47,22 +47,25 @@ pub(super) struct Meters {
 }
 
 impl Meters {
-    /// Creates the meters of the given outputs (in network order) for targets as in the first batch.
+    /// Creates the meters of the given outputs (in network order) for labels and predictions as in a
+    /// first batch.
     ///
     /// # Errors
-    /// A metric that cannot be made for its target, and two metrics of one name.
-    pub fn new(outputs: &[OutputSpec], targets: &[MetricTarget], prefix: &str) -> Result<Self> {
+    /// A metric that cannot be made for these shapes, and two values of one name.
+    pub fn new(outputs: &[OutputSpec], fed: &Fed, losses: &Losses, prefix: &str) -> Result<Self> {
         let several = outputs.len() > 1;
         let mut logs: Logs = vec![(format!("{prefix}loss"), 0.0)];
         if several {
             logs.extend(outputs.iter().map(|output| (format!("{prefix}{}_loss", output.name), 0.0)));
         }
         let mut metrics = Vec::new();
-        for (at, (output, target)) in outputs.iter().zip(targets).enumerate() {
+        for (at, output) in outputs.iter().enumerate() {
+            let (labels, prediction) = (&fed.targets[at].host, &losses.predictions[at]);
+            let target = MetricTarget { labels: labels.shape(), output: prediction.dims() };
             // Keras lists weighted metrics after the others.
             for weighted in [false, true] {
                 for spec in output.metrics.iter().filter(|spec| spec.weighted == weighted) {
-                    let metric = (spec.make)(target).map_err(|error| within(error, output))?;
+                    let metric = (spec.make)(&target).map_err(|error| within(error, output))?;
                     let name = match several {
                         true => format!("{prefix}{}_{}", output.name, metric.name()),
                         false => format!("{prefix}{}", metric.name()),

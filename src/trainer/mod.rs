@@ -33,12 +33,11 @@ use crate::artifact::weights::Named;
 use crate::artifact::{Checkpoint, Writer};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::metric::MetricTarget;
 use crate::network::Network;
 use crate::record::Mode;
-use crate::service::{self, Control, Logs, Service, Weights};
+use crate::service::{self, Control, Logs, Weights};
 use crate::tensor::{Device, Graph};
-use feed::{Fed, feed};
+use feed::feed;
 use meters::Meters;
 use parts::Setup;
 use variables::Variables;
@@ -214,12 +213,7 @@ impl Trainer {
         }
     }
 
-    fn watch<'a>(
-        &'a mut self,
-        epoch: usize,
-        control: &'a mut Control,
-        progress: &'a mut dyn Progress,
-    ) -> Watch<'a> {
+    fn watch<'a>(&'a mut self, epoch: usize, control: &'a mut Control, progress: &'a mut dyn Progress) -> Watch<'a> {
         Watch {
             services: &mut self.setup.services,
             folder: &self.setup.folder,
@@ -277,16 +271,11 @@ pub(crate) fn evaluate_with(
         return Err(Error::data("records loaded in score mode have no outputs to compare with")
             .hint("evaluate a dataset in validation mode"));
     }
-    let first = feed(network, &check::first_batch(network, dataset)?, device)?;
-    let mut meters = Meters::new(outputs, &targets(network, outputs, &first), "")?;
+    let fed = feed(network, &check::first_batch(network, dataset)?, device)?;
+    let losses = step::forward(network, outputs, weights, &fed, false, 0, 0)?;
+    let mut meters = Meters::new(outputs, &fed, &losses, "")?;
     evaluate::evaluate(network, outputs, weights, dataset, device, &mut meters)?;
     meters.logs().cloned()
-}
-
-/// Returns what metrics need to know about each output.
-fn targets(network: &Network, outputs: &[OutputSpec], fed: &Fed) -> Vec<MetricTarget> {
-    let _ = (network, outputs, fed);
-    todo!()
 }
 
 /// Returns a schedule's rate, which must be a number.

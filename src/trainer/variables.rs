@@ -98,11 +98,7 @@ impl Variables {
         let mut updates: Vec<Update> = self
             .trained
             .iter_mut()
-            .map(|own| Update {
-                shape: &infos[own.at].shape,
-                parameter: &mut own.values,
-                gradient: &mut own.gradient,
-            })
+            .map(|own| Update { shape: &infos[own.at].shape, parameter: &mut own.values, gradient: &mut own.gradient })
             .collect();
         self.optimizer.apply(&mut self.state, learning_rate as f32, &mut updates)?;
         self.publish()
