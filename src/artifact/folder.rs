@@ -246,3 +246,118 @@ fn free_name(path: &Path) -> Result<PathBuf> {
         .find(|to| is_missing(to))
         .ok_or_else(|| Error::artifact(format!("too many earlier runs beside `{}`", path.display())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder with a run in it.
+    fn run_in(path: &Path) {
+        fs::create_dir_all(path).unwrap();
+        fs::write(path.join(layout::CONFIG), "{}").unwrap();
+        fs::write(path.join(layout::EVENTS), "").unwrap();
+    }
+
+    fn tree(path: &Path) -> Vec<String> {
+        let names = walkdir::WalkDir::new(path).min_depth(1).sort_by_file_name().into_iter();
+        names.map(|entry| entry.unwrap().path().strip_prefix(path).unwrap().display().to_string()).collect()
+    }
+
+    #[test]
+    fn a_kept_folder_is_made_with_its_parents() {
+        let root = tempfile::tempdir().unwrap();
+        let prepared = Folder::prepare(root.path().join("a/b/run"), false).unwrap();
+        assert!(tree(root.path()).is_empty());
+        let folder = prepared.create().unwrap().keep();
+        assert_eq!(tree(root.path()), ["a", "a/b", "a/b/run"]);
+        assert_eq!(folder.path(), root.path().join("a/b/run"));
+    }
+
+    #[test]
+    fn a_failed_start_leaves_nothing_behind() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::prepare(root.path().join("a/b"), false).unwrap().create().unwrap();
+        fs::create_dir(folder.join(layout::DATASET)).unwrap();
+        fs::write(folder.join(layout::CONFIG), "{}").unwrap();
+        drop(folder);
+        assert!(tree(root.path()).is_empty());
+        assert!(root.path().exists());
+
+        fs::create_dir(root.path().join("empty")).unwrap();
+        let folder = Folder::prepare(root.path().join("empty"), false).unwrap().create().unwrap();
+        fs::write(folder.join(layout::CONFIG), "{}").unwrap();
+        drop(folder);
+        assert_eq!(tree(root.path()), ["empty"]);
+    }
+
+    #[test]
+    fn an_earlier_run_is_refused_or_moved_and_put_back() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("run");
+        run_in(&path);
+        let error = Folder::prepare(&path, false).unwrap_err();
+        assert_eq!(error.message(), format!("`{}` holds a run already", path.display()));
+        assert!(error.hints()[0].contains("`--overwrite`") && error.hints()[0].contains("#{overwrite: true}"));
+
+        let before = tree(root.path());
+        let folder = Folder::prepare(&path, true).unwrap().create().unwrap();
+        assert_eq!(folder.moved().unwrap(), root.path().join("run.1"));
+        assert_eq!(tree(root.path()), ["run", "run.1", "run.1/config.json", "run.1/events.jsonl"]);
+        drop(folder);
+        assert_eq!(tree(root.path()), before);
+
+        Folder::prepare(&path, true).unwrap().create().unwrap().keep();
+        run_in(&path);
+        let folder = Folder::prepare(&path, true).unwrap().create().unwrap();
+        assert_eq!(folder.moved().unwrap(), root.path().join("run.2"));
+        assert_eq!(folder.keep().checkpoints().unwrap(), []);
+    }
+
+    #[test]
+    fn what_is_no_run_is_never_touched() {
+        let root = tempfile::tempdir().unwrap();
+        let project = root.path().join("project");
+        fs::create_dir(&project).unwrap();
+        fs::write(project.join("config.json"), "{}").unwrap();
+        fs::write(project.join("data.json"), "[]").unwrap();
+        for overwrite in [false, true] {
+            let error = Folder::prepare(&project, overwrite).unwrap_err();
+            assert_eq!(error.message(), format!("`{}` is not empty and holds no run", project.display()));
+        }
+        let file = project.join("config.json");
+        let error = Folder::prepare(&file, true).unwrap_err();
+        assert_eq!(error.message(), format!("`{}` is a file, not a folder", file.display()));
+        let error = Folder::prepare(file.join("run"), true).unwrap_err();
+        assert_eq!(error.message(), format!("`{}` is not a folder", file.display()));
+        let error = Folder::prepare("", false).unwrap_err();
+        assert_eq!(error.message(), "the name of the artifact folder is empty");
+        assert_eq!(tree(root.path()), ["project", "project/config.json", "project/data.json"]);
+    }
+
+    #[test]
+    fn only_runs_are_opened() {
+        let root = tempfile::tempdir().unwrap();
+        let missing = root.path().join("none");
+        let error = Folder::open(&missing).unwrap_err();
+        assert_eq!(error.message(), format!("there is no folder `{}`", missing.display()));
+        let error = Folder::open(root.path()).unwrap_err();
+        assert_eq!(error.message(), format!("`{}` is not the folder of a run", root.path().display()));
+        assert!(error.hints()[0].starts_with("looked for `config.json` and one of `network_params.json`"));
+        run_in(&missing);
+        assert_eq!(Folder::open(&missing).unwrap().path(), missing);
+    }
+
+    #[test]
+    fn half_made_files_are_tidied_away() {
+        let root = tempfile::tempdir().unwrap();
+        run_in(root.path());
+        let checkpoints = root.path().join(layout::RESUME_CHECKPOINTS);
+        fs::create_dir_all(checkpoints.join(".epoch_0003.partial")).unwrap();
+        fs::write(checkpoints.join(".epoch_0003.partial/model.safetensors"), "half").unwrap();
+        fs::write(root.path().join(".config.json.17-0.partial"), "half").unwrap();
+        let folder = Folder::open(root.path()).unwrap();
+        assert_eq!(folder.checkpoints().unwrap(), []);
+        folder.tidy().unwrap();
+        assert_eq!(tree(root.path()), ["config.json", "events.jsonl", "resume_checkpoints"]);
+    }
+}

@@ -137,7 +137,7 @@ fn broken(bytes: &[u8], what: &str, error: &dyn std::fmt::Display) -> Error {
     let message = match bytes.get(8) {
         Some(b'{') if !header_is_whole => format!("`{what}` is truncated after {} bytes", bytes.len()),
         Some(b'{') => format!("`{what}` is truncated or damaged: {error}"),
-        None if bytes.len() < 8 => format!("`{what}` is truncated: it has {} bytes", bytes.len()),
+        None => format!("`{what}` is truncated: it has {} bytes", bytes.len()),
         _ => format!("`{what}` is not a safetensors file"),
     };
     Error::artifact(message)

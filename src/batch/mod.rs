@@ -41,3 +41,6 @@ pub fn columns(chunk: DataRecords, names: &dyn Fn(usize) -> String) -> Result<Da
         DataRecords::Columns(columns) => Ok(columns),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -183,3 +183,6 @@ fn selection(
     }
     Ok(selection)
 }
+
+#[cfg(test)]
+mod tests;

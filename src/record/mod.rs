@@ -33,3 +33,6 @@ pub use records::Records;
 pub use schema::{ColumnSchema, ColumnType, Schema};
 pub use station::{Augmentor, Loader, Transformer};
 pub use value::Value;
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,11 @@ mod resume_checkpoint;
 mod tensorboard;
 mod terminate_on_nan;
 
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
 use std::path::Path;
 
 use serde_json::Value;

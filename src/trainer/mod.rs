@@ -1,1 +1,288 @@
-//! The training loop.
+//! The training loop: batches go through the network, losses come back as gradients, the optimizer
+//! updates weights in place, services watch.
+//!
+//! [`Parts`] holds everything a run is made of. [`Trainer::check`] tries all of it on the first real
+//! batches before anything is written; [`Trainer::train`] runs the epochs. A step depends on the seed,
+//! the weights and its number, on nothing else: the same parts give the same bits.
+
+mod check;
+mod epoch;
+mod evaluate;
+mod feed;
+mod memory;
+mod meters;
+mod parts;
+mod progress;
+mod step;
+mod variables;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub use parts::{MetricFactory, MetricSpec, OutputSpec, Parts, Rate};
+pub use progress::{EpochRow, History, Progress, Quiet, Run, Step};
+
+pub(crate) use check::in_network_order;
+pub(crate) use feed::inputs;
+
+use crate::artifact::weights::Named;
+use crate::artifact::{Checkpoint, Writer};
+use crate::dataset::Dataset;
+use crate::error::{Error, Result};
+use crate::network::Network;
+use crate::record::Mode;
+use crate::service::{self, Control, Logs, Weights};
+use crate::tensor::{Device, Graph};
+use feed::feed;
+use meters::Meters;
+use parts::Setup;
+use variables::Variables;
+use watch::Watch;
+
+/// A training run: its parts, its weights, and where it stands.
+pub struct Trainer {
+    setup: Setup,
+    variables: Variables,
+    writer: Writer,
+    meters: Option<Meters>,
+    validation_meters: Option<Meters>,
+    checked: bool,
+    stop: Arc<AtomicBool>,
+    /// The next epoch.
+    epoch: usize,
+    /// Steps done.
+    step: u64,
+    /// The learning rate of the next step.
+    next_rate: f64,
+    /// The learning rate of the latest step; before the first one, that of the first.
+    learning_rate: f64,
+}
+
+impl Trainer {
+    /// Creates a run that stands before its first step.
+    ///
+    /// # Errors
+    /// Output names that differ from the network's, weights of another shape, and a learning rate that
+    /// is no number of at least 0.
+    pub fn new(parts: Parts) -> Result<Self> {
+        let Parts { weights, optimizer, .. } = parts;
+        let setup = Setup {
+            outputs: check::in_network_order(&parts.network, parts.outputs)?,
+            network: parts.network,
+            rate: parts.rate,
+            train: parts.train,
+            validation: parts.validation,
+            services: parts.services,
+            epochs: parts.epochs,
+            seed: parts.seed,
+            device: parts.device,
+            folder: parts.folder,
+            graph: parts.graph,
+        };
+        let next_rate = setup.rate.first()?;
+        Ok(Trainer {
+            variables: Variables::new(&setup.network, &weights, optimizer, &setup.device)?,
+            setup,
+            writer: Writer::new(),
+            meters: None,
+            validation_meters: None,
+            checked: false,
+            stop: Arc::new(AtomicBool::new(false)),
+            epoch: 0,
+            step: 0,
+            next_rate,
+            learning_rate: next_rate,
+        })
+    }
+
+    /// Returns the flag that ends the run after the current step once it is set.
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        self.stop.clone()
+    }
+
+    /// Uses another flag: one that a signal handler already holds.
+    pub fn set_stop_flag(&mut self, stop: Arc<AtomicBool>) {
+        self.stop = stop;
+    }
+
+    /// Goes on where a checkpoint was written: weights, optimizer, services, position.
+    ///
+    /// # Errors
+    /// A checkpoint of another network, optimizer or seed, or from within an epoch.
+    pub fn resume(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        let state = &checkpoint.state;
+        if state.seed != self.setup.seed {
+            return Err(Error::artifact(format!(
+                "the checkpoint is of a run with seed {}, this one has seed {}",
+                state.seed, self.setup.seed
+            )));
+        }
+        if state.data_position != 0 {
+            return Err(Error::artifact("the checkpoint was written within an epoch, which cannot be resumed"));
+        }
+        self.variables.restore(&checkpoint.weights, "the checkpoint")?;
+        self.variables.restore_optimizer(state.step, &checkpoint.optimizer)?;
+        service::restore(&mut self.setup.services, checkpoint)?;
+        (self.epoch, self.step) = (state.epoch, state.step);
+        self.next_rate = match &self.setup.rate {
+            Rate::Constant(_) => state.learning_rate,
+            Rate::Schedule(schedule) => scheduled(&**schedule, state.step)?,
+        };
+        self.learning_rate = self.next_rate;
+        Ok(())
+    }
+
+    /// Returns the network.
+    pub fn network(&self) -> &Arc<Network> {
+        &self.setup.network
+    }
+
+    /// Returns the weights as they are now, under their Keras names and in network order.
+    pub fn weights(&self) -> Result<Named> {
+        Weights::weights(&self.variables)
+    }
+
+    /// Trains to the last epoch, or until a service or the stop flag ends the run. Runs
+    /// [`Trainer::check`] first, unless that was done. When it returns, everything that services wrote
+    /// is on the disk.
+    ///
+    /// # Errors
+    /// Whatever a station, the network, a loss, a metric or a service raises. Asking to stop is no error:
+    /// see [`History::interrupted`].
+    pub fn train(&mut self, progress: &mut dyn Progress) -> Result<History> {
+        if !self.checked {
+            self.check()?;
+        }
+        progress.run_begin(&self.run());
+        let mut history = History::default();
+        let mut control = Control { learning_rate: self.next_rate, ..Control::default() };
+        let mut logs: Logs = self.log_names().into_iter().map(|name| (name, f64::NAN)).collect();
+        let mut epoch = self.epoch;
+
+        self.watch(epoch, &mut control, progress).tell(&logs, |service, moment| service.on_train_begin(moment))?;
+        while self.epoch < self.setup.epochs && control.stop.is_none() && !control.at_once {
+            epoch = self.epoch;
+            if !self.train_epoch(&logs, &mut control, progress)? {
+                history.interrupted = self.stop.load(Ordering::Relaxed);
+                break;
+            }
+            self.validate()?;
+            self.collect(&mut logs)?;
+            self.watch(epoch, &mut control, progress).tell(&logs, |service, moment| service.on_epoch_end(moment))?;
+            let seed = self.setup.seed;
+            self.watch(epoch, &mut control, progress).checkpoint(&logs, seed)?;
+            let row = EpochRow { epoch, learning_rate: self.learning_rate, logs: logs.clone() };
+            progress.epoch_end(&row, self.setup.epochs);
+            history.epochs.push(row);
+            self.epoch += 1;
+        }
+        self.variables.finish()?;
+        self.put_back(&mut control)?;
+        self.watch(epoch, &mut control, progress).tell(&logs, |service, moment| service.on_train_end(moment))?;
+        self.put_back(&mut control)?;
+        self.writer.flush()?;
+        (self.next_rate, history.steps, history.stopped) = (control.learning_rate, self.step, control.stop);
+        if history.interrupted {
+            history.stopped.get_or_insert_with(|| "interrupted".to_owned());
+        }
+        progress.run_end(&history);
+        Ok(history)
+    }
+
+    /// Returns losses and metrics over a dataset with the weights as they are now, without prefix.
+    ///
+    /// # Errors
+    /// A dataset in score mode, which has no outputs to compare with.
+    pub fn evaluate(&self, dataset: &Dataset) -> Result<Logs> {
+        let Setup { network, outputs, device, .. } = &self.setup;
+        evaluate_with(network, outputs, self.variables.plain(), dataset, device)
+    }
+
+    fn run(&self) -> Run {
+        Run {
+            epochs: self.setup.epochs,
+            first_epoch: self.epoch,
+            batches: self.setup.train.batches(),
+            records: self.setup.train.len(),
+            validation_records: self.setup.validation.as_ref().map_or(0, Dataset::len),
+            trainable: self.variables.trainable(),
+        }
+    }
+
+    fn watch<'a>(&'a mut self, epoch: usize, control: &'a mut Control, progress: &'a mut dyn Progress) -> Watch<'a> {
+        Watch {
+            services: &mut self.setup.services,
+            folder: &self.setup.folder,
+            writer: &self.writer,
+            graph: &self.setup.graph,
+            variables: &self.variables,
+            epoch,
+            step: self.step,
+            learning_rate: self.learning_rate,
+            scheduled: matches!(self.setup.rate, Rate::Schedule(_)),
+            control,
+            progress,
+        }
+    }
+
+    fn validate(&mut self) -> Result<()> {
+        let Setup { network, outputs, validation, device, .. } = &self.setup;
+        match (validation, &mut self.validation_meters) {
+            (Some(data), Some(meters)) => {
+                evaluate::evaluate(network, outputs, self.variables.plain(), data, device, meters)
+                    .map_err(|error| error.within("validation"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Brings the logs of an epoch up to date, validation last.
+    fn collect(&mut self, logs: &mut Logs) -> Result<()> {
+        let mut places = logs.iter_mut();
+        for meters in self.meters.iter_mut().chain(&mut self.validation_meters) {
+            for ((_, value), (_, place)) in meters.logs()?.iter().zip(&mut places) {
+                *place = *value;
+            }
+        }
+        Ok(())
+    }
+
+    fn put_back(&mut self, control: &mut Control) -> Result<()> {
+        control.restore.take().map_or(Ok(()), |weights| self.variables.restore(&weights, "the best weights"))
+    }
+}
+
+/// Returns losses and metrics of a network over a dataset, under the names of a training report.
+///
+/// # Errors
+/// A dataset in score mode, outputs in another order than the network's, and whatever a station raises.
+pub(crate) fn evaluate_with(
+    network: &Network,
+    outputs: &[OutputSpec],
+    weights: &[Graph],
+    dataset: &Dataset,
+    device: &Device,
+) -> Result<Logs> {
+    if dataset.mode() == Mode::Score {
+        return Err(Error::data("records loaded in score mode have no outputs to compare with")
+            .hint("evaluate a dataset in validation mode"));
+    }
+    let fed = feed(network, &check::first_batch(network, dataset)?, device)?;
+    let losses = step::forward(network, outputs, weights, &fed, false, 0, 0)?;
+    let mut meters = Meters::new(outputs, &fed, &losses, "")?;
+    evaluate::evaluate(network, outputs, weights, dataset, device, &mut meters)?;
+    meters.logs().cloned()
+}
+
+/// Returns a schedule's rate, which must be a number.
+fn scheduled(schedule: &dyn crate::schedule::Schedule, step: u64) -> Result<f64> {
+    let rate = schedule.learning_rate(step)?;
+    match rate.is_finite() {
+        true => Ok(rate),
+        false => Err(Error::recipe(format!("the schedule gave a learning rate of {rate} at step {step}"))),
+    }
+}

@@ -80,12 +80,14 @@ fn each_row(file: &File, mut take: impl FnMut(usize, &StringRecord, usize) -> Re
     let mut reader = ReaderBuilder::new().from_reader(file.text.as_bytes());
     let mut record = StringRecord::new();
     let mut row = 0;
+    let mut last = None;
     while reader.read_record(&mut record).map_err(|error| broken(file, &error))? {
         let start = record.position().map_or(0, |position| position.byte() as usize);
         take(row, &record, start)?;
         row += 1;
+        last = Some(start);
     }
-    Ok(())
+    last.map_or(Ok(()), |last| check_closed(file, last))
 }
 
 fn broken(file: &File, error: &csv::Error) -> Error {
@@ -103,14 +105,9 @@ fn broken(file: &File, error: &csv::Error) -> Error {
                 true => "a text with a comma in it has to stand in double quotes",
                 false => "write nothing between two commas where a value is missing; is a double quote not closed?",
             };
-            Error::data(format!(
-                "line {line} of {} has {}, the header has {}",
-                file.name,
-                values(*len),
-                values(*expected_len)
-            ))
-            .at(place)
-            .hint(hint)
+            Error::data(format!("line {line} of {} has {}, the header has {}", file.name, values(*len), expected_len))
+                .at(place)
+                .hint(hint)
         }
         _ => Error::data(format!("{} cannot be read as CSV: {error}", file.name)),
     }
@@ -138,23 +135,57 @@ fn misfit(file: &File, name: &str, expected: &str, text: &str, start: usize, col
 
 /// Returns the bytes of a field in the row that starts at `start`.
 fn field_span(text: &str, start: usize, column: usize) -> (usize, usize) {
-    let mut quoted = false;
-    let mut at = 0;
-    let mut from = start;
-    for (offset, byte) in text.as_bytes().iter().enumerate().skip(start) {
-        match byte {
-            b'"' => quoted = !quoted,
-            b',' | b'\n' | b'\r' if !quoted => {
-                if at == column || *byte != b',' {
-                    return (from, offset);
-                }
-                at += 1;
-                from = offset + 1;
-            }
-            _ => {}
+    let fields = Fields { bytes: text.as_bytes(), at: start, ended: false };
+    fields.enumerate().find(|(at, _)| *at == column).map_or((start, start), |(_, (span, _))| span)
+}
+
+/// A quote that is never closed swallows the rest of the file as one value, which only the last row can
+/// show.
+fn check_closed(file: &File, last: usize) -> Result<()> {
+    let fields = Fields { bytes: file.text.as_bytes(), at: row_start(file, last), ended: false };
+    match fields.map(|((from, _), open)| (from, open)).find(|(_, open)| *open) {
+        Some((from, _)) => {
+            let place = file.place(from, from + 1);
+            let line = place.line_column().0;
+            Err(Error::data(format!("line {line} of {}: the double quote is not closed", file.name))
+                .at(place)
+                .hint("a double quote within a quoted text is written twice: \"say \"\"hi\"\"\""))
         }
+        None => Ok(()),
     }
-    (from, text.len())
+}
+
+/// The fields of one row as they stand in the file: their bytes, and whether a quote was left open.
+struct Fields<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    ended: bool,
+}
+
+impl Iterator for Fields<'_> {
+    type Item = ((usize, usize), bool);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let from = self.at;
+        // Only a quote that opens a field quotes; within, two of them stand for one.
+        let mut quoted = self.bytes.get(from) == Some(&b'"');
+        let mut to = from + usize::from(quoted);
+        while let Some(byte) = self.bytes.get(to) {
+            match byte {
+                b'"' if quoted && self.bytes.get(to + 1) == Some(&b'"') => to += 1,
+                b'"' if quoted => quoted = false,
+                b',' | b'\n' | b'\r' if !quoted => break,
+                _ => {}
+            }
+            to += 1;
+        }
+        self.ended = self.bytes.get(to) != Some(&b',');
+        self.at = to + 1;
+        Some(((from, to), quoted))
+    }
 }
 
 /// A column while it is read.

@@ -88,7 +88,7 @@ impl Rows {
                 }
                 let message = error.to_string();
                 let message = message.split(" at line ").next().unwrap_or(&message);
-                Err(refuse(file, at..at + 1, message))
+                Err(refuse(file, at..at + 1, &format!("not valid JSON: {message}")))
             }
             None => Ok(limit),
         }

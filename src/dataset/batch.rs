@@ -1,0 +1,89 @@
+//! A batch as the network takes it: every column dense, its first axis the records.
+
+use crate::batch;
+use crate::error::{self, Error, Result};
+use crate::record::{Column, Columns, DataColumns, Name};
+use crate::tensor::Array;
+
+/// Named dense arrays in order; the first axis of each is the batch.
+pub type Arrays = Vec<(Name, Array)>;
+
+/// Data records stacked on axis 0, all of them numbers.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The number of records.
+    pub len: usize,
+    /// Inputs by name.
+    pub x: Arrays,
+    /// Outputs by name; `None` in score mode.
+    pub y: Option<Arrays>,
+    /// Sample weights by output name, when the loader gives any.
+    pub w: Option<Arrays>,
+    /// The row of each record in the table of records.
+    pub rows: Vec<usize>,
+}
+
+impl Batch {
+    /// Creates a batch from columns; `place` names the record at a position, for errors.
+    ///
+    /// # Errors
+    /// Text, and numbers whose shape differs from record to record.
+    pub(super) fn new(columns: DataColumns, rows: Vec<usize>, place: &dyn Fn(usize) -> String) -> Result<Self> {
+        let len = columns.len;
+        let all = |columns: Columns, what: &str| -> Result<Arrays> {
+            columns
+                .into_iter()
+                .map(|(name, column)| Ok((name.clone(), dense(column, what, &name, len, place)?)))
+                .collect()
+        };
+        Ok(Batch {
+            len,
+            x: all(columns.x, "input")?,
+            y: columns.y.map(|y| all(y, "output")).transpose()?,
+            w: columns.w.map(|w| all(w, "sample weight")).transpose()?,
+            rows,
+        })
+    }
+
+    /// Returns the values of one name, or explains what is there instead.
+    pub(crate) fn find<'a>(arrays: &'a Arrays, what: &str, name: &str) -> Result<&'a Array> {
+        arrays.iter().find(|(own, _)| &**own == name).map(|(_, array)| array).ok_or_else(|| {
+            let names = || arrays.iter().map(|(name, _)| &**name);
+            Error::data(format!("the loader gives no {what} `{name}`"))
+                .maybe_hint(error::did_you_mean(name, names()))
+                .hint(match arrays.is_empty() {
+                    true => format!("it gives no {what}s at all"),
+                    false => format!("it gives {}", error::list(names())),
+                })
+        })
+    }
+}
+
+fn dense(column: Column, what: &str, name: &str, len: usize, place: &dyn Fn(usize) -> String) -> Result<Array> {
+    let array = match column {
+        Column::Dense(tensor) => tensor.to_host()?,
+        // Records of a ragged column may still agree within one batch.
+        Column::Ragged(tensors) => {
+            if let Some(odd) = tensors.iter().position(|tensor| tensor.shape() != tensors[0].shape()) {
+                return Err(Error::data(format!(
+                    "{what} `{name}` has shape {:?} in {} and {:?} in {}: a batch needs one shape",
+                    tensors[0].shape(),
+                    place(0),
+                    tensors[odd].shape(),
+                    place(odd)
+                ))
+                .hint("bring the values to one length in the transformer, for example with `pad`"));
+            }
+            let arrays: Vec<Array> = tensors.iter().map(|tensor| tensor.to_host()).collect::<Result<_>>()?;
+            Array::stack(&arrays).map_err(|error| error.within(format!("{what} `{name}`")))?
+        }
+        text => batch::dense(&text, &format!("{what} `{name}`"))?.clone(),
+    };
+    match array.shape().first() {
+        Some(&found) if found == len => Ok(array),
+        _ => Err(Error::data(format!(
+            "{what} `{name}` has shape {:?}: expected {len} records on its first axis",
+            array.shape()
+        ))),
+    }
+}

@@ -1,0 +1,67 @@
+//! One epoch of training steps.
+
+use std::sync::atomic::Ordering;
+
+use super::feed::feed;
+use super::progress::{Progress, Step};
+use super::step::forward;
+use super::watch::Watch;
+use super::{Rate, Trainer, scheduled};
+use crate::error::{Error, Result};
+use crate::service::{Control, Logs};
+
+impl Trainer {
+    /// Runs one epoch; returns whether it was finished, rather than cut short by the stop flag or by a
+    /// service that stops at once. `logs` holds all names and the values of the epoch before.
+    pub(super) fn train_epoch(
+        &mut self,
+        logs: &Logs,
+        control: &mut Control,
+        progress: &mut dyn Progress,
+    ) -> Result<bool> {
+        let epoch = self.epoch;
+        self.watch(epoch, control, progress).tell(logs, |service, moment| service.on_epoch_begin(moment))?;
+        let Trainer { setup, variables, writer, meters, stop, step, learning_rate, .. } = self;
+        let Some(meters) = meters.as_mut() else {
+            return Err(Error::run("the run has not been checked"));
+        };
+        meters.reset();
+        let scheduled_rate = matches!(setup.rate, Rate::Schedule(_));
+        let (batches, epochs) = (setup.train.batches(), setup.epochs);
+        let mut data = setup.train.epoch(epoch as u64);
+        for batch in 0..batches {
+            let fed = feed(&setup.network, &data.batch(batch)?, &setup.device)?;
+            let losses = forward(&setup.network, &setup.outputs, variables.tracked(), &fed, true, setup.seed, *step)?;
+            let gradients = losses.graph.backward()?;
+            *learning_rate = control.learning_rate;
+            variables.update(*learning_rate, &gradients)?;
+            meters.update(&setup.outputs, &fed, &losses)?;
+            let loss = losses.total;
+            variables.store(losses.updates)?;
+            *step += 1;
+            if let Rate::Schedule(schedule) = &setup.rate {
+                control.learning_rate = scheduled(&**schedule, *step)?;
+            }
+            let logs = meters.logs()?;
+            let watch = Watch {
+                services: &mut setup.services,
+                folder: &setup.folder,
+                writer,
+                graph: &setup.graph,
+                variables,
+                epoch,
+                step: *step,
+                learning_rate: *learning_rate,
+                scheduled: scheduled_rate,
+                control,
+                progress,
+            };
+            watch.tell(logs, |service, moment| service.on_batch_end(moment))?;
+            progress.batch(&Step { epoch, epochs, batch, batches, loss, logs });
+            if stop.load(Ordering::Relaxed) || control.at_once {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,121 @@
+//! A batch as the training step takes it: on the device, in the order of the network's inputs and outputs.
+
+use crate::dataset::Batch;
+use crate::error::{Error, Result};
+use crate::network::{Network, Port, show_shape};
+use crate::tensor::{Array, Device, Dtype, Graph, Tensor};
+
+/// A batch on the device.
+pub(super) struct Fed {
+    /// The number of records.
+    pub len: usize,
+    /// Inputs in the network's order.
+    pub inputs: Vec<Graph>,
+    /// Targets in the network's order of outputs; empty in score mode.
+    pub targets: Vec<Target>,
+}
+
+/// What one output should be.
+pub(super) struct Target {
+    /// The values for the loss, on the device.
+    pub value: Graph,
+    /// The same values for metrics.
+    pub host: Tensor,
+    /// Sample weights for the loss.
+    pub weight: Option<Graph>,
+    /// Sample weights for weighted metrics.
+    pub weight_host: Option<Tensor>,
+}
+
+/// Returns the inputs of a batch in the network's order, cast to what each input computes in.
+///
+/// # Errors
+/// A missing input, and one whose shape the network does not take.
+pub(crate) fn inputs(network: &Network, batch: &Batch, device: &Device) -> Result<Vec<Graph>> {
+    network.inputs().iter().map(|port| input(port, batch)?.to_graph(device)).collect()
+}
+
+/// Returns a whole batch in the network's order.
+///
+/// # Errors
+/// As [`inputs`]; also a missing output.
+pub(super) fn feed(network: &Network, batch: &Batch, device: &Device) -> Result<Fed> {
+    let inputs = inputs(network, batch, device)?;
+    let Some(y) = &batch.y else {
+        return Ok(Fed { len: batch.len, inputs, targets: Vec::new() });
+    };
+    let mut targets = Vec::with_capacity(network.outputs().len());
+    for port in network.outputs() {
+        let value = target(port, Batch::find(y, "output", &port.name)?)?;
+        let weight = match &batch.w {
+            Some(w) => w.iter().find(|(name, _)| *name == port.name).map(|(_, weight)| sample_weight(port, weight)),
+            None => None,
+        };
+        let weight = weight.transpose()?;
+        targets.push(Target {
+            value: value.to_graph(device)?,
+            host: Tensor::Host(value),
+            weight: weight.as_ref().map(|weight| weight.to_graph(device)).transpose()?,
+            weight_host: weight.map(Tensor::Host),
+        });
+    }
+    Ok(Fed { len: batch.len, inputs, targets })
+}
+
+/// Returns an input's values. A scalar a record, shape `[batch]`, becomes `[batch, 1]` where the network
+/// takes one feature, as Keras does; nothing else is reshaped.
+fn input(port: &Port, batch: &Batch) -> Result<Array> {
+    let array = Batch::find(&batch.x, "input", &port.name)?;
+    let array = match array.shape().len() == 1 && port.shape.len() == 1 && port.shape[0].is_none_or(|size| size == 1) {
+        true => array.with_shape(&[array.len(), 1])?,
+        false => array.clone(),
+    };
+    match matches(&port.shape, &array.shape()[1..]) {
+        // Floats for an input of integers stay as they are: the network refuses them with a reason.
+        true if matches!(port.dtype, Dtype::F32 | Dtype::F64) => Ok(array.cast(port.dtype)),
+        true => Ok(array),
+        false => Err(Error::data(format!(
+            "input `{}`: the network takes shape {}, the loader gives {:?} for each record",
+            port.name,
+            show_shape(&port.shape),
+            &array.shape()[1..]
+        ))
+        .hint("change the shape of the network's input, or what the loader and the transformer return")),
+    }
+}
+
+/// Returns the target of an output, floats as f32. A scalar a record becomes `[batch, 1]` where the
+/// network gives one value, as Keras does.
+fn target(port: &Port, array: &Array) -> Result<Array> {
+    let array = match array.shape().len() == 1 && one_value(port) {
+        true => array.with_shape(&[array.len(), 1])?,
+        false => array.clone(),
+    };
+    Ok(match array.dtype() {
+        Dtype::F64 => array.cast(Dtype::F32),
+        _ => array,
+    })
+}
+
+/// Returns sample weights as f32; `[batch, 1]` becomes `[batch]` where the output has one feature axis.
+fn sample_weight(port: &Port, array: &Array) -> Result<Array> {
+    let array = match array.shape() {
+        [_, 1] if port.shape.len() == 1 => array.with_shape(&[array.len()])?,
+        _ => array.clone(),
+    };
+    Ok(array.cast(Dtype::F32))
+}
+
+fn one_value(port: &Port) -> bool {
+    port.shape.len() == 1 && port.shape[0] == Some(1)
+}
+
+/// Returns whether a record's shape is one that a port takes.
+pub(super) fn matches(port: &[Option<usize>], shape: &[usize]) -> bool {
+    port.len() == shape.len() && port.iter().zip(shape).all(|(own, found)| own.is_none_or(|own| own == *found))
+}
+
+/// Returns the names of ports.
+pub(super) fn names(ports: &[Port]) -> impl Iterator<Item = &str> {
+    ports.iter().map(|port| &*port.name)
+}

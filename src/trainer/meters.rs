@@ -1,0 +1,139 @@
+//! Running means of an epoch, under the names that Keras gives them.
+//!
+//! With one output: `loss`, then its metrics. With several: `loss`, `<output>_loss` for each, then
+//! `<output>_<metric>`. Names of validation values start with `val_`.
+
+use super::feed::Fed;
+use super::parts::OutputSpec;
+use super::step::Losses;
+use crate::error::{Error, Result};
+use crate::metric::{Metric, MetricTarget};
+use crate::service::Logs;
+use crate::tensor::{Array, Tensor};
+
+/// A mean of batch values, weighted by batch size.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mean {
+    total: f64,
+    count: f64,
+}
+
+impl Mean {
+    fn update(&mut self, value: f64, count: usize) {
+        self.total += value * count as f64;
+        self.count += count as f64;
+    }
+
+    /// 0 before the first batch, as metrics do.
+    fn result(self) -> f64 {
+        if self.count == 0.0 { 0.0 } else { self.total / self.count }
+    }
+}
+
+/// One metric and the output it looks at.
+struct Own {
+    output: usize,
+    weighted: bool,
+    metric: Box<dyn Metric>,
+}
+
+/// Losses and metrics of an epoch so far. The names are made once; a batch only changes values.
+pub(super) struct Meters {
+    logs: Logs,
+    loss: Mean,
+    /// Each output's loss; empty with one output, whose loss is the total.
+    outputs: Vec<Mean>,
+    metrics: Vec<Own>,
+}
+
+impl Meters {
+    /// Creates the meters of the given outputs (in network order) for labels and predictions as in a
+    /// first batch.
+    ///
+    /// # Errors
+    /// A metric that cannot be made for these shapes, and two values of one name.
+    pub fn new(outputs: &[OutputSpec], fed: &Fed, losses: &Losses, prefix: &str) -> Result<Self> {
+        let several = outputs.len() > 1;
+        let mut logs: Logs = vec![(format!("{prefix}loss"), 0.0)];
+        if several {
+            logs.extend(outputs.iter().map(|output| (format!("{prefix}{}_loss", output.name), 0.0)));
+        }
+        let mut metrics = Vec::new();
+        for (at, output) in outputs.iter().enumerate() {
+            let (labels, prediction) = (&fed.targets[at].host, &losses.predictions[at]);
+            let target = MetricTarget { labels: labels.shape(), output: prediction.dims() };
+            // Keras lists weighted metrics after the others.
+            for weighted in [false, true] {
+                for spec in output.metrics.iter().filter(|spec| spec.weighted == weighted) {
+                    let metric = (spec.make)(&target).map_err(|error| within(error, output))?;
+                    let name = match several {
+                        true => format!("{prefix}{}_{}", output.name, metric.name()),
+                        false => format!("{prefix}{}", metric.name()),
+                    };
+                    if logs.iter().any(|(own, _)| *own == name) {
+                        return Err(Error::recipe(format!("two values would be reported as `{name}`"))
+                            .hint("give one of the metrics another `name`")
+                            .within(format!("output `{}`", output.name)));
+                    }
+                    logs.push((name, 0.0));
+                    metrics.push(Own { output: at, weighted, metric });
+                }
+            }
+        }
+        let outputs = if several { vec![Mean::default(); outputs.len()] } else { Vec::new() };
+        Ok(Meters { logs, loss: Mean::default(), outputs, metrics })
+    }
+
+    /// Forgets all batches.
+    pub fn reset(&mut self) {
+        self.loss = Mean::default();
+        self.outputs.fill(Mean::default());
+        self.metrics.iter_mut().for_each(|own| own.metric.reset());
+    }
+
+    /// Takes in one batch.
+    ///
+    /// # Errors
+    /// Whatever a metric raises, with its name and output.
+    pub fn update(&mut self, outputs: &[OutputSpec], fed: &Fed, losses: &Losses) -> Result<()> {
+        self.loss.update(losses.total, fed.len);
+        for (mean, value) in self.outputs.iter_mut().zip(&losses.outputs) {
+            mean.update(*value, fed.len);
+        }
+        if self.metrics.is_empty() {
+            return Ok(());
+        }
+        let host = |prediction| Ok(Tensor::Host(Array::from_graph(prediction)?));
+        let predictions: Vec<Tensor> = losses.predictions.iter().map(host).collect::<Result<_>>()?;
+        for own in &mut self.metrics {
+            let (target, prediction) = (&fed.targets[own.output], &predictions[own.output]);
+            let weight = target.weight_host.as_ref().filter(|_| own.weighted);
+            own.metric.update(&target.host, prediction, weight).map_err(|error| {
+                within(error.within(format!("metric `{}`", own.metric.name())), &outputs[own.output])
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Brings the logs up to date and returns them.
+    pub fn logs(&mut self) -> Result<&Logs> {
+        let values = std::iter::once(self.loss.result()).chain(self.outputs.iter().map(|mean| mean.result()));
+        let count = 1 + self.outputs.len();
+        for (log, value) in self.logs.iter_mut().zip(values) {
+            log.1 = value;
+        }
+        for (log, own) in self.logs.iter_mut().skip(count).zip(&self.metrics) {
+            log.1 = own.metric.result()?;
+        }
+        Ok(&self.logs)
+    }
+
+    /// Returns the names in the order of the report.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.logs.iter().map(|(name, _)| &**name)
+    }
+}
+
+fn within(error: Error, output: &OutputSpec) -> Error {
+    error.within(format!("output `{}`", output.name))
+}

@@ -1,0 +1,102 @@
+//! What a run tells the person who watches it, and what it returns.
+
+use crate::service::Logs;
+
+/// Shows a run while it goes on. The trainer never prints; the command line implements this.
+pub trait Progress {
+    /// Called once before the first step.
+    fn run_begin(&mut self, run: &Run) {
+        let _ = run;
+    }
+
+    /// Called after each step.
+    fn batch(&mut self, at: &Step) {
+        let _ = at;
+    }
+
+    /// Called after each epoch, validation included.
+    fn epoch_end(&mut self, row: &EpochRow, epochs: usize) {
+        let _ = (row, epochs);
+    }
+
+    /// Called with a line for the person, from a service or about the end of the run.
+    fn message(&mut self, line: &str) {
+        let _ = line;
+    }
+
+    /// Called once after the last epoch.
+    fn run_end(&mut self, history: &History) {
+        let _ = history;
+    }
+}
+
+/// Shows nothing.
+pub struct Quiet;
+
+impl Progress for Quiet {}
+
+/// The size of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Epochs in all.
+    pub epochs: usize,
+    /// The first epoch of this run, from 0; above 0 when it was resumed.
+    pub first_epoch: usize,
+    /// Steps in each epoch.
+    pub batches: usize,
+    /// Records in each pass over the training data.
+    pub records: usize,
+    /// Validation records; 0 without validation.
+    pub validation_records: usize,
+    /// Numbers that the optimizer trains.
+    pub trainable: usize,
+}
+
+/// One step of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
+    /// The epoch, from 0.
+    pub epoch: usize,
+    /// Epochs in all.
+    pub epochs: usize,
+    /// The batch within the epoch, from 0.
+    pub batch: usize,
+    /// Batches in the epoch.
+    pub batches: usize,
+    /// The loss of this batch alone, before the update.
+    pub loss: f64,
+    /// Running means of the epoch.
+    pub logs: &'a Logs,
+}
+
+/// What an epoch reached.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpochRow {
+    /// The epoch, from 0.
+    pub epoch: usize,
+    /// The learning rate of its last step.
+    pub learning_rate: f64,
+    /// Values in the order of the report, validation last.
+    pub logs: Logs,
+}
+
+/// What a run reached.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History {
+    /// One row for each finished epoch of this run.
+    pub epochs: Vec<EpochRow>,
+    /// Updates done, those before a resume included.
+    pub steps: u64,
+    /// Why the run ended before its last epoch.
+    pub stopped: Option<String>,
+    /// Whether it ended because someone asked for it.
+    pub interrupted: bool,
+}
+
+impl History {
+    /// Returns a log's value in each epoch; empty for an unknown name.
+    pub fn values(&self, name: &str) -> Vec<f64> {
+        let value = |row: &EpochRow| row.logs.iter().find(|(own, _)| own == name).map(|(_, value)| *value);
+        self.epochs.iter().filter_map(value).collect()
+    }
+}
