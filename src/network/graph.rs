@@ -16,7 +16,7 @@ use crate::tensor::{Array, Dtype, Graph};
 
 use super::names::{self, Names};
 use super::symbol::{Inner, LayerInstance, Source};
-use super::{Initializer, Integers, Layer, Pass, Shape, Symbol, shape, summary};
+use super::{Initializer, Integers, Layer, Pass, Shape, Symbol, summary};
 
 /// A named input or output.
 #[derive(Clone, Debug, PartialEq)]

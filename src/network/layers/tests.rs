@@ -1,1 +1,331 @@
+//! Gradients against finite differences in 64 bits, on odd sizes; random and moving parts; refusals.
+
+use candle_core::{DType, Var};
+use serde_json::{Value, json};
+
+use super::super::{Network, Pass, Symbol};
 use super::*;
+use crate::random::{Random, Stream};
+use crate::tensor::{Dtype, Graph, device};
+
+fn params(value: Value) -> Params {
+    value.as_object().unwrap().clone()
+}
+
+fn apply(layer: &str, options: Value, shapes: &[&[usize]]) -> Result<Network> {
+    let input = |shape: &&[usize]| {
+        let shape: Vec<Option<usize>> = shape.iter().map(|length| Some(*length)).collect();
+        Symbol::input(None, &shape, Dtype::F64).unwrap()
+    };
+    let inputs: Vec<Symbol> = shapes.iter().map(input).collect();
+    let output = find(layer)?.make(&params(options))?.apply(&inputs)?;
+    Network::new(&inputs, &[output])
+}
+
+fn random(shape: &[usize], key: u64) -> Graph {
+    let mut random = Random::new(11, Stream::Script, &[key]);
+    let values: Vec<f64> = (0..shape.iter().product()).map(|_| random.uniform_between(-1.5, 1.5)).collect();
+    Graph::from_vec(values, shape, &device::cpu()).unwrap()
+}
+
+/// The sum of the output times fixed numbers, and its gradients.
+fn loss(network: &Network, weights: &[Graph], inputs: &[Graph], training: bool) -> Graph {
+    let mut pass = Pass::new(training, Random::new(3, Stream::Dropout, &[]));
+    let y = network.forward(weights, inputs, &mut pass).unwrap().remove(0);
+    y.mul(&random(y.dims(), 99)).unwrap().sum_all().unwrap()
+}
+
+fn variables(tensors: &[Graph]) -> Vec<Graph> {
+    tensors.iter().map(|tensor| Var::from_tensor(tensor).unwrap().as_tensor().clone()).collect()
+}
+
+fn check_gradients(layer: &str, options: Value, batch: usize, shapes: &[&[usize]], training: bool) {
+    let place = format!("{layer} {options} {shapes:?}");
+    let network = apply(layer, options, shapes).unwrap();
+    let inputs: Vec<Graph> =
+        shapes.iter().enumerate().map(|(index, shape)| random(&[&[batch], *shape].concat(), index as u64)).collect();
+    let weights: Vec<Graph> = network
+        .weights()
+        .iter()
+        .enumerate()
+        // A variance must be positive.
+        .map(|(index, weight)| random(&weight.shape, 50 + index as u64).sqr().unwrap().affine(1.0, 0.1).unwrap())
+        .collect();
+    let (weights, inputs) = (variables(&weights), variables(&inputs));
+    let gradients = loss(&network, &weights, &inputs, training).backward().unwrap();
+    let count = inputs.len();
+    let all: Vec<Graph> = inputs.iter().chain(&weights).cloned().collect();
+    for (index, tensor) in all.iter().enumerate() {
+        let moving = index >= count && !network.weights()[index - count].trainable;
+        if moving {
+            continue;
+        }
+        let gradient = gradients.get(tensor).unwrap_or_else(|| panic!("{place}: no gradient for value {index}"));
+        let gradient: Vec<f64> = gradient.flatten_all().unwrap().to_vec1().unwrap();
+        let values: Vec<f64> = tensor.flatten_all().unwrap().to_vec1().unwrap();
+        for at in 0..values.len() {
+            let moved = |by: f64| {
+                let mut values = values.clone();
+                values[at] += by;
+                let mut all: Vec<Graph> = all.iter().map(Graph::detach).collect();
+                all[index] = Graph::from_vec(values, tensor.shape(), &device::cpu()).unwrap();
+                let (inputs, weights) = all.split_at(count);
+                loss(&network, weights, inputs, training).to_scalar::<f64>().unwrap()
+            };
+            let step = 1e-5;
+            let expected = (moved(step) - moved(-step)) / (2.0 * step);
+            let found = gradient[at];
+            assert!(
+                (found - expected).abs() <= 1e-7 + 1e-6 * expected.abs(),
+                "{place}: value {index} at {at}: {found}, expected {expected}"
+            );
+        }
+    }
+}
+
+#[test]
+fn gradients_are_those_of_finite_differences() {
+    let cases = [
+        ("Dense", json!({"units": 3, "activation": "tanh"}), vec![&[4usize][..]]),
+        ("Dense", json!({"units": 2, "use_bias": false}), vec![&[3, 2, 4][..]]),
+        ("Conv1D", json!({"filters": 3, "kernel_size": 3, "padding": "causal", "dilation_rate": 2}), vec![&[7, 2][..]]),
+        ("Conv1D", json!({"filters": 2, "kernel_size": 5, "padding": "same", "strides": 3}), vec![&[7, 1][..]]),
+        ("Conv2D", json!({"filters": 3, "kernel_size": [3, 2]}), vec![&[5, 7, 2][..]]),
+        ("Conv2D", json!({"filters": 2, "kernel_size": 3, "strides": [2, 3], "padding": "same"}), vec![&[5, 7, 3][..]]),
+        ("Conv2D", json!({"filters": 4, "kernel_size": 2, "groups": 2, "dilation_rate": 2}), vec![&[5, 3, 4][..]]),
+        ("Conv2D", json!({"filters": 3, "kernel_size": 1}), vec![&[3, 5, 2][..]]),
+        ("Conv2D", json!({"filters": 2, "kernel_size": 1, "strides": 2}), vec![&[3, 5, 2][..]]),
+        ("Conv2D", json!({"filters": 1, "kernel_size": 7, "padding": "same"}), vec![&[3, 2, 1][..]]),
+        ("MaxPooling1D", json!({"pool_size": 3, "strides": 1}), vec![&[7, 2][..]]),
+        ("MaxPooling2D", json!({}), vec![&[5, 7, 2][..]]),
+        ("MaxPooling2D", json!({"pool_size": 3, "strides": 2, "padding": "same"}), vec![&[5, 7, 2][..]]),
+        ("MaxPooling2D", json!({"pool_size": 9, "padding": "same"}), vec![&[5, 3, 1][..]]),
+        ("AveragePooling1D", json!({"pool_size": 3, "strides": 2}), vec![&[8, 2][..]]),
+        ("AveragePooling2D", json!({"pool_size": [2, 3], "strides": 1, "padding": "same"}), vec![&[5, 7, 2][..]]),
+        ("AveragePooling2D", json!({}), vec![&[5, 7, 2][..]]),
+        ("GlobalMaxPooling2D", json!({"keepdims": true}), vec![&[3, 5, 2][..]]),
+        ("GlobalAveragePooling1D", json!({}), vec![&[5, 2][..]]),
+        ("BatchNormalization", json!({}), vec![&[3][..]]),
+        ("BatchNormalization", json!({"axis": 1, "center": false}), vec![&[3, 5][..]]),
+        ("BatchNormalization", json!({"scale": false}), vec![&[3, 3, 2][..]]),
+        ("Dropout", json!({"rate": 0.4}), vec![&[9][..]]),
+        ("Add", json!({}), vec![&[3, 2][..], &[2], &[3, 1]]),
+        ("Subtract", json!({}), vec![&[3][..], &[3]]),
+        ("Multiply", json!({}), vec![&[3, 2][..], &[3, 2], &[1]]),
+        ("Average", json!({}), vec![&[3][..], &[3]]),
+        ("Maximum", json!({}), vec![&[3][..], &[3], &[3]]),
+        ("Minimum", json!({}), vec![&[3][..], &[1]]),
+        ("Concatenate", json!({"axis": 1}), vec![&[3, 2][..], &[1, 2]]),
+        ("Reshape", json!({"target_shape": [2, -1]}), vec![&[3, 4][..]]),
+        ("Flatten", json!({}), vec![&[3, 2, 2][..]]),
+        ("Softmax", json!({"axis": 1}), vec![&[3, 2][..]]),
+    ];
+    for (layer, options, shapes) in cases {
+        for training in [false, true] {
+            check_gradients(layer, options.clone(), 3, &shapes, training);
+        }
+    }
+    for activation in super::super::activation::LIST {
+        check_gradients("Activation", json!({"activation": activation.name}), 2, &[&[5]], false);
+    }
+}
+
+#[test]
+fn the_gradient_of_a_maximum_goes_to_the_first_of_equals() {
+    let network = apply("MaxPooling2D", json!({"padding": "same"}), &[&[3, 3, 1]]).unwrap();
+    let x = variables(&[Graph::zeros((1, 3, 3, 1), DType::F64, &device::cpu()).unwrap()]);
+    let mut pass = Pass::new(true, Random::new(3, Stream::Dropout, &[]));
+    let y = network.forward(&[], &x, &mut pass).unwrap().remove(0);
+    let gradients = y.sum_all().unwrap().backward().unwrap();
+    let gradient: Vec<f64> = gradients.get(&x[0]).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+    assert_eq!(gradient, [1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0]);
+}
+
+#[test]
+fn batch_normalization_of_one_value_per_channel_stays_finite() {
+    let network = apply("BatchNormalization", json!({"momentum": 0.5}), &[&[2]]).unwrap();
+    let value = |values: [f64; 2]| Graph::new(&values, &device::cpu()).unwrap();
+    let weights = variables(&[value([2.0, 3.0]), value([0.5, -0.5]), value([1.0, 1.0]), value([4.0, 4.0])]);
+    let x = variables(&[Graph::new(&[[3.0, -5.0]], &device::cpu()).unwrap()]);
+    let mut pass = Pass::new(true, Random::new(3, Stream::Dropout, &[]));
+    let y = network.forward(&weights, &x, &mut pass).unwrap().remove(0);
+    assert_eq!(y.to_vec2::<f64>().unwrap(), [[0.5, -0.5]]);
+    let gradients = y.sum_all().unwrap().backward().unwrap();
+    assert_eq!(gradients.get(&x[0]).unwrap().to_vec2::<f64>().unwrap(), [[0.0, 0.0]]);
+    let updates: Vec<(usize, Vec<f64>)> =
+        pass.updates.iter().map(|(index, value)| (*index, value.to_vec1().unwrap())).collect();
+    assert_eq!(updates, [(2, vec![2.0, -2.0]), (3, vec![2.0, 2.0])]);
+    assert!(pass.updates.iter().all(|(_, value)| !value.track_op()));
+
+    let frozen = apply("BatchNormalization", json!({"trainable": false}), &[&[2]]).unwrap();
+    assert!(frozen.weights().iter().all(|weight| !weight.trainable));
+    let mut pass = Pass::new(true, Random::new(3, Stream::Dropout, &[]));
+    frozen.forward(&weights, &x, &mut pass).unwrap();
+    assert!(pass.updates.is_empty());
+}
+
+#[test]
+fn dropout_drops_the_stated_fraction_by_its_seed() {
+    let ones = Graph::ones((100, 100), DType::F64, &device::cpu()).unwrap();
+    let run = |rate: f64, seed: u64, training: bool| {
+        let network = apply("Dropout", json!({"rate": rate}), &[&[100]]).unwrap();
+        let mut pass = Pass::new(training, Random::new(seed, Stream::Dropout, &[]));
+        let y = network.forward(&[], std::slice::from_ref(&ones), &mut pass).unwrap().remove(0);
+        y.flatten_all().unwrap().to_vec1::<f64>().unwrap()
+    };
+    let y = run(0.2, 1, true);
+    let kept = y.iter().filter(|value| **value == 1.25).count();
+    assert!((7_800..8_200).contains(&kept), "{kept}");
+    assert_eq!(y.iter().filter(|value| **value == 0.0).count(), 10_000 - kept);
+    assert_eq!(y, run(0.2, 1, true));
+    assert_ne!(y, run(0.2, 2, true));
+    assert!(run(1.0, 1, true).iter().all(|value| *value == 0.0));
+    assert!(run(0.9, 1, false).iter().chain(&run(0.0, 1, true)).all(|value| *value == 1.0));
+}
+
+#[test]
+fn an_embedding_refuses_numbers_without_a_vector() {
+    let ids = Symbol::input("ids", &[Some(2)], Dtype::I64).unwrap();
+    let layer = find("embedding").unwrap().make(&params(json!({"input_dim": 3, "output_dim": 2}))).unwrap();
+    let network = Network::new(&[ids.clone()], &[layer.apply(&[ids]).unwrap()]).unwrap();
+    let weights = [random(&[3, 2], 1).to_dtype(DType::F32).unwrap()];
+    for (id, fits) in [(2i64, true), (3, false), (-1, false), (i64::MAX, false)] {
+        let x = [Graph::new(&[[0i64, id]], &device::cpu()).unwrap()];
+        let mut pass = Pass::new(false, Random::new(3, Stream::Dropout, &[]));
+        match network.forward(&weights, &x, &mut pass) {
+            Ok(_) => assert!(fits),
+            Err(error) => assert_eq!(
+                error.to_string(),
+                format!("expected numbers from 0 to 2, found {id} (layer `embedding`, `Embedding`)")
+            ),
+        }
+    }
+}
+
+#[test]
+fn refusals_say_what_was_expected() {
+    let cases = [
+        (
+            "Dense",
+            json!({"units": 0}),
+            vec![&[4][..]],
+            "parameter `units` of `Dense`: expected a whole number of at least 1, found 0 (`Dense`)",
+        ),
+        (
+            "Dense",
+            json!({"units": 3, "activation": "rellu"}),
+            vec![&[4]],
+            "unknown activation `rellu` (parameter `activation`, `Dense`)",
+        ),
+        (
+            "Dense",
+            json!({"units": 3, "kernel_regularizer": "l2"}),
+            vec![&[4]],
+            "`Dense` has no parameter `kernel_regularizer`",
+        ),
+        (
+            "Dense",
+            json!({"units": 3}),
+            vec![&[]],
+            "expected an input of at least one axis beside the batch axis, found [] (layer `Dense`)",
+        ),
+        (
+            "Dense",
+            json!({"units": 3, "name": "head"}),
+            vec![&[4], &[4]],
+            "expected one input, found 2 (layer `head`, `Dense`)",
+        ),
+        (
+            "Dense",
+            json!({"units": i64::MAX}),
+            vec![&[4]],
+            "weight `kernel` of shape [4, 9223372036854775807] is too large (layer `Dense`)",
+        ),
+        ("Dense", json!({"units": 3, "name": "a/b"}), vec![&[4]], "the name `a/b` must not contain `/`"),
+        (
+            "Conv2D",
+            json!({"filters": 3, "kernel_size": 3}),
+            vec![&[8, 8]],
+            "expected an input of shape [height, width, channels], found [8, 8] (layer `Conv2D`)",
+        ),
+        (
+            "Conv2D",
+            json!({"filters": 3, "kernel_size": 3}),
+            vec![&[2, 8, 1]],
+            "a window of 3 does not fit into an axis of length 2 (layer `Conv2D`)",
+        ),
+        (
+            "Conv2D",
+            json!({"filters": 3, "kernel_size": [3]}),
+            vec![&[8, 8, 1]],
+            "parameter `kernel_size` of `Conv2D`: expected 2 whole numbers of at least 1, or one for all, found a list of 1 (`Conv2D`)",
+        ),
+        (
+            "Conv2D",
+            json!({"filters": 4, "kernel_size": 3, "groups": 2}),
+            vec![&[8, 8, 3]],
+            "3 input channels cannot be split into 2 groups (layer `Conv2D`)",
+        ),
+        (
+            "Conv2D",
+            json!({"filters": 4, "kernel_size": 3, "data_format": "channels_first"}),
+            vec![&[8, 8, 3]],
+            "parameter `data_format` of `Conv2D`: expected `channels_last`, found the text \"channels_first\" (`Conv2D`)",
+        ),
+        (
+            "MaxPooling2D",
+            json!({"pool_size": 1_000_000, "padding": "same"}),
+            vec![&[8, 8, 3]],
+            "the windows see too many places of the input (layer `MaxPooling2D`)",
+        ),
+        (
+            "Dropout",
+            json!({"rate": 1.5}),
+            vec![&[4]],
+            "parameter `rate` of `Dropout`: expected a number from 0 to 1, found 1.5 (`Dropout`)",
+        ),
+        (
+            "Reshape",
+            json!({"target_shape": [-1, 3]}),
+            vec![&[4]],
+            "values of shape [4] cannot take the shape [-1, 3] (layer `Reshape`)",
+        ),
+        ("Add", json!({}), vec![&[4], &[5]], "expected inputs of one shape, found [4] and [5] (layer `Add`)"),
+        ("Add", json!({}), vec![&[4]], "expected at least two inputs, found 1 (layer `Add`)"),
+        (
+            "Concatenate",
+            json!({}),
+            vec![&[4, 2], &[5, 3]],
+            "expected inputs that differ only in axis 2, found [4, 2] and [5, 3] (layer `Concatenate`)",
+        ),
+        (
+            "Concatenate",
+            json!({"axis": 3}),
+            vec![&[4, 2]],
+            "`axis` 3 is outside of shape [4, 2] without the batch axis (layer `Concatenate`)",
+        ),
+        (
+            "BatchNormalization",
+            json!({"epsilon": 0.0}),
+            vec![&[4]],
+            "parameter `epsilon` of `BatchNormalization`: expected a number above 0, found 0.0 (`BatchNormalization`)",
+        ),
+        ("Dens", json!({}), vec![], "unknown layer `Dens`"),
+    ];
+    for (layer, options, shapes, message) in cases {
+        assert_eq!(apply(layer, options, &shapes).unwrap_err().to_string(), message);
+    }
+    assert_eq!(find("tf.keras.layers.Dense").err().unwrap().hints()[0], "write `Dense`");
+    assert_eq!(find("barrage.layers.Dense").unwrap().entry.name, "Dense");
+}
+
+#[test]
+fn the_list_is_in_order() {
+    for layer in LIST {
+        let names: Vec<&str> = layer.entry.parameters.iter().map(|parameter| parameter.name).collect();
+        assert!(names.contains(&"name"), "{}", layer.entry.name);
+        assert!(layer.positional.iter().all(|name| names.contains(name)), "{}", layer.entry.name);
+        let others = LIST.iter().filter(|other| other.script_name == layer.script_name);
+        assert_eq!(others.count(), 1, "{}", layer.entry.name);
+    }
+}

@@ -1,0 +1,130 @@
+//! Every built-in layer against the table of Keras's outputs and gradients in `layers.json`.
+
+use barrage::network::{Network, Pass, Symbol, layers};
+use barrage::random::{Random, Stream};
+use barrage::tensor::{Device, Dtype, Graph, device};
+use candle_core::{DType, Var};
+use serde_json::{Map, Value, json};
+
+#[test]
+fn layers_give_the_numbers_of_keras() {
+    let mut cases = read(include_str!("layers.json"));
+    if let Ok(folder) = std::env::var("BARRAGE_FIXTURES") {
+        let text = std::fs::read_to_string(std::path::Path::new(&folder).join("layers.json")).unwrap();
+        cases.extend(read(&text));
+    }
+    let failures: Vec<String> = cases.iter().flat_map(|case| check(case).err().unwrap_or_default()).collect();
+    assert!(failures.is_empty(), "{} failures\n{}", failures.len(), failures.join("\n"));
+    println!("numeric cases: {}", cases.len());
+}
+
+fn read(text: &str) -> Vec<Value> {
+    serde_json::from_str(text).unwrap()
+}
+
+fn check(case: &Value) -> Result<(), Vec<String>> {
+    let name = case["name"].as_str().unwrap();
+    run(case).map_err(|errors| errors.into_iter().map(|error| format!("{name}: {error}")).collect())
+}
+
+fn run(case: &Value) -> Result<(), Vec<String>> {
+    let failed = |error: barrage::Error| vec![error.to_string()];
+    let (inputs, expected) = (&case["inputs"], &case["expected"]);
+    let xs: Vec<Graph> = each(&inputs["x"]).into_iter().map(tensor).collect();
+    let symbols: Vec<Symbol> = xs.iter().map(input).collect();
+    let layer = layers::find(case["component"].as_str().unwrap()).map_err(failed)?;
+    let output = layer.make(&params(&case["params"])).map_err(failed)?.apply(&symbols).map_err(failed)?;
+    let network = Network::new(&symbols, &[output]).map_err(failed)?;
+
+    let given = inputs["weights"].as_object().unwrap();
+    let names: Vec<&str> = network.weights().iter().map(|weight| weight.name.split_once('/').unwrap().1).collect();
+    if names.len() != given.len() || names.iter().any(|name| !given.contains_key(*name)) {
+        return Err(vec![format!("weights {names:?}, expected {:?}", given.keys().collect::<Vec<_>>())]);
+    }
+    let weights: Vec<Var> = names.iter().map(|name| Var::from_tensor(&tensor(&given[*name])).unwrap()).collect();
+    let weights: Vec<Graph> = weights.iter().map(|weight| weight.as_tensor().clone()).collect();
+    let variable = |x: &Graph| match x.dtype().is_float() {
+        true => Var::from_tensor(x).unwrap().as_tensor().clone(),
+        false => x.clone(),
+    };
+    let xs: Vec<Graph> = xs.iter().map(variable).collect();
+    let training = inputs["call_kwargs"]["training"].as_bool().unwrap_or(false);
+    let mut pass = Pass::new(training, Random::new(0, Stream::Dropout, &[]));
+    let y = network.forward(&weights, &xs, &mut pass).map_err(failed)?.remove(0);
+
+    let mut errors = Vec::new();
+    let tolerance = (case["tolerance"]["abs"].as_f64().unwrap(), case["tolerance"]["rel"].as_f64().unwrap());
+    let mut compare = |what: &str, found: Option<&Graph>, expected: &Value| {
+        let expected = tensor(expected);
+        let Some(found) = found else {
+            errors.push(format!("{what} is missing"));
+            return;
+        };
+        if found.dims() != expected.dims() {
+            errors.push(format!("{what} has shape {:?}, expected {:?}", found.dims(), expected.dims()));
+            return;
+        }
+        let pairs = values(found).into_iter().zip(values(&expected));
+        let worst = pairs.map(|(f, e)| ((f - e).abs() - tolerance.0 - tolerance.1 * e.abs(), f, e));
+        // Not a number compares with nothing, so it must be asked for.
+        if let Some((_, f, e)) = worst.into_iter().find(|(excess, _, _)| *excess > 0.0 || excess.is_nan()) {
+            errors.push(format!("{what} is {f}, expected {e}"));
+        }
+    };
+    compare("y", Some(&y), &expected["y"]);
+    let loss = y.mul(&tensor(&inputs["upstream"])).unwrap().sum_all().unwrap();
+    let gradients = loss.backward().unwrap();
+    for (x, expected) in xs.iter().zip(each(&expected["grad_x"])) {
+        if !expected.is_null() {
+            compare("grad_x", gradients.get(x), expected);
+        }
+    }
+    for (name, expected) in expected["grad_weights"].as_object().unwrap_or(&Map::new()) {
+        let index = names.iter().position(|found| found == name).unwrap();
+        compare(&format!("gradient of {name}"), gradients.get(&weights[index]), expected);
+    }
+    for (name, expected) in expected["updated_weights"].as_object().unwrap_or(&Map::new()) {
+        let index = names.iter().position(|found| found == name).unwrap();
+        let update = pass.updates.iter().find(|(updated, _)| *updated == index).map(|(_, value)| value);
+        compare(&format!("updated {name}"), update, expected);
+    }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+/// The table writes a nested component as `component` and `params`, and the arguments of an activation beside its name.
+fn params(params: &Value) -> Map<String, Value> {
+    let mut params = params.as_object().unwrap().clone();
+    if let Some(arguments) = params.remove("kwargs") {
+        let name = params["activation"].clone();
+        params.insert("activation".into(), json!({"import": name, "params": arguments}));
+    }
+    params
+}
+
+fn input(x: &Graph) -> Symbol {
+    let shape: Vec<Option<usize>> = x.dims()[1..].iter().map(|length| Some(*length)).collect();
+    let dtype = if x.dtype().is_float() { Dtype::F32 } else { Dtype::I64 };
+    Symbol::input(None, &shape, dtype).unwrap()
+}
+
+fn each(value: &Value) -> Vec<&Value> {
+    value.as_array().map_or_else(|| vec![value], |items| items.iter().collect())
+}
+
+fn tensor(value: &Value) -> Graph {
+    let shape: Vec<usize> = value["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).collect();
+    let number = |item: &Value| match item.as_str() {
+        Some("Infinity") => f64::INFINITY,
+        Some("-Infinity") => f64::NEG_INFINITY,
+        Some(_) => f64::NAN,
+        None => item.as_f64().unwrap(),
+    };
+    let data: Vec<f64> = value["data"].as_array().unwrap().iter().map(number).collect();
+    let dtype = if value["dtype"] == "float32" { DType::F32 } else { DType::I64 };
+    let cpu: Device = device::cpu();
+    Graph::from_vec(data, shape, &cpu).unwrap().to_dtype(dtype).unwrap()
+}
+
+fn values(tensor: &Graph) -> Vec<f64> {
+    tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+}
