@@ -1,17 +1,39 @@
 //! Records and what becomes of them: the values that go from station to station.
 //!
 //! [`Records`] is the table as read; a [`Record`] is one row of it; a loader makes [`DataRecord`]s of
-//! named values; [`DataRecords`] is a chunk of them, as rows or as columns; [`Scores`] come back from
-//! the network. The traits of the stations are in [`station`].
+//! named values; [`DataRecords`] is a chunk of them, as rows or as columns; scores come back from the
+//! network as [`Fields`]. The traits of the stations are in [`station`].
 
-mod data_record;
 mod mode;
 mod name;
+mod value;
+
+#[expect(clippy::module_inception, reason = "the file is named after its type, as every file is")]
+mod record;
 mod records;
+mod schema;
+
+mod describe;
+mod read;
+mod split;
+mod write;
+
+mod cells;
+mod gather;
+mod table;
+
+mod data_record;
 pub mod station;
 
 pub use data_record::{Column, Columns, DataColumns, DataRecord, DataRecords, Field, Fields};
+pub use gather::{gather, gather_list};
 pub use mode::Mode;
 pub use name::Name;
-pub use records::{Record, Records};
+pub use record::Record;
+pub use records::Records;
+pub use schema::{ColumnSchema, ColumnType, Schema};
 pub use station::{Augmentor, Loader, Transformer};
+pub use value::{Row, Value};
+
+#[cfg(test)]
+mod tests;

@@ -2,30 +2,51 @@
 
 use std::sync::Arc;
 
-use crate::error::Result;
-use crate::record::Field;
+use crate::error::{Error, Result};
+use crate::record::cells::{Cells, wider};
+use crate::record::gather::gather_cells;
+use crate::record::record::placed;
+use crate::record::table::{BadCell, Origin, Table, listed};
+use crate::record::{Column, ColumnType, Name, Record, Row, Schema};
+use crate::tensor::Tensor;
 
-/// An ordered table of rows; cheap to clone.
+/// An ordered table of rows; cheap to clone: a handle of the shared table and the rows chosen from it.
+///
+/// ```
+/// use barrage::record::{Records, Value};
+/// let row = |x: f64, label: &str| vec![("x".into(), Value::from(x)), ("label".into(), Value::from(label))];
+/// let records = Records::from_rows(vec![row(0.5, "a"), row(1.5, "b")], "records")?;
+/// assert_eq!(records.column("x")?.shape(), [2]);
+/// assert_eq!(records.head(1).len(), 1);
+/// # Ok::<(), barrage::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Records {
     table: Arc<Table>,
-}
-
-/// The columns behind a table of records.
-#[derive(Debug)]
-struct Table {}
-
-/// One row of [`Records`]; cheap to clone (a handle of the table and a row number).
-#[derive(Clone, Debug)]
-pub struct Record {
-    table: Arc<Table>,
-    row: u32,
+    /// Rows of the table, or nothing when all of them are meant.
+    rows: Option<Arc<[u32]>>,
 }
 
 impl Records {
+    /// Creates records from rows of named values; a column for each name that occurs, missing (null)
+    /// where a row does not name it. `source` is what errors call them: "record 3 of records".
+    ///
+    /// # Errors
+    /// A row with an empty name, or with a name twice.
+    pub fn from_rows(rows: Vec<Row>, source: &str) -> Result<Records> {
+        check_length(rows.len())?;
+        let table = Table::from_rows(rows, Origin::Source(source.into()), None)
+            .map_err(|bad| Error::data(bad.what).within(format!("record {} of {source}", bad.row)))?;
+        Ok(Records::from_table(table))
+    }
+
+    pub(super) fn from_table(table: Table) -> Records {
+        Records { table: Arc::new(table), rows: None }
+    }
+
     /// Returns the number of rows.
     pub fn len(&self) -> usize {
-        0
+        self.rows.as_ref().map_or(self.table.len(), |rows| rows.len())
     }
 
     /// Returns whether there are no rows.
@@ -33,16 +54,271 @@ impl Records {
         self.len() == 0
     }
 
-    /// Returns a row.
+    /// Returns a row; beyond the last one, a record whose fields are all missing.
     pub fn record(&self, index: usize) -> Record {
-        Record { table: self.table.clone(), row: index as u32 }
+        let row = match &self.rows {
+            Some(rows) => rows.get(index).map_or(usize::MAX, |&row| row as usize),
+            None => index,
+        };
+        Record::new(self.table.clone(), row)
+    }
+
+    /// Returns the rows in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Record> + '_ {
+        (0..self.len()).map(|index| self.record(index))
+    }
+
+    /// Returns the rows in order.
+    pub fn to_vec(&self) -> Vec<Record> {
+        self.iter().collect()
+    }
+
+    /// Returns the schema of the whole table these records were chosen from.
+    pub fn schema(&self) -> &Schema {
+        self.table.schema()
+    }
+
+    /// Returns where the records were read: a file name, or "records".
+    pub fn source(&self) -> &str {
+        match &self.table.origin {
+            Origin::Source(source) => source,
+            Origin::Rows { sources, .. } if sources.len() == 1 => &sources[0],
+            Origin::Rows { .. } => "records",
+        }
+    }
+
+    /// Returns the names of the columns in order.
+    pub fn columns(&self) -> &[Name] {
+        self.table.names()
+    }
+
+    /// Returns a column as a tensor with the records on axis 0: whole numbers i64, numbers f32, `true`
+    /// and `false` as u8 of 1 and 0, tensors of equal shape in their own dtype.
+    ///
+    /// # Errors
+    /// An unknown name, texts, tensors of different shapes, and a missing value (the first one is named).
+    pub fn column(&self, name: &str) -> Result<Tensor> {
+        let cells = self.table.cells(name, "column")?;
+        let refused = |what: &str| Error::data(format!("column `{name}` holds {what}, not numbers"));
+        match gather_cells(&self.table, cells, name, self.rows().as_slice())? {
+            Some(Column::Dense(tensor)) => Ok(tensor),
+            Some(Column::Text(_)) => Err(refused("texts").hint(format!("`texts(\"{name}\")` returns them as a list"))),
+            Some(Column::Ragged(tensors)) => {
+                let first = tensors.first().map_or(&[][..], Tensor::shape);
+                let other = tensors.iter().position(|tensor| tensor.shape() != first).unwrap_or(0);
+                let found = tensors.get(other).map_or(&[][..], Tensor::shape);
+                Err(Error::data(format!(
+                    "column `{name}` holds tensors of different shapes: {} has shape {found:?}, {} has shape {first:?}",
+                    self.record(other).place(),
+                    self.record(0).place(),
+                ))
+                .hint("go through the records one by one, and pad or cut each to one shape"))
+            }
+            Some(Column::Texts(_)) => Err(refused("lists of texts")),
+            None => Err(refused("values of different types")),
+        }
+    }
+
+    /// Returns a column of texts.
+    ///
+    /// # Errors
+    /// An unknown name, a column that holds something else, and a missing value (the first one is named).
+    pub fn texts(&self, name: &str) -> Result<Vec<Arc<str>>> {
+        let cells = self.table.cells(name, "column")?;
+        match gather_cells(&self.table, cells, name, self.rows().as_slice())? {
+            Some(Column::Text(texts)) => Ok(texts),
+            Some(Column::Dense(_)) => Err(Error::data(format!("column `{name}` holds numbers, not texts"))
+                .hint(format!("`column(\"{name}\")` returns them as a tensor"))),
+            _ => Err(Error::data(format!("column `{name}` holds {}, not one text a record", cells.kind()))),
+        }
+    }
+
+    /// Returns records with these columns only, in this order; nothing is copied.
+    ///
+    /// # Errors
+    /// An unknown name, and a name that is given twice.
+    pub fn select<N: AsRef<str>>(&self, names: &[N]) -> Result<Records> {
+        let mut columns: Vec<(Name, Arc<Cells>)> = Vec::with_capacity(names.len());
+        for name in names {
+            let name = name.as_ref();
+            let cells = self.table.cells(name, "column")?;
+            if columns.iter().any(|(known, _)| &**known == name) {
+                return Err(Error::data(format!("column `{name}` is selected twice")));
+            }
+            columns.push((name.into(), cells.clone()));
+        }
+        let table = Table::new(self.table.len(), columns, self.table.origin.clone(), self.table.absent().clone());
+        Ok(Records { table: Arc::new(table), rows: self.rows.clone() })
+    }
+
+    /// Returns the first `n` records, or all when there are fewer.
+    pub fn head(&self, n: usize) -> Records {
+        match &self.rows {
+            _ if n >= self.len() => self.clone(),
+            Some(rows) => self.with_rows(rows[..n].into()),
+            None => self.with_rows((0..n as u32).collect()),
+        }
+    }
+
+    /// Returns the records at these indices, in this order; an index may occur more than once.
+    ///
+    /// # Errors
+    /// An index that is not below the number of records.
+    pub fn take(&self, indices: &[usize]) -> Result<Records> {
+        let rows: Option<Arc<[u32]>> = indices.iter().map(|&index| self.row(index)).collect();
+        rows.map(|rows| self.with_rows(rows)).ok_or_else(|| {
+            let wrong = indices.iter().find(|&&index| index >= self.len()).copied().unwrap_or(0);
+            Error::data(format!("there is no record {wrong}: there are {}, counted from 0", self.len()))
+        })
+    }
+
+    /// Returns the records for which `keep` says yes, in order.
+    ///
+    /// # Errors
+    /// The first error of `keep`; it names the record.
+    pub fn filter(&self, keep: &dyn Fn(&Record) -> Result<bool>) -> Result<Records> {
+        let mut rows = Vec::new();
+        for (row, record) in self.rows().into_iter().zip(self.iter()) {
+            if keep(&record).map_err(|error| placed(error, &record))? {
+                rows.push(row);
+            }
+        }
+        Ok(self.with_rows(rows.into()))
+    }
+
+    /// Returns the rows that `change` makes of each record, as new records; types are inferred anew, and
+    /// each record keeps the place it came from.
+    ///
+    /// # Errors
+    /// The first error of `change`, and a row with a name twice; the error names the record.
+    pub fn map(&self, change: &dyn Fn(&Record) -> Result<Row>) -> Result<Records> {
+        let rows = self.iter().map(|record| change(&record).map_err(|error| placed(error, &record)));
+        let rows = rows.collect::<Result<Vec<_>>>()?;
+        let table = Table::from_rows(rows, origin(std::slice::from_ref(self)), None)
+            .map_err(|BadCell { row, what, .. }| placed(Error::data(what), &self.record(row)))?;
+        Ok(Records::from_table(table))
+    }
+
+    /// Returns the records of all parts, one after another. Columns have the order of the first part; a
+    /// column of whole numbers and one of numbers give numbers. Each record keeps the place it came from.
+    ///
+    /// # Errors
+    /// No part at all, and parts whose columns differ in name or type.
+    pub fn concat(parts: &[Records]) -> Result<Records> {
+        let first = parts.first().ok_or_else(|| Error::data("there are no records to put together"))?;
+        check_length(parts.iter().map(Records::len).sum())?;
+        if parts.iter().all(|part| Arc::ptr_eq(&part.table, &first.table)) {
+            return Ok(first.with_rows(parts.iter().flat_map(Records::rows).collect()));
+        }
+        for part in parts {
+            same_names(first, part)?;
+        }
+        let mut columns = Vec::new();
+        for (name, cells) in first.table.columns() {
+            let kind = common_kind(name, cells, parts)?;
+            let mut values = Vec::new();
+            for part in parts {
+                let cells = part.table.cells(name, "column")?;
+                values.extend(part.rows().into_iter().map(|row| cells.value(row as usize)));
+            }
+            let cells = Cells::from_values(values, Some(kind))
+                .map_err(|misfit| Error::data(BadCell::misfit(name.clone(), misfit).what))?;
+            columns.push((name.clone(), Arc::new(cells)));
+        }
+        let len = parts.iter().map(Records::len).sum();
+        Ok(Records::from_table(Table::new(len, columns, origin(parts), first.table.absent().clone())))
+    }
+
+    pub(super) fn table(&self) -> &Arc<Table> {
+        &self.table
+    }
+
+    /// Returns the rows of the table, in the order of the records.
+    pub(super) fn rows(&self) -> Vec<u32> {
+        match &self.rows {
+            Some(rows) => rows.to_vec(),
+            None => (0..self.table.len() as u32).collect(),
+        }
+    }
+
+    pub(super) fn with_rows(&self, rows: Arc<[u32]>) -> Records {
+        Records { table: self.table.clone(), rows: Some(rows) }
+    }
+
+    fn row(&self, index: usize) -> Option<u32> {
+        match &self.rows {
+            Some(rows) => rows.get(index).copied(),
+            None => u32::try_from(index).ok().filter(|_| index < self.table.len()),
+        }
     }
 }
 
-impl Record {
-    /// Returns a field's value as a loader uses it.
-    pub fn field(&self, name: &str) -> Result<Field> {
-        let _ = (name, self.row, &self.table);
-        Err(crate::Error::data("empty"))
+/// Rows are numbered in 32 bits, which keeps a record small and a permutation short.
+pub(super) fn check_length(rows: usize) -> Result<()> {
+    match u32::try_from(rows) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Error::data(format!("{rows} records are more than one table can hold ({})", u32::MAX))),
     }
+}
+
+/// Returns where each row of the parts was read.
+fn origin(parts: &[Records]) -> Origin {
+    let mut sources: Vec<Arc<str>> = Vec::new();
+    let mut rows = Vec::new();
+    for part in parts {
+        for row in part.rows() {
+            let source = part.table.source(row as usize);
+            // The last source is the likely one.
+            let at = sources.iter().rposition(|known| &**known == source).unwrap_or_else(|| {
+                sources.push(source.into());
+                sources.len() - 1
+            });
+            rows.push((at as u32, part.table.number(row as usize) as u32));
+        }
+    }
+    Origin::Rows { sources: sources.into(), rows: rows.into() }
+}
+
+fn same_names(first: &Records, part: &Records) -> Result<()> {
+    for (one, other) in [(first, part), (part, first)] {
+        for name in one.columns() {
+            if other.table.get(name).is_none() {
+                let columns = listed(other.columns().iter().map(|name| &**name));
+                return Err(Error::data(format!(
+                    "the columns differ: {} has `{name}`, {} does not",
+                    one.source(),
+                    other.source()
+                ))
+                .hint(format!("columns of {}: {columns}; `select` picks those that both have", other.source())));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns the type that holds a column of all parts; a part without any value there has no say.
+fn common_kind(name: &str, cells: &Cells, parts: &[Records]) -> Result<ColumnType> {
+    let mut common: Option<(ColumnType, &Records)> = None;
+    for part in parts {
+        let Some(cells) = part.table.get(name).filter(|cells| !cells.is_all_null(part.table.len())) else { continue };
+        let kind = cells.kind();
+        common = Some(match common {
+            None => (kind, part),
+            Some((known, first)) => match (known, kind) {
+                _ if known == kind => (known, first),
+                (ColumnType::Int, ColumnType::Float) | (ColumnType::Float, ColumnType::Int) => {
+                    (ColumnType::Float, first)
+                }
+                (ColumnType::Tensor(a), ColumnType::Tensor(b)) => (ColumnType::Tensor(wider(a, b)), first),
+                _ => {
+                    return Err(Error::data(format!(
+                        "column `{name}` has the type {known} in {} and {kind} in {}",
+                        first.source(),
+                        part.source()
+                    )));
+                }
+            },
+        });
+    }
+    Ok(common.map_or(cells.kind(), |(kind, _)| kind))
 }

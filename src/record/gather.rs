@@ -1,0 +1,147 @@
+//! Gathering columns of a chunk of records, straight from the typed cells into one buffer.
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::record::cells::{Cells, Data};
+use crate::record::record::missing;
+use crate::record::table::Table;
+use crate::record::{Column, ColumnType, Name, Record};
+use crate::tensor::{Array, Tensor};
+
+/// Returns one field of all records as a column: whole numbers i64, numbers f32, `true` and `false` u8
+/// (shape `[n]`), tensors of equal shape stacked (`[n, …]`), others ragged, texts as they are.
+///
+/// `None` when it cannot be gathered at once: records of several tables, or a column of mixed types. The
+/// caller then goes record by record ([`Record::field`]).
+///
+/// # Errors
+/// An unknown name and missing values; the error names the record.
+pub fn gather(records: &[Record], name: &str) -> Result<Option<Column>> {
+    let Some((table, rows)) = one_table(records) else { return Ok(None) };
+    let cells = table.cells(name, "field").map_err(|error| error.within(table.place(rows[0] as usize)))?;
+    gather_cells(table, cells, name, &rows)
+}
+
+/// Returns several fields of all records side by side as one column `[n, names]`: i64 when all of them
+/// are whole numbers (u8 when all are `true` or `false`), f32 when one is a float; lists of texts when all
+/// are texts.
+///
+/// `None` when they cannot be gathered at once: as for [`gather`], and where a field is a tensor or
+/// numbers and texts meet.
+///
+/// # Errors
+/// An unknown name and missing values; the error names the record.
+pub fn gather_list(records: &[Record], names: &[Name]) -> Result<Option<Column>> {
+    let Some((table, rows)) = one_table(records) else { return Ok(None) };
+    let mut columns = Vec::with_capacity(names.len());
+    for name in names {
+        let cells = table.cells(name, "field").map_err(|error| error.within(table.place(rows[0] as usize)))?;
+        check_present(table, cells, name, &rows)?;
+        columns.push(&**cells);
+    }
+    let shape = [rows.len(), columns.len()];
+    let all = |accepted: &[ColumnType]| columns.iter().all(|cells| accepted.contains(&cells.kind()));
+    Ok(if columns.is_empty() {
+        None
+    } else if all(&[ColumnType::Text]) {
+        let text = |row: u32, cells: &&Cells| match &cells.data {
+            Data::Text(texts) => texts[row as usize].clone(),
+            _ => Arc::from(""),
+        };
+        Some(Column::Texts(rows.iter().map(|&row| columns.iter().map(|cells| text(row, cells)).collect()).collect()))
+    } else if all(&[ColumnType::Bool]) {
+        let array = Array::from_u8(interleave(&columns, &rows, |x| x as u8, |x| x as u8), &shape)?;
+        Some(Column::Dense(array.into()))
+    } else if all(&[ColumnType::Int, ColumnType::Bool]) {
+        let array = Array::from_i64(interleave(&columns, &rows, |x| x, |x| x as i64), &shape)?;
+        Some(Column::Dense(array.into()))
+    } else if all(&[ColumnType::Int, ColumnType::Bool, ColumnType::Float]) {
+        let array = Array::from_f32(interleave(&columns, &rows, |x| x as f32, |x| x as f32), &shape)?;
+        Some(Column::Dense(array.into()))
+    } else {
+        None
+    })
+}
+
+/// Returns the chosen rows of one column; `None` for a column of mixed types.
+pub(super) fn gather_cells(table: &Table, cells: &Cells, name: &str, rows: &[u32]) -> Result<Option<Column>> {
+    check_present(table, cells, name, rows)?;
+    let shape = [rows.len()];
+    Ok(Some(match &cells.data {
+        Data::Int(values) => Column::Dense(Array::from_i64(pick(values, rows), &shape)?.into()),
+        Data::Float(values) => Column::Dense(
+            Array::from_f32(rows.iter().map(|&row| values[row as usize] as f32).collect(), &shape)?.into(),
+        ),
+        Data::Bool(values) => Column::Dense(
+            Array::from_u8(rows.iter().map(|&row| u8::from(values[row as usize])).collect(), &shape)?.into(),
+        ),
+        Data::Text(texts) => Column::Text(pick(texts, rows)),
+        Data::Texts(texts) => Column::Texts(pick(texts, rows)),
+        Data::Stacked(array) => {
+            let rows: Vec<usize> = rows.iter().map(|&row| row as usize).collect();
+            Column::Dense(array.take_rows(&rows)?.into())
+        }
+        Data::Ragged(arrays) => ragged(rows.iter().map(|&row| arrays[row as usize].clone()).collect())?,
+        Data::Mixed(_) => return Ok(None),
+    }))
+}
+
+/// Returns the table and the rows, when all records are of one table and within it.
+fn one_table(records: &[Record]) -> Option<(&Arc<Table>, Vec<u32>)> {
+    let table = records.first()?.table();
+    let row = |record: &Record| {
+        (Arc::ptr_eq(record.table(), table) && record.row() < table.len()).then_some(record.row() as u32)
+    };
+    Some((table, records.iter().map(row).collect::<Option<Vec<u32>>>()?))
+}
+
+fn check_present(table: &Table, cells: &Cells, name: &str, rows: &[u32]) -> Result<()> {
+    if !cells.has_nulls() {
+        return Ok(());
+    }
+    match rows.iter().find(|&&row| cells.is_null(row as usize)) {
+        Some(&row) => Err(missing(table, name, row as usize)),
+        None => Ok(()),
+    }
+}
+
+fn pick<T: Clone>(values: &[T], rows: &[u32]) -> Vec<T> {
+    rows.iter().map(|&row| values[row as usize].clone()).collect()
+}
+
+/// Returns the numbers of several columns, row by row.
+fn interleave<T: Copy + Default>(
+    columns: &[&Cells],
+    rows: &[u32],
+    from_int: impl Fn(i64) -> T,
+    from_float: impl Fn(f64) -> T,
+) -> Vec<T> {
+    // Blocks of rows stay in the cache while each column is written across them.
+    const BLOCK: usize = 64;
+    let width = columns.len();
+    let mut buffer = vec![T::default(); rows.len() * width];
+    for (block, rows) in buffer.chunks_mut(BLOCK * width).zip(rows.chunks(BLOCK)) {
+        for (at, cells) in columns.iter().enumerate() {
+            let places = block.iter_mut().skip(at).step_by(width).zip(rows);
+            match &cells.data {
+                Data::Int(values) => places.for_each(|(place, &row)| *place = from_int(values[row as usize])),
+                Data::Float(values) => places.for_each(|(place, &row)| *place = from_float(values[row as usize])),
+                Data::Bool(values) => {
+                    places.for_each(|(place, &row)| *place = from_int(i64::from(values[row as usize])))
+                }
+                _ => {}
+            }
+        }
+    }
+    buffer
+}
+
+/// Shapes that differ in the table may agree in the chunk.
+fn ragged(arrays: Vec<Array>) -> Result<Column> {
+    let equal = arrays.windows(2).all(|pair| pair[0].shape() == pair[1].shape());
+    match equal && !arrays.is_empty() {
+        true => Ok(Column::Dense(Array::stack(&arrays)?.into())),
+        false => Ok(Column::Ragged(arrays.into_iter().map(Tensor::from).collect())),
+    }
+}

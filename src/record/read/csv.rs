@@ -1,0 +1,335 @@
+//! Reading a CSV file: one pass that parses optimistically, and a second one only for columns that
+//! looked like numbers first and turned out to be texts.
+
+use std::sync::Arc;
+
+use csv::{ReaderBuilder, StringRecord};
+
+use super::{File, MISSING, ReadResult};
+use crate::error::{Error, Result, list};
+use crate::record::cells::{Cells, Data, Intern};
+use crate::record::records::check_length;
+use crate::record::table::{Origin, Table, absent};
+use crate::record::{ColumnType, Name, Schema};
+
+pub(super) fn read(file: &File, schema: Option<&Schema>) -> ReadResult {
+    let names = header(file)?;
+    let imposed = |name: &Name| schema.and_then(|schema| schema.column(name)).map(|column| column.kind);
+    let mut columns = Vec::with_capacity(names.len());
+    for name in &names {
+        columns.push(Column::new(imposed(name)).map_err(|kind| {
+            Error::data(format!("column `{name}` of {} cannot be read from CSV: its type is {kind}", file.name))
+                .hint("the training records were JSON; give these as .json or .jsonl too")
+        })?);
+    }
+    let mut len = 0;
+    each_row(file, |row, record, start| {
+        len = row + 1;
+        for (at, column) in columns.iter_mut().enumerate() {
+            let text = record.get(at).unwrap_or("");
+            column.push(text, row).map_err(|expected| misfit(file, &names[at], expected, text, start, at))?;
+        }
+        Ok(())
+    })?;
+    check_length(len)?;
+    if columns.iter().any(|column| matches!(column.build, Build::Again)) {
+        let mut texts: Vec<_> = columns.iter().map(|_| TextColumn::default()).collect();
+        each_row(file, |_, record, _| {
+            for (at, column) in columns.iter().enumerate() {
+                if matches!(column.build, Build::Again) {
+                    texts[at].push(record.get(at).unwrap_or(""));
+                }
+            }
+            Ok(())
+        })?;
+        for (column, texts) in columns.iter_mut().zip(texts) {
+            if matches!(column.build, Build::Again) {
+                column.build = Build::Text(texts);
+            }
+        }
+    }
+    let columns: Vec<_> =
+        names.iter().cloned().zip(columns.into_iter().map(|column| Arc::new(column.finish(len)))).collect();
+    let absent = absent(schema, names.iter());
+    Ok(Table::new(len, columns, Origin::Source(file.source.clone()), absent))
+}
+
+/// Returns the names of the columns.
+fn header(file: &File) -> Result<Vec<Name>> {
+    let mut reader = ReaderBuilder::new().from_reader(file.text.as_bytes());
+    let record = reader.headers().map_err(|error| broken(file, &error))?;
+    let first_line = file.text.lines().next().map_or(0, str::len);
+    let refuse = |message: String| Error::data(message).at(file.place(0, first_line)).within(file.name.clone());
+    let mut names: Vec<Name> = Vec::with_capacity(record.len());
+    for (at, name) in record.iter().map(str::trim).enumerate() {
+        if name.is_empty() {
+            return Err(refuse(format!("column {} has no name in the header", at + 1))
+                .hint("the first line names the columns; give this one a name too"));
+        }
+        if let Some(before) = names.iter().position(|known| &**known == name) {
+            return Err(refuse(format!("the header names `{name}` twice: columns {} and {}", before + 1, at + 1))
+                .hint(format!("columns: {}", list(record.iter()))));
+        }
+        names.push(name.into());
+    }
+    Ok(names)
+}
+
+/// Calls `take` with each row: its number, its fields, and the byte where it starts.
+fn each_row(file: &File, mut take: impl FnMut(usize, &StringRecord, usize) -> Result<()>) -> Result<()> {
+    let mut reader = ReaderBuilder::new().from_reader(file.text.as_bytes());
+    let mut record = StringRecord::new();
+    let mut row = 0;
+    let mut last = None;
+    while reader.read_record(&mut record).map_err(|error| broken(file, &error))? {
+        let start = record.position().map_or(0, |position| position.byte() as usize);
+        take(row, &record, start)?;
+        row += 1;
+        last = Some(start);
+    }
+    last.map_or(Ok(()), |last| check_closed(file, last))
+}
+
+fn broken(file: &File, error: &csv::Error) -> Error {
+    let at = |position: &Option<csv::Position>| {
+        let start = position.as_ref().map_or(0, |position| row_start(file, position.byte() as usize));
+        let end = file.text[start..].find('\n').map_or(file.text.len(), |length| start + length);
+        (start, end)
+    };
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
+            let (start, end) = at(pos);
+            let place = file.place(start, end);
+            let line = place.line_column().0;
+            let hint = match len > expected_len {
+                true => "a text with a comma in it has to stand in double quotes",
+                false => "write nothing between two commas where a value is missing; is a double quote not closed?",
+            };
+            Error::data(format!("line {line} of {} has {}, the header has {}", file.name, values(*len), expected_len))
+                .at(place)
+                .hint(hint)
+        }
+        _ => Error::data(format!("{} cannot be read as CSV: {error}", file.name)),
+    }
+}
+
+/// The reader's position of a row can be at the line break before it.
+fn row_start(file: &File, byte: usize) -> usize {
+    let rest = file.text.get(byte..).unwrap_or("");
+    byte.min(file.text.len()) + (rest.len() - rest.trim_start_matches(['\r', '\n']).len())
+}
+
+fn values(count: u64) -> String {
+    format!("{count} value{}", if count == 1 { "" } else { "s" })
+}
+
+fn misfit(file: &File, name: &str, expected: &str, text: &str, start: usize, column: usize) -> Error {
+    let start = row_start(file, start);
+    let (from, to) = field_span(&file.text, start, column);
+    let place = file.place(from, to);
+    let line = place.line_column().0;
+    Error::data(format!("line {line} of {}, column `{name}`: expected {expected}, found {text:?}", file.name))
+        .at(place)
+        .hint(format!("the training records have {expected} there"))
+}
+
+/// Returns the bytes of a field in the row that starts at `start`.
+fn field_span(text: &str, start: usize, column: usize) -> (usize, usize) {
+    let fields = Fields { bytes: text.as_bytes(), at: start, ended: false };
+    fields.enumerate().find(|(at, _)| *at == column).map_or((start, start), |(_, (span, _))| span)
+}
+
+/// A quote that is never closed swallows the rest of the file as one value, which only the last row can
+/// show.
+fn check_closed(file: &File, last: usize) -> Result<()> {
+    let fields = Fields { bytes: file.text.as_bytes(), at: row_start(file, last), ended: false };
+    match fields.map(|((from, _), open)| (from, open)).find(|(_, open)| *open) {
+        Some((from, _)) => {
+            let place = file.place(from, from + 1);
+            let line = place.line_column().0;
+            Err(Error::data(format!("line {line} of {}: the double quote is not closed", file.name))
+                .at(place)
+                .hint("a double quote within a quoted text is written twice: \"say \"\"hi\"\"\""))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The fields of one row as they stand in the file: their bytes, and whether a quote was left open.
+struct Fields<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    ended: bool,
+}
+
+impl Iterator for Fields<'_> {
+    type Item = ((usize, usize), bool);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let from = self.at;
+        // Only a quote that opens a field quotes; within, two of them stand for one.
+        let mut quoted = self.bytes.get(from) == Some(&b'"');
+        let mut to = from + usize::from(quoted);
+        while let Some(byte) = self.bytes.get(to) {
+            match byte {
+                b'"' if quoted && self.bytes.get(to + 1) == Some(&b'"') => to += 1,
+                b'"' if quoted => quoted = false,
+                b',' | b'\n' | b'\r' if !quoted => break,
+                _ => {}
+            }
+            to += 1;
+        }
+        self.ended = self.bytes.get(to) != Some(&b',');
+        self.at = to + 1;
+        Some(((from, to), quoted))
+    }
+}
+
+/// A column while it is read.
+struct Column {
+    build: Build,
+    nulls: Vec<bool>,
+    /// Whether the type is imposed, so that a text is an error and not a reason to widen.
+    imposed: bool,
+}
+
+enum Build {
+    /// Only missing values so far.
+    Unknown,
+    Int(Vec<i64>),
+    Float(Vec<f64>),
+    Bool(Vec<bool>),
+    Text(TextColumn),
+    /// Texts, known only after other values were parsed: to be read again.
+    Again,
+}
+
+#[derive(Default)]
+struct TextColumn {
+    texts: Vec<Arc<str>>,
+    intern: Intern,
+}
+
+impl TextColumn {
+    fn push(&mut self, text: &str) {
+        let text = self.intern.text(text);
+        self.texts.push(text);
+    }
+}
+
+impl Column {
+    fn new(imposed: Option<ColumnType>) -> Result<Self, ColumnType> {
+        let build = match imposed {
+            None => Build::Unknown,
+            Some(ColumnType::Int) => Build::Int(Vec::new()),
+            Some(ColumnType::Float) => Build::Float(Vec::new()),
+            Some(ColumnType::Bool) => Build::Bool(Vec::new()),
+            Some(ColumnType::Text) => Build::Text(TextColumn::default()),
+            Some(kind) => return Err(kind),
+        };
+        Ok(Column { build, nulls: Vec::new(), imposed: imposed.is_some() })
+    }
+
+    /// Takes the field of the next row; an error says what it should have been.
+    fn push(&mut self, text: &str, row: usize) -> Result<(), &'static str> {
+        // Nearly every field of a large file is a number in a column of numbers.
+        let plain = match &mut self.build {
+            Build::Int(values) => int(text).map(|value| values.push(value)),
+            Build::Float(values) => float(text).map(|value| values.push(value)),
+            _ => None,
+        };
+        if plain.is_some() {
+            self.nulls.push(false);
+            return Ok(());
+        }
+        let value = text.trim();
+        let missing = MISSING.contains(&value);
+        self.nulls.push(missing);
+        if missing {
+            match &mut self.build {
+                Build::Int(values) => values.push(0),
+                Build::Float(values) => values.push(f64::NAN),
+                Build::Bool(values) => values.push(false),
+                Build::Text(texts) => texts.push(""),
+                Build::Unknown | Build::Again => {}
+            }
+            return Ok(());
+        }
+        if let Build::Unknown = self.build {
+            self.build = if int(value).is_some() {
+                Build::Int(vec![0; row])
+            } else if float(value).is_some() {
+                Build::Float(vec![f64::NAN; row])
+            } else if bool(value).is_some() {
+                Build::Bool(vec![false; row])
+            } else {
+                let mut texts = TextColumn::default();
+                (0..row).for_each(|_| texts.push(""));
+                Build::Text(texts)
+            };
+        }
+        match &mut self.build {
+            Build::Int(values) => match (int(value), float(value)) {
+                (Some(value), _) => values.push(value),
+                (None, Some(value)) => {
+                    let mut floats: Vec<f64> = values.iter().map(|&value| value as f64).collect();
+                    floats.push(value);
+                    self.build = Build::Float(floats);
+                }
+                (None, None) => return self.widen("a number"),
+            },
+            Build::Float(values) => match float(value) {
+                Some(value) => values.push(value),
+                None => return self.widen("a number"),
+            },
+            Build::Bool(values) => match bool(value) {
+                Some(value) => values.push(value),
+                None => return self.widen("true or false"),
+            },
+            Build::Text(texts) => texts.push(text),
+            Build::Unknown | Build::Again => {}
+        }
+        Ok(())
+    }
+
+    fn widen(&mut self, expected: &'static str) -> Result<(), &'static str> {
+        if self.imposed {
+            return Err(expected);
+        }
+        self.build = Build::Again;
+        Ok(())
+    }
+
+    fn finish(self, len: usize) -> Cells {
+        let data = match self.build {
+            Build::Int(values) => Data::Int(values),
+            Build::Float(values) => Data::Float(values),
+            Build::Bool(values) => Data::Bool(values),
+            Build::Text(column) => Data::Text(column.texts),
+            Build::Unknown | Build::Again => Data::Float(vec![f64::NAN; len]),
+        };
+        Cells::new(data, self.nulls)
+    }
+}
+
+fn int(text: &str) -> Option<i64> {
+    text.parse().ok()
+}
+
+/// Returns a number; words that Rust would accept (`infinity`, `nan`) are numbers only as `inf`.
+fn float(text: &str) -> Option<f64> {
+    let digits = text.bytes().any(|byte| byte.is_ascii_digit());
+    let infinite = matches!(text.trim_start_matches(['+', '-']), "inf" | "Inf");
+    (digits || infinite).then(|| text.parse().ok()).flatten()
+}
+
+fn bool(text: &str) -> Option<bool> {
+    match text {
+        "true" | "True" | "TRUE" => Some(true),
+        "false" | "False" | "FALSE" => Some(false),
+        _ => None,
+    }
+}

@@ -1,0 +1,139 @@
+//! Reading records from files: by the ending of the name, the schema inferred or imposed.
+
+mod csv;
+mod json;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::error::{Error, Place, Result, did_you_mean, list};
+use crate::record::table::Table;
+use crate::record::{Records, Schema};
+
+/// The endings that [`Records::read`] and [`Records::write`] know.
+pub(super) const ENDINGS: [&str; 3] = ["csv", "json", "jsonl"];
+
+/// What a missing value is written as in a text table (spaces around it do not count).
+const MISSING: [&str; 5] = ["", "NA", "NaN", "nan", "null"];
+
+impl Records {
+    /// Reads records from a file: `.csv` (comma, a header row), `.json` (an array of objects) or `.jsonl`
+    /// (one object a line), in UTF-8.
+    ///
+    /// The type of a CSV column is the narrowest that holds all its values: whole numbers, numbers,
+    /// `true`/`false`, texts. Missing: nothing, `NA`, `NaN`, `nan`, `null`; a column of nothing else is of
+    /// numbers. A whole number beyond 64 bits makes its column one of floats. In JSON, a missing key and
+    /// null are missing, and nested lists of numbers with equal lengths are tensors.
+    ///
+    /// # Errors
+    /// No such file, another ending, not UTF-8, an empty file, an empty or repeated column name, a row
+    /// whose length is not the header's, broken JSON: kind `Data`, with the file and the line.
+    pub fn read(path: &Path) -> Result<Records> {
+        read(path, None)
+    }
+
+    /// Reads records and imposes a schema, that of the training records: its columns get its types, even
+    /// where the values would allow a narrower one. Only a column of whole numbers still becomes one of
+    /// numbers when a value has a fraction. Columns that the schema does not have are kept, with the type
+    /// their values have; columns that the file does not have are missed only when they are asked for.
+    ///
+    /// # Errors
+    /// As [`Records::read`], and a value that does not fit its type, such as a text where a number must be:
+    /// with the file, the line, the column and the value.
+    pub fn read_as(path: &Path, schema: &Schema) -> Result<Records> {
+        read(path, Some(schema))
+    }
+}
+
+fn read(path: &Path, schema: Option<&Schema>) -> Result<Records> {
+    let ending = ending(path)?;
+    let file = File { name: path.display().to_string(), source: source(path), text: text_of(path)? };
+    if file.text.trim().is_empty() {
+        return Err(Error::data(format!("the file {} is empty", file.name)).hint(match ending {
+            "csv" => "the first line has to name the columns",
+            _ => "expected objects such as {\"x\": 1.5, \"y\": 0}",
+        }));
+    }
+    let table = match ending {
+        "csv" => csv::read(&file, schema),
+        "json" => json::read_array(&file, schema),
+        _ => json::read_lines(&file, schema),
+    }?;
+    Ok(Records::from_table(table))
+}
+
+/// A file that was read whole.
+struct File {
+    /// The path as the person wrote it.
+    name: String,
+    /// The file's name alone, which records are called by.
+    source: Arc<str>,
+    text: String,
+}
+
+impl File {
+    /// Returns the place of a span (bytes) in the file.
+    fn place(&self, start: usize, end: usize) -> Place {
+        Place { file: self.name.as_str().into(), text: self.text.as_str().into(), span: start..end.max(start) }
+    }
+}
+
+type ReadResult = Result<Table>;
+
+/// Returns the known ending of a path in lower case.
+pub(super) fn ending(path: &Path) -> Result<&'static str> {
+    let found = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
+    ENDINGS.into_iter().find(|known| *known == found).ok_or_else(|| {
+        let problem = match found.is_empty() {
+            true => "has no ending".to_owned(),
+            false => format!("has the ending `.{found}`"),
+        };
+        Error::data(format!("the format of {} is unknown: its name {problem}", path.display()))
+            .hint(format!("endings: {}", list([".csv", ".json", ".jsonl"])))
+    })
+}
+
+fn source(path: &Path) -> Arc<str> {
+    path.file_name().map_or_else(|| "records".into(), |name| name.to_string_lossy().into())
+}
+
+fn text_of(path: &Path) -> Result<String> {
+    let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..valid].iter().filter(|&&byte| byte == b'\n').count() + 1;
+        Error::data(format!("{} is not UTF-8: line {line} has bytes that are no text", path.display()))
+            .hint("save it as UTF-8, or convert it: iconv -f latin1 -t utf-8 OLD > NEW")
+    })?;
+    // Spreadsheets write a byte order mark; it would become part of the first name.
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    })
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    let name = path.display();
+    if error.kind() != std::io::ErrorKind::NotFound {
+        return Error::data(format!("cannot read {name}: {}", reason(error)));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Error::data(format!("cannot read {name}: there is no folder {}", folder.display()));
+    };
+    let mut names: Vec<String> =
+        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort_unstable();
+    let wanted = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Error::data(format!("cannot read {name}: there is no such file"))
+        .maybe_hint(did_you_mean(&wanted, names.iter().map(String::as_str)))
+}
+
+/// Returns the system's reason without its number: "permission denied".
+pub(super) fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
+#[cfg(test)]
+mod tests;
