@@ -1,1 +1,11 @@
-//! Built-in transformers.
+//! Built-in transformers: fitted on the training records, applied to every chunk, undone on scores.
+
+mod identity;
+
+pub use identity::IdentityTransformer;
+
+use crate::record::Transformer;
+use crate::registry::Entry;
+
+/// The built-in transformers.
+pub const LIST: &[Entry<dyn Transformer>] = &[identity::ENTRY];
