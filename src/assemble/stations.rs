@@ -46,7 +46,7 @@ pub fn augmentors(host: &Host, dataset: &Dataset) -> Result<Option<Arc<dyn Augme
         })
     };
     let chain: Vec<_> = dataset.augmentor.iter().map(one).collect::<Result<_>>()?;
-    Ok(Some(Arc::new(Chain::new(chain))))
+    Ok(Some(Arc::new(Chain(chain))))
 }
 
 /// Makes a component of a slot: built in, then added by the embedding program, then scripted. Errors get

@@ -13,7 +13,7 @@ use crate::record::{Mode, Name, Records};
 use crate::script::Host;
 use crate::trainer::{History, Parts, Trainer};
 
-/// Trains a recipe and writes its artifact folder.
+/// Trains a recipe and writes its artifact folder. `notes` are what resolving it had to say.
 ///
 /// # Errors
 /// Anything wrong with the recipe, the scripts or the records, found before the folder is made; then
@@ -21,6 +21,7 @@ use crate::trainer::{History, Parts, Trainer};
 pub fn train(
     host: &Host,
     recipe: &Recipe,
+    notes: &[String],
     train: &Records,
     validation: &Records,
     folder: &Path,
@@ -89,6 +90,9 @@ pub fn train(
     made.keep();
 
     let mut progress = host.progress();
+    for note in notes {
+        progress.message(&format!("note: {note}"));
+    }
     trainer.train(&mut *progress)
 }
 

@@ -30,7 +30,7 @@ pub struct Args {
 
 /// Scores.
 pub fn run(args: Args) -> Result<()> {
-    let host = args.scripts.host(artifact::Folder::open(&args.artifacts)?.scripts()).build()?;
+    let host = args.scripts.host(artifact::Folder::open(&args.artifacts)?.join(artifact::layout::SCRIPTS)).build()?;
     let model = assemble::load(&host, &args.artifacts)?;
     let records = Records::read_as(&args.score, model.schema())?;
     let scores = model.predict(&records)?;

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use crate::cli::options::Scripts;
 use crate::record::Records;
 use crate::recipe::{Recipe, Written};
-use crate::script::host;
 use crate::script::resolver::Roots;
-use crate::{Error, Result, assemble};
+use crate::{Result, assemble};
 
 /// Train from a config file, training records and validation records
 ///
@@ -39,14 +38,10 @@ pub struct Args {
 
 /// Trains.
 pub fn run(args: Args) -> Result<()> {
-    let text = std::fs::read_to_string(&args.config).map_err(|error| {
-        Error::recipe(format!("cannot read the config `{}`: {}", args.config.display(), host::reason(&error)))
-    })?;
-    let written = Written::parse_json(&args.config.display().to_string(), &text)?;
-    let recipe = Recipe::resolve(&written)?;
+    let (recipe, notes) = Recipe::resolve(&Written::read(&args.config)?)?;
     let train = Records::read(&args.train)?;
     // The schema of the training records holds for every later file.
     let validation = Records::read_as(&args.validation, train.schema())?;
     let host = args.scripts.host(Roots::project_of(&args.config)).overwrite(args.overwrite).build()?;
-    assemble::train(&host, &recipe, &train, &validation, &args.artifacts, args.overwrite).map(drop)
+    assemble::train(&host, &recipe, &notes, &train, &validation, &args.artifacts, args.overwrite).map(drop)
 }

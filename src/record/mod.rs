@@ -8,6 +8,10 @@ mod mode;
 mod name;
 mod value;
 
+<<<<<<< HEAD
+=======
+#[expect(clippy::module_inception, reason = "the file is named after its type, as every file is")]
+>>>>>>> records
 mod record;
 mod records;
 mod schema;
@@ -32,7 +36,11 @@ pub use record::Record;
 pub use records::Records;
 pub use schema::{ColumnSchema, ColumnType, Schema};
 pub use station::{Augmentor, Loader, Transformer};
+<<<<<<< HEAD
 pub use value::Value;
+=======
+pub use value::{Row, Value};
+>>>>>>> records
 
 #[cfg(test)]
 mod tests;

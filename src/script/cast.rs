@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::record::{DataRecord, Field, Fields, Name, Value};
 use crate::registry::Params;
 use crate::script::traceback::type_phrase;
-use crate::tensor::{Nested, Tensor};
+use crate::tensor::{self, Nested, Tensor};
 
 /// Returns parameters as a script's map.
 pub fn from_params(params: &Params) -> Dynamic {
@@ -66,7 +66,7 @@ pub fn to_json(value: &Dynamic) -> Result<Json> {
         return Ok(Json::Object(fields));
     }
     if let Some(tensor) = value.read_lock::<Tensor>() {
-        return Ok(nested_json(&tensor.to_nested()?));
+        return Ok(nested_json(&tensor.to_array()?));
     }
     Err(Error::script(format!("expected numbers, texts, lists or maps, found {}", type_phrase(value.type_name()))))
 }
@@ -85,8 +85,8 @@ pub fn to_params(value: &Dynamic, what: &str) -> Result<Params> {
 /// Returns nested numbers as JSON; numbers that are not finite become null, as JSON has none.
 pub fn nested_json(nested: &Nested) -> Json {
     match nested {
-        Nested::Int(value) => Json::from(*value),
-        Nested::Float(value) => Number::from_f64(*value).map_or(Json::Null, Json::Number),
+        Nested::Number(tensor::Number::Int(value)) => Json::from(*value),
+        Nested::Number(tensor::Number::Float(value)) => Number::from_f64(*value).map_or(Json::Null, Json::Number),
         Nested::List(items) => Json::Array(items.iter().map(nested_json).collect()),
     }
 }
@@ -97,13 +97,13 @@ pub fn nested_json(nested: &Nested) -> Json {
 /// Anything in them that is no number.
 pub fn to_nested(value: &Dynamic) -> Result<Nested> {
     if let Ok(value) = value.as_int() {
-        return Ok(Nested::Int(value));
+        return Ok(value.into());
     }
     if let Ok(value) = value.as_float() {
-        return Ok(Nested::Float(value));
+        return Ok(value.into());
     }
     if let Ok(value) = value.as_bool() {
-        return Ok(Nested::Int(i64::from(value)));
+        return Ok(i64::from(value).into());
     }
     if let Some(list) = value.read_lock::<List>() {
         return list.iter().map(to_nested).collect::<Result<_>>().map(Nested::List);
@@ -114,8 +114,8 @@ pub fn to_nested(value: &Dynamic) -> Result<Nested> {
 /// Returns nested numbers as a script's arrays.
 pub fn from_nested(nested: &Nested) -> Dynamic {
     match nested {
-        Nested::Int(value) => Dynamic::from(*value),
-        Nested::Float(value) => Dynamic::from(*value),
+        Nested::Number(tensor::Number::Int(value)) => Dynamic::from(*value),
+        Nested::Number(tensor::Number::Float(value)) => Dynamic::from(*value),
         Nested::List(items) => Dynamic::from(items.iter().map(from_nested).collect::<List>()),
     }
 }
@@ -238,7 +238,7 @@ pub fn from_value(value: Value) -> Dynamic {
         Value::Text(text) => Dynamic::from(text.to_string()),
         Value::Tensor(tensor) => Dynamic::from(tensor),
         Value::List(items) => Dynamic::from(items.iter().cloned().map(from_value).collect::<List>()),
-        other => from_json(&other.to_json()),
+        other => other.to_json().map(|json| from_json(&json)).unwrap_or(Dynamic::UNIT),
     }
 }
 

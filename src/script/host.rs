@@ -32,29 +32,16 @@ pub type ProgressFactory = Arc<dyn Fn() -> Box<dyn Progress> + Send + Sync>;
 pub struct Host(Arc<Shared>);
 
 struct Shared {
-    roots: Roots,
+    settings: Settings,
     sources: Sources,
-    stop: Arc<AtomicBool>,
-    overwrite: bool,
-    arguments: Vec<String>,
-    progress: ProgressFactory,
     engine: OnceLock<Engine>,
-    loaders: BTreeMap<String, Factory<dyn Loader>>,
-    transformers: BTreeMap<String, Factory<dyn Transformer>>,
-    augmentors: BTreeMap<String, Factory<dyn Augmentor>>,
     compiled: Mutex<BTreeMap<PathBuf, Arc<Compiled>>>,
     draws: AtomicU64,
 }
 
-/// Collects what a host needs before its engine is made.
-///
-/// ```
-/// use barrage::script::Host;
-/// let host = Host::builder("examples/iris").build()?;
-/// assert_eq!(host.eval("1 + 2")?.as_int(), Ok(3));
-/// # Ok::<(), barrage::Error>(())
-/// ```
-pub struct Builder {
+/// What a host is made from.
+#[derive(Clone)]
+struct Settings {
     roots: Roots,
     limits: Limits,
     stop: Arc<AtomicBool>,
@@ -66,70 +53,80 @@ pub struct Builder {
     loaders: BTreeMap<String, Factory<dyn Loader>>,
     transformers: BTreeMap<String, Factory<dyn Transformer>>,
     augmentors: BTreeMap<String, Factory<dyn Augmentor>>,
-    extend: Vec<Box<dyn FnOnce(&mut Engine)>>,
+    extend: Vec<Arc<dyn Fn(&mut Engine) + Send + Sync>>,
 }
+
+/// Collects what a host needs before its engine is made.
+///
+/// ```
+/// use barrage::script::Host;
+/// let host = Host::builder("examples/iris").build()?;
+/// assert_eq!(host.eval("1 + 2")?.as_int(), Ok(3));
+/// # Ok::<(), barrage::Error>(())
+/// ```
+pub struct Builder(Settings);
 
 impl Builder {
     /// Adds a folder in which import paths are looked up after the project root (`--path`).
     #[must_use]
     pub fn path(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.roots.paths.push(folder.into());
+        self.0.roots.paths.push(folder.into());
         self
     }
 
     /// Adds a folder outside the project from which scripts may read data (`--allow-read`).
     #[must_use]
     pub fn allow_read(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.roots.readable.push(folder.into());
+        self.0.roots.readable.push(folder.into());
         self
     }
 
     /// Sets what scripts may use up.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.0.limits = limits;
         self
     }
 
     /// Moves an existing run out of the way instead of refusing the folder (`--overwrite`).
     #[must_use]
     pub fn overwrite(mut self, overwrite: bool) -> Self {
-        self.overwrite = overwrite;
+        self.0.overwrite = overwrite;
         self
     }
 
     /// Sets what `args()` returns.
     #[must_use]
     pub fn arguments(mut self, arguments: Vec<String>) -> Self {
-        self.arguments = arguments;
+        self.0.arguments = arguments;
         self
     }
 
     /// Sets the flag that stops scripts and training when it becomes true.
     #[must_use]
     pub fn stop(mut self, stop: Arc<AtomicBool>) -> Self {
-        self.stop = stop;
+        self.0.stop = stop;
         self
     }
 
     /// Sets where `print` goes; by default nowhere.
     #[must_use]
     pub fn print(mut self, sink: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        self.print = Arc::new(sink);
+        self.0.print = Arc::new(sink);
         self
     }
 
     /// Sets where `debug` goes; by default nowhere.
     #[must_use]
     pub fn debug(mut self, sink: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        self.debug = Arc::new(sink);
+        self.0.debug = Arc::new(sink);
         self
     }
 
     /// Sets the display of training runs; by default there is none.
     #[must_use]
     pub fn progress(mut self, make: impl Fn() -> Box<dyn Progress> + Send + Sync + 'static) -> Self {
-        self.progress = Arc::new(make);
+        self.0.progress = Arc::new(make);
         self
     }
 
@@ -140,7 +137,7 @@ impl Builder {
         name: impl Into<String>,
         make: impl Fn(&Params) -> Result<Box<dyn Loader>> + Send + Sync + 'static,
     ) -> Self {
-        self.loaders.insert(name.into(), Arc::new(make));
+        self.0.loaders.insert(name.into(), Arc::new(make));
         self
     }
 
@@ -151,7 +148,7 @@ impl Builder {
         name: impl Into<String>,
         make: impl Fn(&Params) -> Result<Box<dyn Transformer>> + Send + Sync + 'static,
     ) -> Self {
-        self.transformers.insert(name.into(), Arc::new(make));
+        self.0.transformers.insert(name.into(), Arc::new(make));
         self
     }
 
@@ -162,14 +159,14 @@ impl Builder {
         name: impl Into<String>,
         make: impl Fn(&Params) -> Result<Box<dyn Augmentor>> + Send + Sync + 'static,
     ) -> Self {
-        self.augmentors.insert(name.into(), Arc::new(make));
+        self.0.augmentors.insert(name.into(), Arc::new(make));
         self
     }
 
     /// Registers functions and types of the embedding program.
     #[must_use]
-    pub fn extend(mut self, register: impl FnOnce(&mut Engine) + 'static) -> Self {
-        self.extend.push(Box::new(register));
+    pub fn extend(mut self, register: impl Fn(&mut Engine) + Send + Sync + 'static) -> Self {
+        self.0.extend.push(Arc::new(register));
         self
     }
 
@@ -178,22 +175,17 @@ impl Builder {
     /// # Errors
     /// A project root or path that does not exist.
     pub fn build(self) -> Result<Host> {
+        let settings = Settings { roots: self.0.roots.canonical()?, ..self.0 };
         let host = Host(Arc::new(Shared {
-            roots: self.roots.canonical()?,
+            settings,
             sources: Sources::default(),
-            stop: self.stop,
-            overwrite: self.overwrite,
-            arguments: self.arguments,
-            progress: self.progress,
             engine: OnceLock::new(),
-            loaders: self.loaders,
-            transformers: self.transformers,
-            augmentors: self.augmentors,
             compiled: Mutex::new(BTreeMap::new()),
             draws: AtomicU64::new(0),
         }));
-        let mut engine = engine::make(&host, &self.limits, self.print, self.debug);
-        for register in self.extend {
+        let settings = &host.0.settings;
+        let mut engine = engine::make(&host, &settings.limits, settings.print.clone(), settings.debug.clone());
+        for register in &settings.extend {
             register(&mut engine);
         }
         // The engine refers to the host weakly, so that neither keeps the other alive.
@@ -205,7 +197,7 @@ impl Builder {
 impl Host {
     /// Starts a host whose project root is the given folder.
     pub fn builder(root: impl Into<PathBuf>) -> Builder {
-        Builder {
+        Builder(Settings {
             roots: Roots { root: root.into(), paths: Vec::new(), readable: Vec::new() },
             limits: Limits::default(),
             stop: Arc::new(AtomicBool::new(false)),
@@ -213,12 +205,24 @@ impl Host {
             arguments: Vec::new(),
             print: Arc::new(|_| ()),
             debug: Arc::new(|_| ()),
-            progress: Arc::new(|| Box::new(crate::trainer::Silent)),
+            progress: Arc::new(|| Box::new(crate::trainer::Quiet)),
             loaders: BTreeMap::new(),
             transformers: BTreeMap::new(),
             augmentors: BTreeMap::new(),
             extend: Vec::new(),
-        }
+        })
+    }
+
+    /// Makes a host like this one with another project root, as for the scripts of an artifact folder.
+    ///
+    /// # Errors
+    /// A folder that does not exist.
+    pub fn at(&self, root: impl Into<PathBuf>) -> Result<Host> {
+        let mut settings = self.0.settings.clone();
+        // Data is still named relative to where the run is used from.
+        settings.roots.readable.push(settings.roots.root.clone());
+        settings.roots.root = root.into();
+        Builder(settings).build()
     }
 
     /// Returns the host of the running script.
@@ -243,7 +247,7 @@ impl Host {
 
     /// Returns the folders this host may read.
     pub fn roots(&self) -> &Roots {
-        &self.0.roots
+        &self.0.settings.roots
     }
 
     /// Returns the texts compiled so far.
@@ -253,22 +257,22 @@ impl Host {
 
     /// Returns the flag that stops scripts and training.
     pub fn stop_flag(&self) -> &Arc<AtomicBool> {
-        &self.0.stop
+        &self.0.settings.stop
     }
 
     /// Returns whether an existing run is moved out of the way.
     pub fn overwrite(&self) -> bool {
-        self.0.overwrite
+        self.0.settings.overwrite
     }
 
     /// Returns the arguments after `--` on the command line.
     pub fn arguments(&self) -> &[String] {
-        &self.0.arguments
+        &self.0.settings.arguments
     }
 
     /// Makes the display of one training run.
     pub fn progress(&self) -> Box<dyn Progress> {
-        (self.0.progress)()
+        (self.0.settings.progress)()
     }
 
     /// Returns how often a script has asked for a random stream, counting this time.
@@ -278,17 +282,17 @@ impl Host {
 
     /// Returns a native loader that the embedding program added.
     pub fn native_loader(&self, name: &str) -> Option<&Factory<dyn Loader>> {
-        self.0.loaders.get(name)
+        self.0.settings.loaders.get(name)
     }
 
     /// Returns a native transformer that the embedding program added.
     pub fn native_transformer(&self, name: &str) -> Option<&Factory<dyn Transformer>> {
-        self.0.transformers.get(name)
+        self.0.settings.transformers.get(name)
     }
 
     /// Returns a native augmentor that the embedding program added.
     pub fn native_augmentor(&self, name: &str) -> Option<&Factory<dyn Augmentor>> {
-        self.0.augmentors.get(name)
+        self.0.settings.augmentors.get(name)
     }
 
     /// Returns the names of all native components that the embedding program added.
@@ -296,8 +300,8 @@ impl Host {
         self.0
             .loaders
             .keys()
-            .chain(self.0.transformers.keys())
-            .chain(self.0.augmentors.keys())
+            .chain(self.0.settings.transformers.keys())
+            .chain(self.0.settings.augmentors.keys())
             .map(String::as_str)
     }
 
@@ -338,7 +342,7 @@ impl Host {
 
     /// Reads a script, remembering its text for errors.
     pub(crate) fn read(&self, file: &Path) -> Result<Script> {
-        let label = self.0.roots.label(file);
+        let label = self.0.settings.roots.label(file);
         let text = std::fs::read_to_string(file).map_err(|error| {
             Error::new(Kind::Script, format!("cannot read the script `{}`: {}", file.display(), reason(&error)))
         })?;
@@ -373,7 +377,7 @@ impl Host {
 
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Host({})", self.0.roots.root.display())
+        write!(f, "Host({})", self.0.settings.roots.root.display())
     }
 }
 

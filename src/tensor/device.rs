@@ -6,3 +6,8 @@ pub use candle_core::Device;
 pub fn cpu() -> Device {
     Device::Cpu
 }
+
+/// Opens a CUDA device by its number; the error says why it cannot be used.
+pub fn cuda(number: usize) -> Result<Device, String> {
+    Device::new_cuda(number).map_err(|error| error.to_string().lines().next().unwrap_or("unknown reason").to_owned())
+}

@@ -32,7 +32,7 @@ impl ScriptAugmentor {
 impl Augmentor for ScriptAugmentor {
     fn augment(&self, chunk: DataRecords, random: &[Random]) -> Result<DataRecords> {
         let mut session = self.component.session(Some(Mode::Train));
-        let mut rows = batch::rows(chunk)?;
+        let mut rows = batch::rows(chunk);
         for (row, random) in rows.iter_mut().zip(random) {
             let record = cast::from_data_record(std::mem::take(row));
             let mut arguments = [record, Dynamic::UNIT, Dynamic::UNIT];

@@ -8,7 +8,7 @@ use crate::metric::Metric;
 use crate::record::Mode;
 use crate::script::adaptor::loss::last_part;
 use crate::script::Component;
-use crate::tensor::Tensor;
+use crate::tensor::{Number, Tensor};
 
 /// A script behind the trait of metrics.
 pub struct ScriptMetric {
@@ -53,7 +53,7 @@ impl ScriptMetric {
             .as_float()
             .or_else(|_| value.as_int().map(|value| value as f64))
             .ok()
-            .or_else(|| value.read_lock::<Tensor>().and_then(|tensor| tensor.item().ok()));
+            .or_else(|| value.read_lock::<Tensor>().and_then(|tensor| tensor.item().ok().map(Number::to_f64)));
         number.ok_or_else(|| {
             Error::script(format!("expected a number, found {}", crate::script::traceback::type_phrase(value.type_name())))
                 .within(format!("what `{function}` of `{}` returned", self.component.import()))

@@ -107,7 +107,7 @@ impl Service for ScriptService {
         cast::to_json(&Dynamic::from(self.component.state())).unwrap_or_default()
     }
 
-    fn restore(&mut self, state: &serde_json::Value) -> Result<()> {
+    fn restore(&mut self, state: &serde_json::Value, _arrays: Vec<(String, crate::tensor::Array)>) -> Result<()> {
         for (name, value) in state.as_object().into_iter().flatten() {
             self.component.set(name, cast::from_json(value));
         }

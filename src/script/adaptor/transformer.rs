@@ -42,7 +42,7 @@ impl Transformer for ScriptTransformer {
 
     fn transform(&self, chunk: DataRecords, mode: Mode) -> Result<DataRecords> {
         let mut session = self.component.session(Some(mode));
-        let mut rows = batch::rows(chunk)?;
+        let mut rows = batch::rows(chunk);
         for row in &mut rows {
             let record = cast::from_data_record(std::mem::take(row));
             let value = session.call("transform", &mut [record])?;

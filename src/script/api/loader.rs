@@ -62,8 +62,7 @@ mod functions {
     #[rhai_fn(name = "load", return_raw)]
     pub fn load(loader: LoaderHandle, record: Record) -> Result<Dynamic, Box<EvalAltResult>> {
         let loaded = loader.loader.load(std::slice::from_ref(&record), loader.mode).map_err(raise)?;
-        let rows = batch::rows(loaded).map_err(raise)?;
-        Ok(rows.into_iter().next().map_or(Dynamic::UNIT, cast::from_data_record))
+        Ok(batch::rows(loaded).into_iter().next().map_or(Dynamic::UNIT, cast::from_data_record))
     }
 
     /// Returns all records loaded as one batch: a map with `x`, `y` and, if the loader gives weights, `w`,

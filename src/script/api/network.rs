@@ -82,7 +82,7 @@ fn register_layer(module: &mut rhai::Module, entry: &'static LayerEntry) {
                 types,
                 rhai::RhaiFunc::Method {
                     func: rhai::Shared::new(
-                        move |_: Option<NativeCallContext>, arguments: &mut rhai::FnCallArgs| -> Answer<Dynamic> {
+                        move |_: Option<NativeCallContext>, arguments: &mut [&mut Dynamic]| -> Answer<Dynamic> {
                             apply(entry, arguments, taken, options).map(Dynamic::from)
                         },
                     ),

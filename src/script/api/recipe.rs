@@ -62,7 +62,7 @@ mod functions {
     /// args() // => []
     /// ```
     #[rhai_fn(name = "args", return_raw)]
-    pub fn args(context: NativeCallContext) -> Result<List, Box<EvalAltResult>> {
+    pub fn arguments(context: NativeCallContext) -> Result<List, Box<EvalAltResult>> {
         Ok(Host::of(&context)?.arguments().iter().map(|argument| Dynamic::from(argument.clone())).collect())
     }
 
@@ -76,8 +76,8 @@ mod functions {
         let file = Host::of(&context)?.roots().readable(name).map_err(raise)?;
         let text = std::fs::read_to_string(&file)
             .map_err(|error| raise(Error::data(format!("cannot read `{name}`: {}", crate::script::host::reason(&error)))))?;
-        let written = crate::recipe::Written::parse_json(name, &text).map_err(raise)?;
-        Ok(crate::script::cast::from_json(&written.to_json()))
+        let written = crate::recipe::Written::from_json(name, &text).map_err(raise)?;
+        Ok(crate::script::cast::from_json(&written.root.to_value()))
     }
 
     /// Stops with an error unless the condition holds.

@@ -82,10 +82,12 @@ mod functions {
             let name = name.as_immutable_string_ref().map_err(|found| {
                 raise(Error::script(format!("`gather` needs names of fields, found {}", type_phrase(found))))
             })?;
-            match record.field(&name).map_err(raise)? {
+            let name = name.as_str();
+            match record.field(name).map_err(raise)? {
                 Field::Tensor(tensor) => parts.push(tensor),
                 _ => {
-                    return Err(raise(Error::data(format!("field `{name}` is a text, not a number")).within(record.place())));
+                    let error = Error::data(format!("field `{name}` is a text, not a number"));
+                    return Err(raise(error.within(record.place())));
                 }
             }
         }
