@@ -20,16 +20,9 @@ impl Chain {
 
 impl Augmentor for Chain {
     fn augment(&self, chunk: DataRecords, random: &[Random]) -> Result<DataRecords> {
-<<<<<<< HEAD
-        let steps = self.0.iter().enumerate();
-        steps.fold(Ok(chunk), |chunk, (position, augmentor)| {
-            let random: Vec<Random> = random.iter().map(|random| random.derive(position as u64)).collect();
-            augmentor.augment(chunk?, &random)
-=======
         self.0.iter().enumerate().try_fold(chunk, |chunk, (position, augmentor)| {
             let random: Vec<Random> = random.iter().map(|random| random.derive(position as u64)).collect();
             augmentor.augment(chunk, &random)
->>>>>>> records
         })
     }
 }

@@ -84,11 +84,7 @@ impl Loader for KeySelector {
 }
 
 /// Returns the columns of a selection, or `None` when they cannot be gathered at once.
-<<<<<<< HEAD
-fn columns(selection: &Vec<(Name, Keys)>, records: &[Record]) -> Result<Option<Columns>> {
-=======
 fn columns(selection: &[(Name, Keys)], records: &[Record]) -> Result<Option<Columns>> {
->>>>>>> records
     let column = |(name, keys): &(Name, Keys)| -> Result<Option<(Name, Column)>> {
         let column = match keys {
             Keys::One(key) => gather(records, key)?,

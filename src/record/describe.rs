@@ -35,14 +35,8 @@ impl fmt::Display for Records {
     /// Writes the size and the first rows as a table.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut lines = vec![self.columns().iter().map(|name| short(name)).collect::<Vec<_>>()];
-<<<<<<< HEAD
-        for record in self.head(SHOWN).iter() {
-            let cell = |name: &str| record.get_or(name).ok().flatten().unwrap_or(Value::Null);
-            lines.push(self.columns().iter().map(|name| shown(&cell(name))).collect());
-=======
         for row in self.head(SHOWN).rows() {
             lines.push(self.table().columns().map(|(_, cells)| shown(&cells.value(row as usize))).collect());
->>>>>>> records
         }
         write!(f, "{}\n{}", title(self), align(&lines))?;
         match self.len().saturating_sub(SHOWN) {

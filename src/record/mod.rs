@@ -8,10 +8,7 @@ mod mode;
 mod name;
 mod value;
 
-<<<<<<< HEAD
-=======
 #[expect(clippy::module_inception, reason = "the file is named after its type, as every file is")]
->>>>>>> records
 mod record;
 mod records;
 mod schema;
@@ -36,11 +33,7 @@ pub use record::Record;
 pub use records::Records;
 pub use schema::{ColumnSchema, ColumnType, Schema};
 pub use station::{Augmentor, Loader, Transformer};
-<<<<<<< HEAD
-pub use value::Value;
-=======
 pub use value::{Row, Value};
->>>>>>> records
 
 #[cfg(test)]
 mod tests;

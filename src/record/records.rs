@@ -7,11 +7,7 @@ use crate::record::cells::{Cells, wider};
 use crate::record::gather::gather_cells;
 use crate::record::record::placed;
 use crate::record::table::{BadCell, Origin, Table, listed};
-<<<<<<< HEAD
-use crate::record::{Column, ColumnType, Name, Record, Schema, Value};
-=======
 use crate::record::{Column, ColumnType, Name, Record, Row, Schema};
->>>>>>> records
 use crate::tensor::Tensor;
 
 /// An ordered table of rows; cheap to clone: a handle of the shared table and the rows chosen from it.
@@ -37,11 +33,7 @@ impl Records {
     ///
     /// # Errors
     /// A row with an empty name, or with a name twice.
-<<<<<<< HEAD
-    pub fn from_rows(rows: Vec<Vec<(Name, Value)>>, source: &str) -> Result<Records> {
-=======
     pub fn from_rows(rows: Vec<Row>, source: &str) -> Result<Records> {
->>>>>>> records
         check_length(rows.len())?;
         let table = Table::from_rows(rows, Origin::Source(source.into()), None)
             .map_err(|bad| Error::data(bad.what).within(format!("record {} of {source}", bad.row)))?;
@@ -199,11 +191,7 @@ impl Records {
     ///
     /// # Errors
     /// The first error of `change`, and a row with a name twice; the error names the record.
-<<<<<<< HEAD
-    pub fn map(&self, change: &dyn Fn(&Record) -> Result<Vec<(Name, Value)>>) -> Result<Records> {
-=======
     pub fn map(&self, change: &dyn Fn(&Record) -> Result<Row>) -> Result<Records> {
->>>>>>> records
         let rows = self.iter().map(|record| change(&record).map_err(|error| placed(error, &record)));
         let rows = rows.collect::<Result<Vec<_>>>()?;
         let table = Table::from_rows(rows, origin(std::slice::from_ref(self)), None)

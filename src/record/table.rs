@@ -5,11 +5,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result, did_you_mean};
 use crate::record::cells::{Cells, Misfit};
-<<<<<<< HEAD
-use crate::record::{ColumnSchema, Name, Schema, Value};
-=======
 use crate::record::{ColumnSchema, Name, Row, Schema, Value};
->>>>>>> records
 
 /// Named columns of equal length; never changed once made.
 #[derive(Debug)]
@@ -57,11 +53,7 @@ impl Table {
     /// # Errors
     /// A name that is empty or occurs twice in a row, and values that do not fit the imposed schema:
     /// the row, the column, and what is wrong.
-<<<<<<< HEAD
-    pub fn from_rows(rows: Vec<Vec<(Name, Value)>>, origin: Origin, imposed: Option<&Schema>) -> Result<Self, BadCell> {
-=======
     pub fn from_rows(rows: Vec<Row>, origin: Origin, imposed: Option<&Schema>) -> Result<Self, BadCell> {
->>>>>>> records
         let len = rows.len();
         let mut positions: HashMap<Name, usize> = HashMap::new();
         let mut columns: Vec<(Name, Vec<Value>)> = Vec::new();

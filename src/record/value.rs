@@ -8,12 +8,9 @@ use crate::error::{Error, Result};
 use crate::record::{Field, Name};
 use crate::tensor::{Array, Tensor};
 
-<<<<<<< HEAD
-=======
 /// The named values of one record, as a script or a file gives them.
 pub type Row = Vec<(Name, Value)>;
 
->>>>>>> records
 /// One value of a record.
 #[derive(Clone, Debug)]
 pub enum Value {

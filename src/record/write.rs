@@ -2,19 +2,12 @@
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-<<<<<<< HEAD
-
-use crate::error::{Error, Result};
-use crate::record::read::{ending, reason};
-use crate::record::{ColumnType, Record, Records, Value};
-=======
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::record::cells::Cells;
 use crate::record::read::{ending, reason};
 use crate::record::{ColumnType, Name, Records, Value};
->>>>>>> records
 
 impl Records {
     /// Writes the records as `.csv`, `.json` (an array of objects, one a line) or `.jsonl`, replacing the
@@ -66,15 +59,9 @@ impl Records {
     fn write_csv(&self, out: &mut impl Write) -> io::Result<()> {
         let mut writer = csv::Writer::from_writer(out);
         writer.write_record(self.columns().iter().map(|name| name.as_bytes()))?;
-<<<<<<< HEAD
-        for record in self.iter() {
-            for name in self.columns() {
-                writer.write_field(match cell(&record, name) {
-=======
         for row in self.rows() {
             for (_, cells) in self.table().columns() {
                 writer.write_field(match cells.value(row as usize) {
->>>>>>> records
                     Value::Bool(value) => value.to_string(),
                     Value::Int(value) => value.to_string(),
                     // The debug form keeps the point of a whole number, so that it reads back as a float.
@@ -94,14 +81,6 @@ impl Records {
         if array {
             text.push('[');
         }
-<<<<<<< HEAD
-        for (index, record) in self.iter().enumerate() {
-            if array {
-                text.push_str(if index == 0 { "\n" } else { ",\n" });
-            }
-            let fields = self.columns().iter().map(|name| Ok((name.to_string(), cell(&record, name).to_json()?)));
-            let object: serde_json::Map<_, _> = fields.collect::<Result<_>>()?;
-=======
         for (index, row) in self.rows().into_iter().enumerate() {
             if array {
                 text.push_str(if index == 0 { "\n" } else { ",\n" });
@@ -109,7 +88,6 @@ impl Records {
             let field =
                 |(name, cells): (&Name, &Arc<Cells>)| Ok((name.to_string(), cells.value(row as usize).to_json()?));
             let object: serde_json::Map<_, _> = self.table().columns().map(field).collect::<Result<_>>()?;
->>>>>>> records
             text.push_str(&serde_json::Value::Object(object).to_string());
             if !array {
                 text.push('\n');
@@ -124,13 +102,6 @@ impl Records {
     }
 }
 
-<<<<<<< HEAD
-fn cell(record: &Record, name: &str) -> Value {
-    record.get_or(name).ok().flatten().unwrap_or(Value::Null)
-}
-
-=======
->>>>>>> records
 /// A temporary file in the folder, with the permissions that any new file has: the default of the
 /// crate is the owner alone.
 fn temporary(folder: &Path) -> io::Result<tempfile::NamedTempFile> {

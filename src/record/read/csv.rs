@@ -235,8 +235,6 @@ impl Column {
 
     /// Takes the field of the next row; an error says what it should have been.
     fn push(&mut self, text: &str, row: usize) -> Result<(), &'static str> {
-<<<<<<< HEAD
-=======
         // Nearly every field of a large file is a number in a column of numbers.
         let plain = match &mut self.build {
             Build::Int(values) => int(text).map(|value| values.push(value)),
@@ -247,7 +245,6 @@ impl Column {
             self.nulls.push(false);
             return Ok(());
         }
->>>>>>> records
         let value = text.trim();
         let missing = MISSING.contains(&value);
         self.nulls.push(missing);
