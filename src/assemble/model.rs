@@ -78,7 +78,7 @@ fn loss(host: &Host, import: &Import) -> Result<Box<dyn Loss>> {
 /// parameters are checked here.
 fn metric_spec(host: &Host, import: &Import) -> Result<MetricSpec> {
     let own = import.clone();
-    let make: crate::trainer::MetricFactory = match metric::is_known(&import.path) {
+    let make: crate::trainer::MetricFactory = match is_built_in(&import.path) {
         true => Box::new(move |target: &MetricTarget| {
             metric::make(&own.path, &own.params, target).map_err(|error| own.locate(error))
         }),
@@ -90,6 +90,14 @@ fn metric_spec(host: &Host, import: &Import) -> Result<MetricSpec> {
         }
     };
     Ok(MetricSpec { make, weighted: false })
+}
+
+/// Whether a name is a built-in metric, a built-in loss, or one that shapes decide about.
+fn is_built_in(path: &str) -> bool {
+    let short = path.strip_prefix("barrage.metrics.").unwrap_or(path);
+    matches!(short, "accuracy" | "acc" | "crossentropy" | "ce")
+        || registry::lookup(metric::LIST, path).is_some()
+        || registry::lookup(loss::LIST, path).is_some()
 }
 
 fn scripted_metric(host: &Host, import: &Import) -> Result<Box<dyn metric::Metric>> {

@@ -8,9 +8,11 @@ use crate::artifact::{Folder, layout};
 use crate::assemble::{model, open, provenance, services, stations};
 use crate::dataset::{self, Dataset, Stations};
 use crate::error::Result;
+use crate::network::LayerInfo;
 use crate::recipe::{Cache, Recipe};
 use crate::record::{Mode, Name, Records};
 use crate::script::Host;
+use crate::service::GraphNode;
 use crate::trainer::{History, Parts, Trainer};
 
 /// Trains a recipe and writes its artifact folder. `notes` are what resolving it had to say.
@@ -72,6 +74,7 @@ pub fn train(
         seed,
         device: open(recipe.solver.device)?,
         folder: prepared.path().to_owned(),
+        graph: network.layers().into_iter().map(graph_node).collect(),
         network,
     };
     let transformer = stations.transformer.clone();
@@ -94,6 +97,15 @@ pub fn train(
         progress.message(&format!("note: {note}"));
     }
     trainer.train(&mut *progress)
+}
+
+fn graph_node(layer: LayerInfo) -> GraphNode {
+    GraphNode {
+        name: layer.name.to_string(),
+        op: layer.kind.to_owned(),
+        inputs: layer.inputs.iter().map(ToString::to_string).collect(),
+        shape: layer.shape,
+    }
 }
 
 /// Returns a seed that differs from run to run; it is recorded in the artifact folder.

@@ -15,6 +15,7 @@ mod shape;
 mod symbol;
 
 mod graph;
+mod description;
 mod names;
 mod sequential;
 mod summary;
@@ -27,6 +28,7 @@ pub mod layers;
 mod window;
 
 pub use activation::Activation;
+pub use description::LayerInfo;
 pub use graph::{Network, Port, WeightInfo};
 pub use initializer::Initializer;
 pub use layer::{Integers, Layer, Pass, Shape, Weight};

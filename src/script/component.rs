@@ -302,7 +302,7 @@ impl Caller {
     fn call(&mut self, component: &Component, this: &mut Dynamic, name: &str, arguments: &mut [Dynamic]) -> Result<Dynamic> {
         let mut all: rhai::FnArgsVec<&mut Dynamic> = std::iter::once(this).chain(arguments.iter_mut()).collect();
         // Limits on operations count one call.
-        self.global.num_operations.store(0, std::sync::atomic::Ordering::Relaxed);
+        self.global.num_operations = 0;
         let mut context =
             rhai::EvalContext::new(component.host.engine(), &mut self.global, &mut self.caches, &mut self.scope, None);
         let result = context.call_fn_raw(name, true, true, &mut all);

@@ -298,6 +298,7 @@ impl Host {
     /// Returns the names of all native components that the embedding program added.
     pub fn native_names(&self) -> impl Iterator<Item = &str> {
         self.0
+            .settings
             .loaders
             .keys()
             .chain(self.0.settings.transformers.keys())

@@ -65,6 +65,11 @@ fn read<T: ?Sized>(list: &'static [Entry<T>]) -> Vec<Component> {
 fn layers() -> Vec<Component> {
     network::layers::LIST
         .iter()
-        .map(|entry| Component { name: entry.name, aliases: vec![entry.function], doc: entry.doc, parameters: entry.parameters })
+        .map(|layer| Component {
+            name: layer.entry.name,
+            aliases: vec![layer.script_name],
+            doc: layer.entry.doc,
+            parameters: layer.entry.parameters,
+        })
         .collect()
 }
