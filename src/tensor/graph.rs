@@ -1,7 +1,7 @@
 //! Operations on graph tensors, composed of Candle's so that values and gradients are right.
 //!
 //! Every function takes a float tensor (f32 or f64) that is not empty; axes are checked by the caller.
-//! Layers and losses use them too: Candle's own versions cut the gradient (`softmax_last_dim`), give 1 at
+//! Layers and losses use the public ones too: Candle's own versions cut the gradient (`softmax_last_dim`), give 1 at
 //! the kink of `relu` and `abs`, or send a gradient to each of several equal maxima.
 
 use super::{Array, Graph, Tensor, axes};
@@ -47,7 +47,7 @@ pub fn log_softmax(x: &Graph, axis: usize) -> Result<Graph> {
 }
 
 /// Returns the square root of numbers that are 0 or more; the gradient at 0 is 0 instead of infinite.
-pub fn sqrt_of_squares(x: &Graph) -> Result<Graph> {
+pub(crate) fn sqrt_of_squares(x: &Graph) -> Result<Graph> {
     let zero = x.detach().le(&x.zeros_like()?)?;
     let root = zero.where_cond(&x.ones_like()?, x)?.sqrt()?;
     Ok(zero.where_cond(&x.zeros_like()?, &root)?)
@@ -55,13 +55,13 @@ pub fn sqrt_of_squares(x: &Graph) -> Result<Graph> {
 
 /// Returns the Euclidean norm over axes (sorted), computed in f64 so that squares do not overflow; the
 /// gradient at 0 is 0.
-pub fn norm(x: &Graph, over: &[usize], keep: bool) -> Result<Graph> {
+pub(crate) fn norm(x: &Graph, over: &[usize], keep: bool) -> Result<Graph> {
     let squares = x.to_dtype(candle_core::DType::F64)?.sqr()?;
     Ok(sqrt_of_squares(&sum(&squares, over, keep)?)?.to_dtype(x.dtype())?)
 }
 
 /// Returns the sum over axes (sorted).
-pub fn sum(x: &Graph, over: &[usize], keep: bool) -> Result<Graph> {
+pub(crate) fn sum(x: &Graph, over: &[usize], keep: bool) -> Result<Graph> {
     match (over, keep) {
         ([], _) => Ok(x.clone()),
         (_, true) => Ok(x.sum_keepdim(over)?),
@@ -70,20 +70,20 @@ pub fn sum(x: &Graph, over: &[usize], keep: bool) -> Result<Graph> {
 }
 
 /// Returns the mean over axes (sorted).
-pub fn mean(x: &Graph, over: &[usize], keep: bool) -> Result<Graph> {
+pub(crate) fn mean(x: &Graph, over: &[usize], keep: bool) -> Result<Graph> {
     let count: usize = over.iter().map(|&axis| x.dims()[axis]).product();
     Ok(sum(x, over, keep)?.affine(1.0 / count as f64, 0.0)?)
 }
 
 /// Returns the variance of the population over axes (sorted).
-pub fn variance(x: &Graph, over: &[usize], keep: bool) -> Result<Graph> {
+pub(crate) fn variance(x: &Graph, over: &[usize], keep: bool) -> Result<Graph> {
     let distance = x.broadcast_sub(&mean(x, over, true)?)?;
     mean(&distance.sqr()?, over, keep)
 }
 
 /// Returns the largest (or smallest) element over axes (sorted); NaN wins. The first of several equal
 /// ones gets the gradient.
-pub fn extreme(x: &Graph, over: &[usize], keep: bool, largest: bool) -> Result<Graph> {
+pub(crate) fn extreme(x: &Graph, over: &[usize], keep: bool, largest: bool) -> Result<Graph> {
     if over.is_empty() {
         return Ok(x.clone());
     }
@@ -98,14 +98,14 @@ pub fn extreme(x: &Graph, over: &[usize], keep: bool, largest: bool) -> Result<G
 }
 
 /// Returns the position of the first largest (or smallest) element of each lane, the axis kept at length 1.
-pub fn position(x: &Graph, axis: usize, largest: bool) -> Result<Graph> {
+pub(crate) fn position(x: &Graph, axis: usize, largest: bool) -> Result<Graph> {
     let winner = constant(x, if largest { f64::INFINITY } else { f64::NEG_INFINITY })?;
     let x = x.ne(x)?.where_cond(&winner, x)?.contiguous()?;
     Ok(if largest { x.argmax_keepdim(axis)? } else { x.argmin_keepdim(axis)? })
 }
 
 /// Returns the matrix product of `[…, m, k]` with `[…, k, n]` of the same axes in front, or with one `[k, n]`.
-pub fn matmul(a: &Graph, b: &Graph) -> Result<Graph> {
+pub(crate) fn matmul(a: &Graph, b: &Graph) -> Result<Graph> {
     let (a_rank, b_rank) = (a.rank(), b.rank());
     let (m, k, n) = (a.dim(a_rank - 2)?, a.dim(a_rank - 1)?, b.dim(b_rank - 1)?);
     let batches: usize = a.dims()[..a_rank - 2].iter().product();
@@ -120,7 +120,7 @@ pub fn matmul(a: &Graph, b: &Graph) -> Result<Graph> {
 }
 
 /// Returns a power with a number as exponent.
-pub fn pow(x: &Graph, exponent: f64) -> Result<Graph> {
+pub(crate) fn pow(x: &Graph, exponent: f64) -> Result<Graph> {
     // Candle's gradient, e × x^(e-1), is 0 × infinity where x is 0; and whole numbers are faster so.
     match exponent {
         0.0 => Ok(x.ones_like()?),
@@ -132,7 +132,7 @@ pub fn pow(x: &Graph, exponent: f64) -> Result<Graph> {
 
 /// Returns a power of two tensors of one shape. The gradient in the exponent is that of a positive base;
 /// where the base is 0, both gradients are 0.
-pub fn pow_tensor(base: &Graph, exponent: &Graph) -> Result<Graph> {
+pub(crate) fn pow_tensor(base: &Graph, exponent: &Graph) -> Result<Graph> {
     // Candle computes e^(b log a), which is NaN for every negative base. So the value comes from outside
     // the graph, and is multiplied by e^(c - c) = 1, c = b log |a|, which carries the gradient.
     let values = Tensor::Host(Array::from_graph(base)?).pow(&Tensor::Host(Array::from_graph(exponent)?))?;
@@ -152,7 +152,7 @@ pub(crate) fn constant(like: &Graph, value: f64) -> Result<Graph> {
 }
 
 /// Returns the remainder of two tensors of one shape, with the sign of the dividend.
-pub fn rem(dividend: &Graph, divisor: &Graph) -> Result<Graph> {
+pub(crate) fn rem(dividend: &Graph, divisor: &Graph) -> Result<Graph> {
     // The value is computed outside the graph: a quotient cut off in f32 is off by one near whole numbers.
     // The quotient is constant between its jumps, so the gradients are 1 and minus the quotient.
     let values = Tensor::Host(Array::from_graph(dividend)?).rem(&Tensor::Host(Array::from_graph(divisor)?))?;
