@@ -109,6 +109,10 @@ impl Arithmetic {
     }
 
     fn with_tensor(self, left: &Tensor, right: &Tensor) -> Result<Tensor> {
+        // The everyday case, without the handles that lifting and casting take.
+        if let (Tensor::Host(Array::F32(a)), Tensor::Host(Array::F32(b))) = (left, right) {
+            return Ok(Tensor::Host(self.floats(a, b)?.into()));
+        }
         let met = left.dtype().meet(right.dtype())?;
         let dtype = match self {
             Arithmetic::Div => met.to_float(),
@@ -130,6 +134,9 @@ impl Arithmetic {
 
     /// Applies the operator to a tensor and a number, which stands on the left when `reversed`.
     fn with_number(self, tensor: &Tensor, number: Number, reversed: bool) -> Result<Tensor> {
+        if let Tensor::Host(Array::F32(a)) = tensor {
+            return Ok(Tensor::Host(self.float_number(a, number, reversed).into()));
+        }
         let negative_exponent = self == Arithmetic::Pow && !reversed && number.to_f64() < 0.0;
         let dtype = match tensor.dtype().with_number(number) {
             Dtype::I64 if self == Arithmetic::Div || negative_exponent => Dtype::F32,

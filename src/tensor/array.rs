@@ -263,6 +263,7 @@ mod tests {
         let array = Array::from_f64(vec![-1.5, 300.0, f64::NAN, 2.9], &[4]).unwrap();
         assert_eq!(array.cast(Dtype::U8).as_u8().as_ref(), [0, 255, 0, 2]);
         assert_eq!(array.cast(Dtype::I64).as_i64().as_ref(), [-1, 300, 0, 2]);
+        assert_eq!(array.cast(Dtype::I64).as_u8().as_ref(), [0, 255, 0, 2]);
     }
 
     #[test]

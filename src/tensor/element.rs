@@ -4,12 +4,12 @@ use std::ops::{Add, Div, Mul, Neg, Rem, Sub};
 
 use ndarray::{ArcArray, IxDyn};
 
-use super::{Array, Dtype, Number};
+use super::{Array, Number};
 
 /// An array of one element type.
 pub(crate) type Typed<T> = ArcArray<T, IxDyn>;
 
-/// A conversion as `as` does it: rounds towards zero, saturates, NaN becomes 0.
+/// A conversion that rounds towards zero, saturates, and makes NaN the integer 0.
 pub(crate) trait Cast<U> {
     fn cast(self) -> U;
 }
@@ -30,7 +30,6 @@ pub(crate) trait Element:
     + candle_core::WithDType
     + 'static
 {
-    const DTYPE: Dtype;
     const LOWEST: Self;
     const HIGHEST: Self;
 
@@ -61,14 +60,7 @@ pub(crate) trait Float:
     const ONE: Self;
     fn of(value: f64) -> Self;
     fn exp(self) -> Self;
-    fn ln(self) -> Self;
-    fn sqrt(self) -> Self;
-    fn tanh(self) -> Self;
-    fn abs(self) -> Self;
-    fn round(self) -> Self;
-    fn floor(self) -> Self;
     fn powf(self, exponent: Self) -> Self;
-    fn is_finite(self) -> bool;
 }
 
 macro_rules! casts {
@@ -85,14 +77,21 @@ macro_rules! casts {
 casts! {
     f32 to f32 f64 i64 u8;
     f64 to f32 f64 i64 u8;
-    i64 to f32 f64 i64 u8;
+    i64 to f32 f64 i64;
     u8 to f32 f64 i64 u8;
+}
+
+impl Cast<u8> for i64 {
+    #[inline]
+    fn cast(self) -> u8 {
+        // Between integers `as` would wrap around.
+        self.clamp(0, 255) as u8
+    }
 }
 
 macro_rules! element {
     ($type:ident, $variant:ident, $lowest:expr, $highest:expr, $bits:expr, $number:ident as $wide:ident) => {
         impl Element for $type {
-            const DTYPE: Dtype = Dtype::$variant;
             const LOWEST: Self = $lowest;
             const HIGHEST: Self = $highest;
 
@@ -109,8 +108,8 @@ macro_rules! element {
 
             fn from_number(number: Number) -> Self {
                 match number {
-                    Number::Int(value) => value as $type,
-                    Number::Float(value) => value as $type,
+                    Number::Int(value) => value.cast(),
+                    Number::Float(value) => value.cast(),
                 }
             }
 
@@ -150,36 +149,8 @@ macro_rules! float {
                 $type::exp(self)
             }
             #[inline]
-            fn ln(self) -> Self {
-                $type::ln(self)
-            }
-            #[inline]
-            fn sqrt(self) -> Self {
-                $type::sqrt(self)
-            }
-            #[inline]
-            fn tanh(self) -> Self {
-                $type::tanh(self)
-            }
-            #[inline]
-            fn abs(self) -> Self {
-                $type::abs(self)
-            }
-            #[inline]
-            fn round(self) -> Self {
-                $type::round(self)
-            }
-            #[inline]
-            fn floor(self) -> Self {
-                $type::floor(self)
-            }
-            #[inline]
             fn powf(self, exponent: Self) -> Self {
                 $type::powf(self, exponent)
-            }
-            #[inline]
-            fn is_finite(self) -> bool {
-                $type::is_finite(self)
             }
         }
     };

@@ -165,10 +165,10 @@ impl Array {
                 let mut sum = T::default();
                 for x in lane.iter_mut() {
                     *x = Float::exp(*x - largest);
-                    sum = sum + *x;
+                    sum += *x;
                 }
                 for x in lane.iter_mut() {
-                    *x = *x / sum;
+                    *x /= sum;
                 }
             })
         }

@@ -1,7 +1,7 @@
 //! Operations on graph tensors, composed of Candle's so that values and gradients are right.
 //!
 //! Every function takes a float tensor (f32 or f64) that is not empty; axes are checked by the caller.
-//! Layers and losses use them too: Candle's own versions cut the gradient (`softmax_last_dim`), give 1 at
+//! Layers and losses use the public ones too: Candle's own versions cut the gradient (`softmax_last_dim`), give 1 at
 //! the kink of `relu` and `abs`, or send a gradient to each of several equal maxima.
 
 use super::{Array, Graph, Tensor, axes};
@@ -47,14 +47,21 @@ pub fn log_softmax(x: &Graph, axis: usize) -> Result<Graph> {
 }
 
 /// Returns the square root of numbers that are 0 or more; the gradient at 0 is 0 instead of infinite.
-pub fn sqrt_of_squares(x: &Graph) -> Result<Graph> {
+pub(crate) fn sqrt_of_squares(x: &Graph) -> Result<Graph> {
     let zero = x.detach().le(&x.zeros_like()?)?;
     let root = zero.where_cond(&x.ones_like()?, x)?.sqrt()?;
     Ok(zero.where_cond(&x.zeros_like()?, &root)?)
 }
 
+/// Returns the Euclidean norm over axes (sorted), computed in f64 so that squares do not overflow; the
+/// gradient at 0 is 0.
+pub(crate) fn norm(x: &Graph, over: &[usize], keep: bool) -> Result<Graph> {
+    let squares = x.to_dtype(candle_core::DType::F64)?.sqr()?;
+    Ok(sqrt_of_squares(&sum(&squares, over, keep)?)?.to_dtype(x.dtype())?)
+}
+
 /// Returns the sum over axes (sorted).
-pub fn sum(x: &Graph, over: &[usize], keep: bool) -> Result<Graph> {
+pub(crate) fn sum(x: &Graph, over: &[usize], keep: bool) -> Result<Graph> {
     match (over, keep) {
         ([], _) => Ok(x.clone()),
         (_, true) => Ok(x.sum_keepdim(over)?),
@@ -63,20 +70,20 @@ pub fn sum(x: &Graph, over: &[usize], keep: bool) -> Result<Graph> {
 }
 
 /// Returns the mean over axes (sorted).
-pub fn mean(x: &Graph, over: &[usize], keep: bool) -> Result<Graph> {
+pub(crate) fn mean(x: &Graph, over: &[usize], keep: bool) -> Result<Graph> {
     let count: usize = over.iter().map(|&axis| x.dims()[axis]).product();
     Ok(sum(x, over, keep)?.affine(1.0 / count as f64, 0.0)?)
 }
 
 /// Returns the variance of the population over axes (sorted).
-pub fn variance(x: &Graph, over: &[usize], keep: bool) -> Result<Graph> {
+pub(crate) fn variance(x: &Graph, over: &[usize], keep: bool) -> Result<Graph> {
     let distance = x.broadcast_sub(&mean(x, over, true)?)?;
     mean(&distance.sqr()?, over, keep)
 }
 
 /// Returns the largest (or smallest) element over axes (sorted); NaN wins. The first of several equal
 /// ones gets the gradient.
-pub fn extreme(x: &Graph, over: &[usize], keep: bool, largest: bool) -> Result<Graph> {
+pub(crate) fn extreme(x: &Graph, over: &[usize], keep: bool, largest: bool) -> Result<Graph> {
     if over.is_empty() {
         return Ok(x.clone());
     }
@@ -91,14 +98,29 @@ pub fn extreme(x: &Graph, over: &[usize], keep: bool, largest: bool) -> Result<G
 }
 
 /// Returns the position of the first largest (or smallest) element of each lane, the axis kept at length 1.
-pub fn position(x: &Graph, axis: usize, largest: bool) -> Result<Graph> {
+pub(crate) fn position(x: &Graph, axis: usize, largest: bool) -> Result<Graph> {
     let winner = constant(x, if largest { f64::INFINITY } else { f64::NEG_INFINITY })?;
     let x = x.ne(x)?.where_cond(&winner, x)?.contiguous()?;
     Ok(if largest { x.argmax_keepdim(axis)? } else { x.argmin_keepdim(axis)? })
 }
 
+/// Returns the matrix product of `[…, m, k]` with `[…, k, n]` of the same axes in front, or with one `[k, n]`.
+pub(crate) fn matmul(a: &Graph, b: &Graph) -> Result<Graph> {
+    let (a_rank, b_rank) = (a.rank(), b.rank());
+    let (m, k, n) = (a.dim(a_rank - 2)?, a.dim(a_rank - 1)?, b.dim(b_rank - 1)?);
+    let batches: usize = a.dims()[..a_rank - 2].iter().product();
+    let mut shape = a.dims().to_vec();
+    shape[a_rank - 1] = n;
+    // Candle refuses some strides of batch axes of length 1, and copies one matrix for every batch.
+    let product = match b_rank {
+        2 => a.contiguous()?.reshape((batches * m, k))?.matmul(&b.contiguous()?)?,
+        _ => a.contiguous()?.reshape((batches, m, k))?.matmul(&b.contiguous()?.reshape((batches, k, n))?)?,
+    };
+    Ok(product.reshape(shape)?)
+}
+
 /// Returns a power with a number as exponent.
-pub fn pow(x: &Graph, exponent: f64) -> Result<Graph> {
+pub(crate) fn pow(x: &Graph, exponent: f64) -> Result<Graph> {
     // Candle's gradient, e × x^(e-1), is 0 × infinity where x is 0; and whole numbers are faster so.
     match exponent {
         0.0 => Ok(x.ones_like()?),
@@ -108,39 +130,19 @@ pub fn pow(x: &Graph, exponent: f64) -> Result<Graph> {
     }
 }
 
-/// Returns a power of two tensors of one shape. Differentiable in the base everywhere it is 0 or more or
-/// the exponent is whole, and in the exponent where the base is positive.
-pub fn pow_tensor(base: &Graph, exponent: &Graph) -> Result<Graph> {
-    // e^(b log |a|), computed in f64, with the sign put back: Candle has only the case of a positive base.
-    let dtype = base.dtype();
-    let (base, exponent) = (base.to_dtype(candle_core::DType::F64)?, exponent.to_dtype(candle_core::DType::F64)?);
-    let zeros = base.zeros_like()?;
-    let is_zero = base.detach().eq(&zeros)?;
-    let magnitude = is_zero.where_cond(&base.ones_like()?, &abs(&base)?)?;
-    let power = exponent.mul(&magnitude.log()?)?.exp()?;
-    let sign = sign_of_power(&base.detach(), &exponent.detach())?;
-    let at_zero = zero_to_the(&exponent.detach())?;
-    Ok(is_zero.where_cond(&at_zero, &power.mul(&sign)?)?.to_dtype(dtype)?)
-}
-
-/// Returns 1, or for a negative base 1, -1 or NaN for an even, an odd or a broken exponent.
-fn sign_of_power(base: &Graph, exponent: &Graph) -> Result<Graph> {
-    let (zeros, ones) = (base.zeros_like()?, base.ones_like()?);
-    let even = exponent.affine(0.5, 0.0)?;
-    let is_even = even.floor()?.eq(&even)?;
-    let is_whole = exponent.floor()?.eq(exponent)?;
-    let odd_or_broken = is_whole.where_cond(&ones.neg()?, &constant(base, f64::NAN)?.contiguous()?)?;
-    let negative = is_even.where_cond(&ones, &odd_or_broken)?;
-    Ok(base.lt(&zeros)?.where_cond(&negative, &ones)?)
-}
-
-/// Returns 0, 1 or infinity for a positive, zero or negative exponent of 0.
-fn zero_to_the(exponent: &Graph) -> Result<Graph> {
-    let (zeros, ones) = (exponent.zeros_like()?, exponent.ones_like()?);
-    let infinite = constant(exponent, f64::INFINITY)?.contiguous()?;
-    let not_positive = exponent.lt(&zeros)?.where_cond(&infinite, &ones)?;
-    let value = exponent.gt(&zeros)?.where_cond(&zeros, &not_positive)?;
-    Ok(exponent.ne(exponent)?.where_cond(exponent, &value)?)
+/// Returns a power of two tensors of one shape. The gradient in the exponent is that of a positive base;
+/// where the base is 0, both gradients are 0.
+pub(crate) fn pow_tensor(base: &Graph, exponent: &Graph) -> Result<Graph> {
+    // Candle computes e^(b log a), which is NaN for every negative base. So the value comes from outside
+    // the graph, and is multiplied by e^(c - c) = 1, c = b log |a|, which carries the gradient.
+    let values = Tensor::Host(Array::from_graph(base)?).pow(&Tensor::Host(Array::from_graph(exponent)?))?;
+    let values = values.to_graph(base.device())?;
+    let is_zero = base.detach().eq(&base.zeros_like()?)?;
+    let magnitude = is_zero.where_cond(&base.ones_like()?, &abs(base)?)?;
+    let carrier = exponent.mul(&magnitude.log()?)?;
+    let finite = carrier.detach().affine(0.0, 0.0)?.eq(&carrier.zeros_like()?)?;
+    let carrier = finite.where_cond(&carrier, &carrier.zeros_like()?)?;
+    Ok(values.mul(&carrier.sub(&carrier.detach())?.exp()?)?)
 }
 
 /// Returns a number as a tensor of the same shape, dtype and device, without taking memory for it.
@@ -150,7 +152,7 @@ pub(crate) fn constant(like: &Graph, value: f64) -> Result<Graph> {
 }
 
 /// Returns the remainder of two tensors of one shape, with the sign of the dividend.
-pub fn rem(dividend: &Graph, divisor: &Graph) -> Result<Graph> {
+pub(crate) fn rem(dividend: &Graph, divisor: &Graph) -> Result<Graph> {
     // The value is computed outside the graph: a quotient cut off in f32 is off by one near whole numbers.
     // The quotient is constant between its jumps, so the gradients are 1 and minus the quotient.
     let values = Tensor::Host(Array::from_graph(dividend)?).rem(&Tensor::Host(Array::from_graph(divisor)?))?;

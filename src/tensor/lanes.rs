@@ -89,8 +89,11 @@ impl<'a, T: Element> Lanes<'a, T> {
     {
         let length = self.length();
         let n = length as f64;
-        // The last term is 0, unless an element was not finite: then it brings back the NaN that `max` dropped.
-        let finish = |(sum, squares): (f64, f64)| ((squares - sum * sum / n) / n).max(0.0) + (sum - sum);
+        // Rounding may leave a little less than 0; unlike `max`, the comparison lets NaN through.
+        let finish = |(sum, squares): (f64, f64)| match (squares - sum * sum / n) / n {
+            variance if variance < 0.0 => 0.0,
+            variance => variance,
+        };
         match self {
             _ if length == 0 => Vec::new(),
             Lanes::Together { contents, .. } => {

@@ -4,7 +4,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::array;
 use super::element::{Float, Typed};
-use super::{Array, Dtype, Graph, Tensor, axes, convert, pair};
+use super::{Array, Dtype, Graph, Tensor, axes, convert, graph, pair};
 use crate::error::{Error, Result};
 
 impl Tensor {
@@ -35,9 +35,9 @@ impl Tensor {
         let device = self.graph_device().or_else(|| other.graph_device());
         if let Some(device) = device.filter(|_| dtype.is_float() && !empty) {
             let lift = |tensor: &Tensor| -> Result<Graph> {
-                Ok(convert::known(&tensor.to_graph(&device)?)?.to_dtype(dtype.candle())?.contiguous()?)
+                Ok(convert::known(&tensor.to_graph(&device)?)?.to_dtype(dtype.candle())?)
             };
-            return Ok(Tensor::Graph(lift(self)?.broadcast_matmul(&lift(other)?)?));
+            return Ok(Tensor::Graph(graph::matmul(&lift(self)?, &lift(other)?)?));
         }
         // One matrix for all batches: the batches are rows of one product.
         let sizes = match batch.is_empty() {

@@ -44,6 +44,8 @@ mod pad;
 mod pair;
 mod reduce;
 mod shape;
+#[cfg(test)]
+mod tests;
 
 pub use arithmetic::Arithmetic;
 pub use array::Array;

@@ -80,10 +80,9 @@ impl Tensor {
     /// Returns the Euclidean norm, the root of the sum of squares; where it is 0, so is its gradient.
     /// Integers give f32.
     pub fn norm(&self, axes: Option<&[isize]>, keep: bool) -> Result<Tensor> {
-        let on_graph = |x: &Graph, over: &[usize], keep| graph::sqrt_of_squares(&graph::sum(&x.sqr()?, over, keep)?);
         let over = axes::axes(axes, self.shape())?;
         let tensor = self.for_statistic()?;
-        tensor.apply(|array| array.norm(&over, keep), |x| on_graph(x, &over, keep))
+        tensor.apply(|array| array.norm(&over, keep), |x| graph::norm(x, &over, keep))
     }
 
     fn statistic(
