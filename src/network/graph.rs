@@ -204,8 +204,9 @@ impl Network {
         let mut seen = HashSet::new();
         match self.outputs.iter().find(|output| !seen.insert(&output.name)) {
             None => Ok(()),
-            Some(twice) => Err(Error::recipe(format!("two outputs are named `{}`", twice.name))
-                .hint("an output is named after its layer; to give a value another name, apply `Activation(\"linear\")` with a `name`")),
+            Some(twice) => Err(Error::recipe(format!("two outputs are named `{}`", twice.name)).hint(
+                "an output is named after its layer; for another name, apply the activation `linear` with a `name`",
+            )),
         }
     }
 
