@@ -6,6 +6,8 @@
 //! Candle operations without a graph, and enters the graph as one node whose gradient is written down.
 //! Both run on any device.
 
+use std::sync::Mutex;
+
 use candle_core::backend::BackendStorage;
 use candle_core::{
     CpuStorage, CudaStorage, CustomOp1, CustomOp2, CustomOp3, Layout, MetalStorage, Result as CandleResult,
@@ -26,7 +28,7 @@ pub(super) fn define(
     let value = value(&x.detach())?;
     match x.track_op() {
         false => Ok(value),
-        true => Ok(x.apply_op1(Defined { value: value.contiguous()?, backward })?),
+        true => Ok(x.apply_op1(Defined { value: Value::new(value.contiguous()?), backward })?),
     }
 }
 
@@ -39,13 +41,13 @@ pub(super) fn linear(x: &Graph, kernel: &Graph, bias: Option<&Graph>) -> Result<
     };
     match bias {
         _ if !(x.track_op() || kernel.track_op() || bias.is_some_and(Graph::track_op)) => Ok(value),
-        None => Ok(x.apply_op2(kernel, Linear { value })?),
-        Some(bias) => Ok(x.apply_op3(kernel, bias, Linear { value })?),
+        None => Ok(x.apply_op2(kernel, Linear { value: Value::new(value) })?),
+        Some(bias) => Ok(x.apply_op3(kernel, bias, Linear { value: Value::new(value) })?),
     }
 }
 
 struct Defined<F> {
-    value: Graph,
+    value: Value,
     backward: F,
 }
 
@@ -55,15 +57,15 @@ impl<F: Fn(&Graph, &Graph, &Graph) -> CandleResult<Graph>> CustomOp1 for Defined
     }
 
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> CandleResult<(CpuStorage, CandleShape)> {
-        on_cpu(&self.value)
+        self.value.on_cpu()
     }
 
     fn cuda_fwd(&self, _: &CudaStorage, _: &Layout) -> CandleResult<(CudaStorage, CandleShape)> {
-        on_cuda(&self.value)
+        self.value.on_cuda()
     }
 
     fn metal_fwd(&self, _: &MetalStorage, _: &Layout) -> CandleResult<(MetalStorage, CandleShape)> {
-        on_metal(&self.value)
+        self.value.on_metal()
     }
 
     fn bwd(&self, x: &Graph, y: &Graph, gradient: &Graph) -> CandleResult<Option<Graph>> {
@@ -73,7 +75,7 @@ impl<F: Fn(&Graph, &Graph, &Graph) -> CandleResult<Graph>> CustomOp1 for Defined
 }
 
 struct Linear {
-    value: Graph,
+    value: Value,
 }
 
 impl Linear {
@@ -96,7 +98,7 @@ impl CustomOp2 for Linear {
         _: &CpuStorage,
         _: &Layout,
     ) -> CandleResult<(CpuStorage, CandleShape)> {
-        on_cpu(&self.value)
+        self.value.on_cpu()
     }
 
     fn cuda_fwd(
@@ -106,7 +108,7 @@ impl CustomOp2 for Linear {
         _: &CudaStorage,
         _: &Layout,
     ) -> CandleResult<(CudaStorage, CandleShape)> {
-        on_cuda(&self.value)
+        self.value.on_cuda()
     }
 
     fn metal_fwd(
@@ -116,7 +118,7 @@ impl CustomOp2 for Linear {
         _: &MetalStorage,
         _: &Layout,
     ) -> CandleResult<(MetalStorage, CandleShape)> {
-        on_metal(&self.value)
+        self.value.on_metal()
     }
 
     fn bwd(
@@ -144,7 +146,7 @@ impl CustomOp3 for Linear {
         _: &CpuStorage,
         _: &Layout,
     ) -> CandleResult<(CpuStorage, CandleShape)> {
-        on_cpu(&self.value)
+        self.value.on_cpu()
     }
 
     fn cuda_fwd(
@@ -156,7 +158,7 @@ impl CustomOp3 for Linear {
         _: &CudaStorage,
         _: &Layout,
     ) -> CandleResult<(CudaStorage, CandleShape)> {
-        on_cuda(&self.value)
+        self.value.on_cuda()
     }
 
     fn metal_fwd(
@@ -168,7 +170,7 @@ impl CustomOp3 for Linear {
         _: &MetalStorage,
         _: &Layout,
     ) -> CandleResult<(MetalStorage, CandleShape)> {
-        on_metal(&self.value)
+        self.value.on_metal()
     }
 
     fn bwd(
@@ -192,26 +194,45 @@ impl CustomOp3 for Linear {
     }
 }
 
-fn on_cpu(value: &Graph) -> CandleResult<(CpuStorage, CandleShape)> {
-    let (storage, layout) = value.storage_and_layout();
-    match &*storage {
-        Storage::Cpu(storage) => Ok((storage.try_clone(layout)?, value.shape().clone())),
-        _ => candle_core::bail!("expected a value on the CPU"),
-    }
-}
+/// The value that an operation brings. It is copied into the node and dropped, so that a graph does not hold it twice.
+struct Value(Mutex<Option<Graph>>);
 
-fn on_cuda(value: &Graph) -> CandleResult<(CudaStorage, CandleShape)> {
-    let (storage, layout) = value.storage_and_layout();
-    match &*storage {
-        Storage::Cuda(storage) => Ok((storage.try_clone(layout)?, value.shape().clone())),
-        _ => candle_core::bail!("expected a value on a CUDA device"),
+impl Value {
+    fn new(value: Graph) -> Self {
+        Value(Mutex::new(Some(value)))
     }
-}
 
-fn on_metal(value: &Graph) -> CandleResult<(MetalStorage, CandleShape)> {
-    let (storage, layout) = value.storage_and_layout();
-    match &*storage {
-        Storage::Metal(storage) => Ok((storage.try_clone(layout)?, value.shape().clone())),
-        _ => candle_core::bail!("expected a value on a Metal device"),
+    fn take(&self) -> CandleResult<Graph> {
+        match self.0.lock().map(|mut value| value.take()) {
+            Ok(Some(value)) => Ok(value),
+            _ => candle_core::bail!("the value of an operation was taken twice"),
+        }
+    }
+
+    fn on_cpu(&self) -> CandleResult<(CpuStorage, CandleShape)> {
+        let value = self.take()?;
+        let (storage, layout) = value.storage_and_layout();
+        match &*storage {
+            Storage::Cpu(storage) => Ok((storage.try_clone(layout)?, value.shape().clone())),
+            _ => candle_core::bail!("expected a value on the CPU"),
+        }
+    }
+
+    fn on_cuda(&self) -> CandleResult<(CudaStorage, CandleShape)> {
+        let value = self.take()?;
+        let (storage, layout) = value.storage_and_layout();
+        match &*storage {
+            Storage::Cuda(storage) => Ok((storage.try_clone(layout)?, value.shape().clone())),
+            _ => candle_core::bail!("expected a value on a CUDA device"),
+        }
+    }
+
+    fn on_metal(&self) -> CandleResult<(MetalStorage, CandleShape)> {
+        let value = self.take()?;
+        let (storage, layout) = value.storage_and_layout();
+        match &*storage {
+            Storage::Metal(storage) => Ok((storage.try_clone(layout)?, value.shape().clone())),
+            _ => candle_core::bail!("expected a value on a Metal device"),
+        }
     }
 }

@@ -59,6 +59,18 @@ pub(super) struct Node {
 }
 
 /// A static graph of layers; immutable, shared by reference. The weights' values live elsewhere.
+///
+/// ```
+/// use barrage::network::{Network, Symbol, layers};
+/// use barrage::tensor::Dtype;
+/// let x = Symbol::input("x", &[Some(4)], Dtype::F32)?;
+/// let options = serde_json::json!({"units": 25, "activation": "relu"}).as_object().cloned().unwrap_or_default();
+/// let y = layers::find("Dense")?.make(&options)?.apply(&[x.clone()])?;
+/// let network = Network::new(&[x], &[y])?;
+/// assert_eq!(&*network.outputs()[0].name, "dense");
+/// assert_eq!(network.initialise(7)?[0].shape(), [4, 25]);
+/// # Ok::<(), barrage::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Network {
     pub(super) inputs: Vec<Port>,
@@ -192,8 +204,9 @@ impl Network {
         let mut seen = HashSet::new();
         match self.outputs.iter().find(|output| !seen.insert(&output.name)) {
             None => Ok(()),
-            Some(twice) => Err(Error::recipe(format!("two outputs are named `{}`", twice.name))
-                .hint("an output is named after its layer; to give a value another name, apply `Activation(\"linear\")` with a `name`")),
+            Some(twice) => Err(Error::recipe(format!("two outputs are named `{}`", twice.name)).hint(
+                "an output is named after its layer; for another name, apply the activation `linear` with a `name`",
+            )),
         }
     }
 
@@ -413,7 +426,7 @@ fn port(symbol: &Symbol, names: &HashMap<*const (), Name>) -> Result<Port> {
 fn convert(port: &Port, input: &Graph, weights: &[Graph]) -> Result<Graph> {
     let wanted = match port.dtype {
         Dtype::F32 => weights.first().map_or(DType::F32, Graph::dtype),
-        Dtype::F64 => DType::F64,
+        Dtype::F64 => weights.first().map_or(DType::F64, Graph::dtype),
         Dtype::I64 => DType::I64,
         Dtype::U8 => DType::U8,
     };

@@ -11,6 +11,20 @@ use super::{Network, Symbol, component, layers};
 /// "params": {"units": "{{units}}"}}]`. A text that is exactly `{{units}}` stands for the parameter `units`, with
 /// its type. The last layer's name is that of the output.
 ///
+/// ```
+/// use barrage::network::sequential_from_config;
+/// use serde_json::json;
+/// let layers = json!([
+///     {"import": "Input", "params": {"shape": [4], "name": "x"}},
+///     {"import": "Dense", "params": {"units": "{{units}}", "activation": "softmax", "name": "class"}},
+/// ]);
+/// let params = json!({"units": 3}).as_object().cloned().unwrap_or_default();
+/// let network = sequential_from_config(&layers, &params)?;
+/// assert_eq!(&*network.outputs()[0].name, "class");
+/// assert_eq!(network.weights()[0].shape, [4, 3]);
+/// # Ok::<(), barrage::Error>(())
+/// ```
+///
 /// # Errors
 /// Names the layer by its position and kind: an unknown layer, a wrong parameter, a placeholder without a
 /// parameter, shapes that do not fit.
@@ -26,7 +40,9 @@ pub fn sequential_from_config(layers: &Value, params: &Params) -> Result<Network
         let kind = block.get("import").and_then(Value::as_str);
         let within = |error: Error| {
             let place = format!("layer {} of {}", position + 1, blocks.len());
-            error.within(kind.map_or(place.clone(), |kind| format!("{place}, `{kind}`")))
+            let named = |kind: &&str| !error.context().iter().any(|context| context.contains(&format!("`{kind}`")));
+            let place = kind.filter(named).map_or(place.clone(), |kind| format!("{place}, `{kind}`"));
+            error.within(place)
         };
         ends = Some(next(ends, &render(block, params), params).map_err(within)?);
     }

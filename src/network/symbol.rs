@@ -32,7 +32,7 @@ pub static INPUT_PARAMETERS: &[Parameter] = &[
         "dtype",
         Type::Text,
         "\"float32\"",
-        "`float32`, `float64`, `int64` or `uint8`; other numbers are converted",
+        "`float32`, `int64` or `uint8`; other numbers are converted where nothing is lost",
     ),
 ];
 
@@ -72,9 +72,14 @@ impl LayerInstance {
         if depth > MAX_DEPTH {
             return Err(Error::recipe(format!("a chain of more than {MAX_DEPTH} layers is too deep")));
         }
-        let dtype = match (self.layer.integers(), inputs.first().map(Symbol::dtype)) {
-            (Integers::Kept, Some(dtype)) => dtype,
-            (_, Some(Dtype::F64)) => Dtype::F64,
+        let dtypes: Vec<Dtype> = inputs.iter().map(Symbol::dtype).collect();
+        let dtype = match dtypes.as_slice() {
+            [first, rest @ ..]
+                if self.layer.integers() == Integers::Kept && rest.iter().all(|other| other == first) =>
+            {
+                *first
+            }
+            all if all.contains(&Dtype::F64) => Dtype::F64,
             _ => Dtype::F32,
         };
         let source = Source::Layer { instance: Arc::clone(self), inputs: inputs.to_vec() };
@@ -155,8 +160,7 @@ impl Symbol {
         let lengths = lengths.ok_or_else(|| {
             arguments.refuse("shape", "a length or a list of lengths of at least 1").hint("the batch axis is left out")
         })?;
-        let dtype = match arguments.choice("dtype", &["float32", "float64", "int64", "uint8"])? {
-            "float64" => Dtype::F64,
+        let dtype = match arguments.choice("dtype", &["float32", "int64", "uint8"])? {
             "int64" => Dtype::I64,
             "uint8" => Dtype::U8,
             _ => Dtype::F32,

@@ -65,9 +65,9 @@ fn refusals_name_the_layer_and_the_cause() {
         ),
         (
             json!([input, {"import": "Conv2D", "params": {"filters": 3, "kernel_size": 3}}]),
-            "expected an input of shape [height, width, channels], found [4] (layer `Conv2D`, layer 2 of 2, `Conv2D`)",
+            "expected an input of shape [height, width, channels], found [4] (layer `Conv2D`, layer 2 of 2)",
         ),
-        (json!([input, {"import": "Add"}]), "expected at least two inputs, found 1 (layer `Add`, layer 2 of 2, `Add`)"),
+        (json!([input, {"import": "Add"}]), "expected at least two inputs, found 1 (layer `Add`, layer 2 of 2)"),
         (
             json!([{"import": "Input", "params": {"shape": [0]}}]),
             "parameter `shape` of `Input`: expected a length or a list of lengths of at least 1, found a list of 1 (layer 1 of 1, `Input`)",
