@@ -1,15 +1,78 @@
 //! Optimizers, in Keras vocabulary and to Keras's numbers: in-place updates of parameter slices.
+//!
+//! A rule ([`Optimizer`]) updates one parameter; what all optimizers share (clipping, weight decay, gradient
+//! accumulation, moving averages) is in [`Common`]. A [`Configured`] optimizer has both, and its
+//! [`Configured::apply`] does one step of training on all parameters in Keras's order. The learning rate comes from
+//! the solver, not from the optimizer's parameters.
+
+mod adadelta;
+mod adafactor;
+mod adagrad;
+mod adam;
+mod adamax;
+mod ftrl;
+mod lamb;
+mod lion;
+mod muon;
+mod nadam;
+mod rmsprop;
+mod schedule_free_adamw;
+mod sgd;
+
+mod common;
+mod configured;
+
+use crate::registry::Entry;
+
+pub use common::{Clip, Common};
+pub use configured::{Configured, State, Update, make};
 
 /// One rule that turns gradients into updates.
 pub trait Optimizer: Send + Sync {
     /// Returns the Keras name: `Adam`.
     fn name(&self) -> &'static str;
 
-    /// Returns the names of the state arrays kept for each parameter, each of the parameter's length and
-    /// starting at 0: `["m", "v"]`.
+    /// Returns the names of the state arrays kept for each parameter: `["momentum", "velocity"]`.
     fn slots(&self) -> &'static [&'static str];
 
-    /// Updates one parameter in place. `step` counts updates from 1; `slots` are in the order of
-    /// [`Optimizer::slots`].
-    fn update(&self, step: u64, learning_rate: f32, parameter: &mut [f32], gradient: &[f32], slots: &mut [Vec<f32>]);
+    /// Returns what a state array holds before the first update: zeros of the parameter's length, unless a rule
+    /// needs something else.
+    fn slot_start(&self, _slot: usize, _shape: &[usize], parameter: &[f32]) -> Vec<f32> {
+        vec![0.0; parameter.len()]
+    }
+
+    /// Returns the weight decay of a parameter of this shape, where the recipe gave `given`.
+    fn weight_decay(&self, _shape: &[usize], given: Option<f32>) -> Option<f32> {
+        given
+    }
+
+    /// Updates one parameter in place. `step` counts updates from 1; `shape` is the parameter's; `slots` are in the
+    /// order of [`Optimizer::slots`]. Parameter and gradient have the same length.
+    fn update(
+        &self,
+        step: u64,
+        learning_rate: f32,
+        shape: &[usize],
+        parameter: &mut [f32],
+        gradient: &[f32],
+        slots: &mut [Vec<f32>],
+    );
 }
+
+/// The built-in optimizers.
+pub static LIST: &[Entry<dyn Optimizer>] = &[
+    sgd::ENTRY,
+    adam::ADAM,
+    adam::ADAMW,
+    adamax::ENTRY,
+    nadam::ENTRY,
+    rmsprop::ENTRY,
+    adagrad::ENTRY,
+    adadelta::ENTRY,
+    ftrl::ENTRY,
+    lion::ENTRY,
+    lamb::ENTRY,
+    adafactor::ENTRY,
+    muon::ENTRY,
+    schedule_free_adamw::ENTRY,
+];

@@ -1,0 +1,146 @@
+//! Muon: momentum made orthogonal by Newton-Schulz iterations, for matrices; Adam for everything else.
+
+use super::Optimizer;
+use super::adam::Moments;
+use super::common::{sum_of_squares, with_common, with_decay};
+use crate::error::Result;
+use crate::registry::{Arguments, Entry, Parameter, Type};
+
+/// Muon.
+pub(super) const ENTRY: Entry<dyn Optimizer> = Entry {
+    name: "Muon",
+    aliases: &["muon"],
+    doc: "For parameters of two axes, the momentum is replaced by the nearest matrix with orthogonal rows (Jordan, 2024); \
+          all others are updated by Adam.",
+    parameters: &with_decay(
+        with_common::<12, 21>([
+            Parameter::optional("adam_beta_1", Type::Float, "0.9", "Adam's beta_1"),
+            Parameter::optional("adam_beta_2", Type::Float, "0.999", "Adam's beta_2"),
+            Parameter::optional("adam_weight_decay", Type::Float, "0.004", "Weight decay of what Adam updates"),
+            Parameter::optional("adam_lr_ratio", Type::Float, "1.0", "Adam's rate as a multiple of the rate"),
+            Parameter::optional("epsilon", Type::Float, "1e-7", "Adam's epsilon"),
+            Parameter::optional("momentum", Type::Float, "0.95", "The share of the momentum that is kept, 0 to 1"),
+            Parameter::optional("nesterov", Type::Bool, "true", "Whether momentum looks ahead"),
+            Parameter::optional("ns_steps", Type::Int, "5", "Newton-Schulz iterations"),
+            Parameter::optional("muon_a", Type::Float, "3.4445", "First coefficient of the iteration"),
+            Parameter::optional("muon_b", Type::Float, "-4.775", "Second coefficient of the iteration"),
+            Parameter::optional("muon_c", Type::Float, "2.0315", "Third coefficient of the iteration"),
+            Parameter::optional("rms_rate", Type::Float, "0.2", "Steps are scaled by this × sqrt(longer axis)"),
+        ]),
+        "0.004",
+    ),
+    build,
+};
+
+struct Muon {
+    adam: Moments,
+    adam_weight_decay: Option<f32>,
+    adam_ratio: f32,
+    momentum: f32,
+    nesterov: bool,
+    iterations: usize,
+    coefficients: [f32; 3],
+    scale: f32,
+}
+
+fn build(arguments: &Arguments) -> Result<Box<dyn Optimizer>> {
+    Ok(Box::new(Muon {
+        adam: Moments::new(
+            arguments.within("adam_beta_1", 0.0, 1.0)?,
+            arguments.within("adam_beta_2", 0.0, 1.0)?,
+            arguments.within("epsilon", 0.0, f64::INFINITY)? as f32,
+        ),
+        adam_weight_decay: Some(arguments.within("adam_weight_decay", 0.0, f64::INFINITY)? as f32),
+        adam_ratio: arguments.float("adam_lr_ratio") as f32,
+        momentum: arguments.within("momentum", 0.0, 1.0)? as f32,
+        nesterov: arguments.bool("nesterov"),
+        iterations: arguments.at_least("ns_steps", 0)?,
+        coefficients: ["muon_a", "muon_b", "muon_c"].map(|name| arguments.float(name) as f32),
+        scale: arguments.float("rms_rate") as f32,
+    }))
+}
+
+impl Optimizer for Muon {
+    fn name(&self) -> &'static str {
+        "Muon"
+    }
+
+    fn slots(&self) -> &'static [&'static str] {
+        &["momentum", "velocity"]
+    }
+
+    fn slot_start(&self, slot: usize, shape: &[usize], parameter: &[f32]) -> Vec<f32> {
+        if slot == 1 && is_matrix(shape) { Vec::new() } else { vec![0.0; parameter.len()] }
+    }
+
+    fn weight_decay(&self, shape: &[usize], given: Option<f32>) -> Option<f32> {
+        if is_matrix(shape) { given } else { self.adam_weight_decay }
+    }
+
+    fn update(
+        &self,
+        step: u64,
+        learning_rate: f32,
+        shape: &[usize],
+        parameter: &mut [f32],
+        gradient: &[f32],
+        slots: &mut [Vec<f32>],
+    ) {
+        let [m, v] = slots else { return };
+        let &[rows, columns] = shape else {
+            return self.adam.adam(step, learning_rate * self.adam_ratio, parameter, gradient, m, v);
+        };
+        for (m, g) in m.iter_mut().zip(gradient) {
+            *m += g + *m * (self.momentum - 1.0);
+        }
+        let direction: Vec<f32> = match self.nesterov {
+            true => m.iter().zip(gradient).map(|(m, g)| g + self.momentum * m).collect(),
+            false => m.clone(),
+        };
+        let direction = self.orthogonal(direction, rows, columns);
+        let scale = (rows.max(columns) as f32).sqrt() * self.scale;
+        parameter.iter_mut().zip(&direction).for_each(|(w, step)| *w -= learning_rate * step * scale);
+    }
+}
+
+impl Muon {
+    /// Returns about the nearest matrix with orthogonal rows (or columns, where these are fewer).
+    fn orthogonal(&self, matrix: Vec<f32>, rows: usize, columns: usize) -> Vec<f32> {
+        let tall = rows > columns;
+        let (mut x, rows, columns) =
+            if tall { (transposed(&matrix, rows, columns), columns, rows) } else { (matrix, rows, columns) };
+        let norm = sum_of_squares(&x).sqrt() as f32 + 1e-7;
+        x.iter_mut().for_each(|value| *value /= norm);
+        let [a, b, c] = self.coefficients;
+        for _ in 0..self.iterations {
+            let gram = product(&x, &transposed(&x, rows, columns), rows, columns, rows);
+            let square = product(&gram, &gram, rows, rows, rows);
+            let polynomial: Vec<f32> = gram.iter().zip(&square).map(|(gram, square)| b * gram + c * square).collect();
+            let next = product(&polynomial, &x, rows, rows, columns);
+            x.iter_mut().zip(&next).for_each(|(x, next)| *x = a * *x + next);
+        }
+        if tall { transposed(&x, rows, columns) } else { x }
+    }
+}
+
+fn is_matrix(shape: &[usize]) -> bool {
+    shape.len() == 2
+}
+
+fn transposed(matrix: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    (0..columns).flat_map(|column| (0..rows).map(move |row| matrix[row * columns + column])).collect()
+}
+
+/// Returns the product of a matrix of `rows` × `inner` and one of `inner` × `columns`.
+fn product(left: &[f32], right: &[f32], rows: usize, inner: usize, columns: usize) -> Vec<f32> {
+    let mut result = vec![0.0; rows * columns];
+    if inner == 0 || columns == 0 {
+        return result;
+    }
+    for (result, left) in result.chunks_exact_mut(columns).zip(left.chunks_exact(inner)) {
+        for (left, right) in left.iter().zip(right.chunks_exact(columns)) {
+            result.iter_mut().zip(right).for_each(|(result, right)| *result += left * right);
+        }
+    }
+    result
+}

@@ -1,0 +1,94 @@
+//! RMSprop: steps divided by the root of a running mean of squared gradients.
+
+use super::Optimizer;
+use super::adam::EPSILON;
+use super::common::with_common;
+use crate::error::Result;
+use crate::registry::{Arguments, Entry, Parameter, Type};
+
+/// RMSprop.
+pub(super) const ENTRY: Entry<dyn Optimizer> = Entry {
+    name: "RMSprop",
+    aliases: &["rmsprop", "RMSProp"],
+    doc: "Running mean v of squared gradients; w -= rate × g / sqrt(v + epsilon) (Hinton, 2012).",
+    parameters: &with_common::<4, 13>([
+        Parameter::optional("rho", Type::Float, "0.9", "The share of the old mean that is kept, 0 to 1"),
+        Parameter::optional("momentum", Type::Float, "0.0", "The share of the last update that is kept, 0 to 1"),
+        EPSILON,
+        Parameter::optional("centered", Type::Bool, "false", "Whether the variance replaces the mean of squares"),
+    ]),
+    build,
+};
+
+struct RmsProp {
+    rho: f32,
+    rest: f32,
+    momentum: f32,
+    epsilon: f32,
+    centered: bool,
+}
+
+fn build(arguments: &Arguments) -> Result<Box<dyn Optimizer>> {
+    let rho = arguments.within("rho", 0.0, 1.0)?;
+    Ok(Box::new(RmsProp {
+        rho: rho as f32,
+        rest: (1.0 - rho) as f32,
+        momentum: arguments.within("momentum", 0.0, 1.0)? as f32,
+        epsilon: arguments.within("epsilon", 0.0, f64::INFINITY)? as f32,
+        centered: arguments.bool("centered"),
+    }))
+}
+
+impl Optimizer for RmsProp {
+    fn name(&self) -> &'static str {
+        "RMSprop"
+    }
+
+    fn slots(&self) -> &'static [&'static str] {
+        match (self.momentum > 0.0, self.centered) {
+            (false, false) => &["velocity"],
+            (false, true) => &["velocity", "average_gradient"],
+            (true, false) => &["velocity", "momentum"],
+            (true, true) => &["velocity", "average_gradient", "momentum"],
+        }
+    }
+
+    fn update(
+        &self,
+        _step: u64,
+        learning_rate: f32,
+        _shape: &[usize],
+        parameter: &mut [f32],
+        gradient: &[f32],
+        slots: &mut [Vec<f32>],
+    ) {
+        let RmsProp { rho, rest, momentum, epsilon, centered } = *self;
+        let Some((v, others)) = slots.split_first_mut() else { return };
+        for (v, g) in v.iter_mut().zip(gradient) {
+            *v = rho * *v + rest * g * g;
+        }
+        let (mean, kept) = match others {
+            [mean, kept] => (Some(mean), Some(kept)),
+            [mean] if centered => (Some(mean), None),
+            [kept] => (None, Some(kept)),
+            _ => (None, None),
+        };
+        let mut step: Vec<f32> = match mean {
+            Some(mean) => {
+                let variance = mean.iter_mut().zip(gradient).zip(v.iter()).map(|((mean, g), v)| {
+                    *mean = rho * *mean + rest * g;
+                    v - *mean * *mean + epsilon
+                });
+                variance.zip(gradient).map(|(variance, g)| learning_rate * g / variance.sqrt()).collect()
+            }
+            None => v.iter().zip(gradient).map(|(v, g)| learning_rate * g / (v + epsilon).sqrt()).collect(),
+        };
+        if let Some(kept) = kept {
+            for (kept, step) in kept.iter_mut().zip(&mut step) {
+                *kept = momentum * *kept + *step;
+                *step = *kept;
+            }
+        }
+        parameter.iter_mut().zip(&step).for_each(|(w, step)| *w -= step);
+    }
+}
