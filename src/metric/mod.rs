@@ -1,7 +1,31 @@
 //! Metrics, in Keras vocabulary and to Keras's numbers: running results, independent of the batch size.
+//!
+//! Built-ins stand in [`LIST`]; besides them every loss serves as a metric ([`LossMetric`]). [`make`] finds either, and
+//! resolves `accuracy` from the shapes of labels and predictions. Metrics compute on the host: values in f32, sums in
+//! f64.
+
+mod accuracy;
+mod auc;
+mod confusion;
+mod correlation;
+mod counts;
+mod f_score;
+mod iou;
+mod loss_metric;
+mod operating_point;
+mod r2_score;
+mod regression;
+
+mod make;
+mod mean;
+mod values;
 
 use crate::error::Result;
+use crate::registry::{Entry, Parameter, Type};
 use crate::tensor::Tensor;
+
+pub use loss_metric::LossMetric;
+pub use make::{MetricTarget, make};
 
 /// A running result over the batches of an epoch.
 pub trait Metric: Send {
@@ -17,6 +41,62 @@ pub trait Metric: Send {
     /// Shapes that do not fit are refused.
     fn update(&mut self, y_true: &Tensor, y_pred: &Tensor, weight: Option<&Tensor>) -> Result<()>;
 
-    /// Returns the result so far; 0 before the first batch, as Keras does.
+    /// Returns the result so far; 0 before the first batch, as Keras does. Of several results (one for each
+    /// class, or each threshold) it is the mean, as in Keras's progress bar.
+    ///
+    /// # Errors
+    /// None for built-ins; what a script raises.
     fn result(&self) -> Result<f64>;
+
+    /// Returns all results, of a metric that has several; one otherwise.
+    ///
+    /// # Errors
+    /// As [`Metric::result`].
+    fn results(&self) -> Result<Vec<f64>> {
+        Ok(vec![self.result()?])
+    }
 }
+
+/// The built-in metrics that are not losses as well.
+pub static LIST: &[Entry<dyn Metric>] = &[
+    accuracy::EQUAL,
+    accuracy::BINARY,
+    accuracy::CATEGORICAL,
+    accuracy::SPARSE,
+    accuracy::TOP_K,
+    accuracy::SPARSE_TOP_K,
+    counts::PRECISION,
+    counts::RECALL,
+    counts::TRUE_POSITIVES,
+    counts::TRUE_NEGATIVES,
+    counts::FALSE_POSITIVES,
+    counts::FALSE_NEGATIVES,
+    auc::ENTRY,
+    operating_point::SENSITIVITY_AT_SPECIFICITY,
+    operating_point::SPECIFICITY_AT_SENSITIVITY,
+    operating_point::PRECISION_AT_RECALL,
+    operating_point::RECALL_AT_PRECISION,
+    f_score::F1,
+    f_score::F_BETA,
+    regression::ROOT_MEAN_SQUARED_ERROR,
+    regression::MEAN,
+    regression::SUM,
+    loss_metric::COSINE_SIMILARITY,
+    loss_metric::LOG_COSH,
+    r2_score::ENTRY,
+    correlation::PEARSON,
+    correlation::CONCORDANCE,
+    iou::IOU,
+    iou::MEAN_IOU,
+    iou::BINARY,
+    iou::ONE_HOT,
+    iou::ONE_HOT_MEAN,
+];
+
+/// The parameter every metric has.
+const NAME: Parameter = Parameter::optional(
+    "name",
+    Type::Text,
+    "null",
+    "The name it is reported under; null: its alias as written, or its class name in snake case",
+);

@@ -1,0 +1,103 @@
+//! The running mean over samples that most metrics are.
+
+use super::Metric;
+use super::values::weight_of;
+use crate::error::Result;
+use crate::registry::Arguments;
+use crate::tensor::Tensor;
+
+/// A running weighted mean: sums of value × weight and of weights.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mean {
+    pub(super) total: f64,
+    count: f64,
+}
+
+impl Mean {
+    /// Takes in the values of a batch, of a shape with the samples first.
+    ///
+    /// As in Keras: values are first averaged over the axes that the weight lacks, then value × weight and the
+    /// weight are averaged over all axes but the first; without weights each sample counts 1.
+    pub(super) fn add(&mut self, metric: &str, shape: &[usize], data: &[f32], weight: Option<&Tensor>) -> Result<()> {
+        let samples = shape.first().copied().unwrap_or(1);
+        if data.is_empty() || samples == 0 {
+            return Ok(());
+        }
+        let Some(weight) = weight else {
+            let sum: f64 = data.iter().map(|value| f64::from(*value)).sum();
+            self.total += sum / (data.len() / samples) as f64;
+            self.count += samples as f64;
+            return Ok(());
+        };
+        let (weight, repeat) = weight_of(metric, weight, shape)?;
+        let positions = (weight.data.len() / samples).max(1) as f64;
+        for (values, weight) in data.chunks_exact(repeat).zip(weight.data.iter()) {
+            let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / repeat as f64;
+            self.total += mean * f64::from(*weight) / positions;
+            self.count += f64::from(*weight) / positions;
+        }
+        Ok(())
+    }
+
+    /// Returns the mean so far, 0 when nothing counted.
+    pub(super) fn result(&self) -> f64 {
+        if self.count == 0.0 { 0.0 } else { self.total / self.count }
+    }
+}
+
+/// What is computed of a batch: the values' shape and data, of labels and predictions.
+pub(super) type Measured = (Vec<usize>, Vec<f32>);
+
+/// A mean of values of a batch.
+struct MeanMetric<F, R> {
+    name: String,
+    mean: Mean,
+    values: F,
+    result: R,
+}
+
+/// Makes a metric that is the mean of what `values` computes of labels and predictions, changed by `result` at the
+/// end.
+pub(super) fn mean_metric<F, R>(
+    default_name: &str,
+    arguments: &Arguments,
+    values: F,
+    result: R,
+) -> Result<Box<dyn Metric>>
+where
+    F: Fn(&str, &Tensor, &Tensor) -> Result<Measured> + Send + 'static,
+    R: Fn(&Mean) -> f64 + Send + 'static,
+{
+    Ok(Box::new(MeanMetric { name: name(default_name, arguments), mean: Mean::default(), values, result }))
+}
+
+/// Returns the parameter `name`, or the default.
+pub(super) fn name(default_name: &str, arguments: &Arguments) -> String {
+    match arguments.text("name") {
+        "" => default_name.to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+impl<F, R> Metric for MeanMetric<F, R>
+where
+    F: Fn(&str, &Tensor, &Tensor) -> Result<Measured> + Send,
+    R: Fn(&Mean) -> f64 + Send,
+{
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn reset(&mut self) {
+        self.mean = Mean::default();
+    }
+
+    fn update(&mut self, y_true: &Tensor, y_pred: &Tensor, weight: Option<&Tensor>) -> Result<()> {
+        let (shape, data) = (self.values)(&self.name, y_true, y_pred)?;
+        self.mean.add(&self.name, &shape, &data, weight)
+    }
+
+    fn result(&self) -> Result<f64> {
+        Ok((self.result)(&self.mean))
+    }
+}
