@@ -46,7 +46,7 @@ pub trait Loss: Send + Sync {
     /// [`Loss::per_sample`] gave); `None` when all do. Values that do not count are left out of means.
     ///
     /// # Errors
-    /// None, unless a tensor operation fails.
+    /// Labels that are no class indices, for losses that need these.
     fn mask(&self, _y_true: &Graph, _values: &Graph) -> Result<Option<Graph>> {
         Ok(None)
     }

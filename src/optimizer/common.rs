@@ -129,7 +129,7 @@ impl Common {
 
 impl Clip {
     /// Clips all gradients in place.
-    pub(super) fn apply<'a>(self, gradients: &mut dyn Iterator<Item = &'a mut [f32]>) {
+    pub(super) fn apply(self, gradients: &mut dyn Iterator<Item = &mut [f32]>) {
         match self {
             Clip::None => {}
             Clip::Value(limit) => gradients.flatten().for_each(|value| *value = value.clamp(-limit, limit)),
@@ -143,7 +143,7 @@ impl Clip {
                 let gradients: Vec<&mut [f32]> = gradients.collect();
                 let norm = gradients.iter().map(|gradient| sum_of_squares(gradient)).sum::<f64>().sqrt() as f32;
                 // A norm that is not finite makes every gradient not a number, so that it is noticed.
-                let scale = limit * (1.0 / norm).min(1.0 / limit) + (norm - norm);
+                let scale = if norm.is_finite() { limit * (1.0 / norm).min(1.0 / limit) } else { f32::NAN };
                 gradients.into_iter().flatten().for_each(|value| *value *= scale);
             }
         }

@@ -74,10 +74,13 @@ impl Configured {
     /// # Errors
     /// Another number or other lengths of parameters than the state was started with.
     pub fn apply(&self, state: &mut State, learning_rate: f32, updates: &mut [Update<'_>]) -> Result<bool> {
-        let lengths_fit = |update: &Update<'_>| update.gradient.len() == update.parameter.len();
+        let lengths_fit = |update: &Update<'_>| {
+            let length = update.parameter.len();
+            update.gradient.len() == length && update.shape.iter().product::<usize>() == length
+        };
         if updates.len() != state.slots.len() || !updates.iter().all(lengths_fit) {
             return Err(Error::run(format!(
-                "the optimizer was started with {} parameters, and got {} with their gradients",
+                "the optimizer was started with {} parameters, and got {} whose shapes and gradients may not fit",
                 state.slots.len(),
                 updates.len()
             )));

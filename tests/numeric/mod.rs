@@ -4,10 +4,13 @@
 //! e when |v - e| <= abs + rel × |e|. `BARRAGE_FIXTURES` names a folder with more tables of the same names, which
 //! are checked too. Every case of every table counts: a component that is not built fails.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
 mod losses;
 mod metrics;
 mod optimizers;
 mod schedules;
+mod shapes;
 
 use std::path::Path;
 
@@ -51,7 +54,8 @@ impl Case {
         let (abs, rel) = (tolerance("abs"), tolerance("rel"));
         for (at, (v, e)) in found.iter().zip(&expected).enumerate() {
             let same = v == e || (v.is_nan() && e.is_nan());
-            if !same && !((v - e).abs() <= abs + rel * e.abs()) {
+            let near = (v - e).abs() <= abs + rel * e.abs();
+            if !same && !near {
                 return Err(format!("{what}[{at}]: expected {e}, found {v}"));
             }
         }

@@ -70,3 +70,43 @@ fn compare(case: &Case, what: &str, found: &[Vec<f32>], expected: &Value) -> Res
 fn floats(value: &Value) -> Vec<f32> {
     numbers(value).data.into_iter().map(|value| value as f32).collect()
 }
+#[test]
+fn parameters_are_checked() {
+    for (name, params, message) in [
+        ("Adam", serde_json::json!({"learning_rate": 0.1}), "`Adam` has no parameter `learning_rate`"),
+        ("Adam", serde_json::json!({"beta1": 0.9}), "`Adam` has no parameter `beta1`"),
+        ("Adamm", serde_json::json!({}), "unknown optimizer `Adamm`"),
+        (
+            "SGD",
+            serde_json::json!({"clipnorm": 1.0, "clipvalue": 1.0}),
+            "only one of `clipnorm`, `global_clipnorm` and `clipvalue` may be given",
+        ),
+        (
+            "SGD",
+            serde_json::json!({"momentum": 2}),
+            "parameter `momentum` of `SGD`: expected a number from 0 to 1, found 2",
+        ),
+    ] {
+        let error = optimizer::make(name, params.as_object().expect("a map")).err().expect("an error");
+        assert_eq!(error.message(), message);
+    }
+}
+
+#[test]
+fn every_optimizer_bears_empty_and_awkward_shapes() {
+    for entry in optimizer::LIST {
+        let optimizer = optimizer::make(entry.name, &serde_json::Map::new()).expect("optimizers have defaults");
+        for shape in [&[][..], &[0], &[1], &[0, 3], &[3, 0], &[1, 1], &[5, 2], &[2, 5], &[2, 3, 4], &[2, 0, 4]] {
+            let length = shape.iter().product();
+            let (mut parameter, mut gradient) = (vec![0.5; length], vec![0.0; length]);
+            let mut state = optimizer.start([(shape, &parameter[..])]);
+            for step in 0..3 {
+                gradient.fill(step as f32);
+                let update = Update { shape, parameter: &mut parameter, gradient: &mut gradient };
+                assert!(optimizer.apply(&mut state, 0.01, &mut [update]).expect("a step"), "{}", entry.name);
+            }
+            let finite = parameter.iter().all(|value| value.is_finite());
+            assert!(finite, "{} {shape:?}: {parameter:?}", entry.name);
+        }
+    }
+}
