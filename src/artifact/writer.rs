@@ -116,7 +116,10 @@ impl Writer {
         }
         queue.bytes += size;
         queue.jobs.push_back(job);
-        self.shared.work.notify_one();
+        // Later ones wait for the rest of their burst.
+        if queue.jobs.len() == 1 {
+            self.shared.work.notify_one();
+        }
         Ok(())
     }
 

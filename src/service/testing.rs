@@ -51,12 +51,14 @@ impl<'a> Run<'a> {
         Run { folder, writer: Writer::new(), control, graph: Vec::new(), services }
     }
 
+    /// Tells every service.
     pub(super) fn each(
         &mut self,
+        weights: &dyn Weights,
         epoch: usize,
         step: u64,
         logs: &Logs,
-        call: fn(&mut dyn Service, &mut Moment) -> Result<()>,
+        call: impl Fn(&mut dyn Service, &mut Moment) -> Result<()>,
     ) -> Result<()> {
         for service in &mut self.services {
             let mut moment = Moment {
@@ -68,7 +70,7 @@ impl<'a> Run<'a> {
                 logs,
                 graph: &self.graph,
                 control: &mut self.control,
-                weights: &Mark(epoch as f32),
+                weights,
             };
             call(service.as_mut(), &mut moment)?;
         }
@@ -78,7 +80,6 @@ impl<'a> Run<'a> {
     /// Runs epochs as a trainer does; goes on from the folder's newest checkpoint when it has one. Ends without
     /// the end of training, as if killed, when `killed`.
     pub(super) fn train(&mut self, epochs: usize, logs: fn(usize) -> Logs, killed: bool) -> Result<()> {
-        let names = logs(0).into_iter().map(|(name, _)| (name, f64::NAN)).collect();
         let mut first = 0;
         if self.folder.join(layout::CONFIG).exists()
             && let Some(checkpoint) = Folder::open(self.folder)?.latest_checkpoint()?.0
@@ -87,40 +88,33 @@ impl<'a> Run<'a> {
             first = checkpoint.state.epoch;
             self.control.learning_rate = checkpoint.state.learning_rate;
         }
-        self.each(first, 10 * first as u64, &names, |service, moment| service.on_train_begin(moment))?;
+        let names = logs(0).into_iter().map(|(name, _)| (name, f64::NAN)).collect();
+        self.each(&Mark(0.0), first, 10 * first as u64, &names, |service, moment| service.on_train_begin(moment))?;
         let mut last = first;
         for epoch in first..epochs {
             if self.control.stop.is_some() {
                 break;
             }
+            self.epoch(&Mark(epoch as f32), epoch, &logs(epoch))?;
             last = epoch;
-            let logs = logs(epoch);
-            for batch in 1..=10 {
-                let step = 10 * epoch as u64 + batch;
-                self.each(epoch, step, &logs, |service, moment| service.on_batch_end(moment))?;
-            }
-            let step = 10 * (epoch as u64 + 1);
-            self.each(epoch, step, &logs, |service, moment| service.on_epoch_end(moment))?;
-            let mut state = State::new(epoch + 1, step, 7, self.control.learning_rate);
-            let arrays = gather(&self.services, &mut state);
-            for service in &mut self.services {
-                let mut moment = Moment {
-                    folder: self.folder,
-                    writer: &self.writer,
-                    epoch,
-                    step,
-                    learning_rate: self.control.learning_rate,
-                    logs: &logs,
-                    graph: &self.graph,
-                    control: &mut self.control,
-                    weights: &Mark(epoch as f32),
-                };
-                service.on_checkpoint(&mut moment, &state, &arrays)?;
-            }
         }
         if !killed {
-            self.each(last, 10 * (last as u64 + 1), &logs(last), |service, moment| service.on_train_end(moment))?;
+            let (step, logs) = (10 * (last as u64 + 1), logs(last));
+            self.each(&Mark(last as f32), last, step, &logs, |service, moment| service.on_train_end(moment))?;
         }
         self.writer.flush()
+    }
+
+    /// Runs one epoch.
+    pub(super) fn epoch(&mut self, weights: &dyn Weights, epoch: usize, logs: &Logs) -> Result<()> {
+        for batch in 1..=10 {
+            let step = 10 * epoch as u64 + batch;
+            self.each(weights, epoch, step, logs, |service, moment| service.on_batch_end(moment))?;
+        }
+        let step = 10 * (epoch as u64 + 1);
+        self.each(weights, epoch, step, logs, |service, moment| service.on_epoch_end(moment))?;
+        let mut state = State::new(epoch + 1, step, 7, self.control.learning_rate);
+        let arrays = gather(&self.services, &mut state);
+        self.each(weights, epoch, step, logs, |service, moment| service.on_checkpoint(moment, &state, &arrays))
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::testing::{Run, service, start};
+use super::testing::{Mark, Run, service, start};
 use super::{LIST, Logs, Service};
 use crate::artifact::weights::Named;
 use crate::artifact::{Checkpoint, checkpoint};
@@ -112,9 +112,9 @@ fn the_report_and_the_events_say_what_happened() {
 fn the_header_is_written_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let mut run = Run::new(folder.path(), vec![service("csv_report", json!({})).unwrap()]);
-    run.each(0, 0, &logs(0), |service, moment| service.on_train_begin(moment)).unwrap();
+    run.each(&Mark(0.0), 0, 0, &logs(0), |service, moment| service.on_train_begin(moment)).unwrap();
     assert_eq!(text(folder.path(), "training_report.csv"), "epoch,learning_rate,loss,accuracy,val_loss\n");
-    let error = run.each(0, 10, &vec![], |service, moment| service.on_epoch_end(moment)).unwrap_err();
+    let error = run.each(&Mark(0.0), 0, 10, &vec![], |service, moment| service.on_epoch_end(moment)).unwrap_err();
     assert_eq!(error.message(), "`csv_report` has the column `loss`, which is not reported");
 }
 
@@ -156,7 +156,7 @@ fn a_loss_that_is_no_number_stops_at_once() {
         let mut run = Run::new(folder.path(), vec![service("terminate_on_nan", json!({})).unwrap()]);
         let batch = |run: &mut Run, loss| {
             let logs = vec![("loss".to_owned(), loss)];
-            run.each(0, 3, &logs, |service, moment| service.on_batch_end(moment)).unwrap();
+            run.each(&Mark(0.0), 0, 3, &logs, |service, moment| service.on_batch_end(moment)).unwrap();
         };
         batch(&mut run, 1.0);
         assert!(!run.control.at_once);
@@ -199,4 +199,36 @@ fn states_of_another_make_are_refused() {
         }
     }
     assert_eq!(checkpoint::FORMAT, 1);
+}
+
+/// Prints what the services of a small run cost; no time is asserted, since disks differ.
+#[test]
+fn the_cost_of_fifty_epochs_is_printed() {
+    struct Network(Array);
+    impl super::Weights for Network {
+        fn weights(&self) -> crate::Result<Named> {
+            Ok(vec![("dense/kernel".to_owned(), self.0.clone()), ("dense/bias".to_owned(), self.0.clone())])
+        }
+
+        fn optimizer_state(&self) -> crate::Result<Named> {
+            let slots = ["dense/kernel/m", "dense/kernel/v", "dense/bias/m", "dense/bias/v"];
+            Ok(slots.iter().map(|name| ((*name).to_owned(), self.0.clone())).collect())
+        }
+    }
+    let network = Network(Array::F32(ndarray::Array1::from_elem(750, 0.5f32).into_dyn().into_shared()));
+    let folder = tempfile::tempdir().unwrap();
+    let begin = std::time::Instant::now();
+    let names = LIST.iter().map(|entry| entry.name).filter(|name| *name != "learning_rate_reducer");
+    let mut run = Run::new(folder.path(), names.map(|name| service(name, json!({})).unwrap()).collect());
+    run.each(&network, 0, 0, &vec![], |service, moment| service.on_train_begin(moment)).unwrap();
+    for epoch in 0..50 {
+        let loss = 1.0 / (epoch + 1) as f64;
+        let logs = ["loss", "accuracy", "val_loss"].map(|name| (name.to_owned(), loss)).to_vec();
+        run.epoch(&network, epoch, &logs).unwrap();
+    }
+    run.each(&network, 49, 500, &vec![], |service, moment| service.on_train_end(moment)).unwrap();
+    let training = begin.elapsed();
+    run.writer.flush().unwrap();
+    println!("services of 50 epochs: {training:?} on the training thread, {:?} with the disk", begin.elapsed());
+    assert_eq!(crate::artifact::names(&folder.path().join("resume_checkpoints")).unwrap().len(), 50);
 }

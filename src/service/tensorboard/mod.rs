@@ -73,7 +73,9 @@ fn update_freq(arguments: &Arguments) -> Result<Option<u64>> {
 }
 
 impl TensorBoard {
-    /// Returns the first step that a file started now will write: what the run had beyond it is dropped.
+    /// Returns the step of the START of a file made now. The files of a resumed run are cut as well, so this
+    /// matters only to a TensorBoard that has read them before; with `batch_…` scalars, whose steps are larger
+    /// than those of epochs, it counts in updates, since it would drop good points otherwise.
     fn start(&self, moment: &Moment) -> i64 {
         match self.batches {
             Some(_) => signed(moment.step) + 1,
@@ -102,7 +104,7 @@ impl Service for TensorBoard {
         let Some(batches) = self.batches else { return Ok(()) };
         let start = self.start(moment);
         let file = self.train.file(moment, start)?;
-        if moment.step % batches == 0 {
+        if moment.step.is_multiple_of(batches) {
             file.scalars(
                 signed(moment.step),
                 moment.logs.iter().map(|(name, value)| (format!("batch_{name}"), *value)),
