@@ -3,10 +3,9 @@
 use rhai::packages::{Package, StandardPackage};
 use rhai::{Dynamic, Engine, EvalAltResult, Position};
 
-use crate::error::{self, Error};
 use crate::script::host::{Host, Sink};
 use crate::script::resolver::Resolver;
-use crate::script::{Limits, api, traceback};
+use crate::script::{Limits, api};
 
 /// Makes the engine of a host.
 pub fn make(host: &Host, limits: &Limits, print: Sink, debug: Sink) -> Engine {
@@ -16,7 +15,6 @@ pub fn make(host: &Host, limits: &Limits, print: Sink, debug: Sink) -> Engine {
     // `Full` would call native functions while compiling.
     engine.set_optimization_level(rhai::OptimizationLevel::Simple);
     engine.set_fail_on_invalid_map_property(true);
-    engine.on_map_missing_property(|map, name, _| Err(traceback::raise(missing_field(map, name))));
     // Text that becomes code cannot be checked beforehand.
     engine.disable_symbol("eval");
     engine.set_default_tag(Dynamic::from(host.downgrade()));
@@ -41,17 +39,4 @@ pub fn make(host: &Host, limits: &Limits, print: Sink, debug: Sink) -> Engine {
         Err(Box::new(EvalAltResult::ErrorRuntime("`sleep` is not available".into(), Position::NONE)))
     });
     engine
-}
-
-fn missing_field(map: &rhai::Map, name: &str) -> Error {
-    let names = || map.keys().map(|key| key.as_str());
-    let error = Error::script(format!("the map has no field `{name}`")).maybe_hint(error::did_you_mean(name, names()));
-    match map.is_empty() {
-        true => error.hint("the map is empty"),
-        false => error.hint(format!("fields: {}", error::list(names()))),
-    }
-    .maybe_hint(
-        matches!(name, "y" | "w")
-            .then(|| format!("in score mode there are no outputs and weights: test `\"{name}\" in …` or `this.mode`")),
-    )
 }

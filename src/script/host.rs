@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rhai::{Dynamic, Engine, Scope};
@@ -36,7 +36,6 @@ struct Shared {
     sources: Sources,
     engine: OnceLock<Engine>,
     compiled: Mutex<BTreeMap<PathBuf, Arc<Compiled>>>,
-    draws: AtomicU64,
 }
 
 /// What a host is made from.
@@ -181,7 +180,6 @@ impl Builder {
             sources: Sources::default(),
             engine: OnceLock::new(),
             compiled: Mutex::new(BTreeMap::new()),
-            draws: AtomicU64::new(0),
         }));
         let settings = &host.0.settings;
         let mut engine = engine::make(&host, &settings.limits, settings.print.clone(), settings.debug.clone());
@@ -273,11 +271,6 @@ impl Host {
     /// Makes the display of one training run.
     pub fn progress(&self) -> Box<dyn Progress> {
         (self.0.settings.progress)()
-    }
-
-    /// Returns how often a script has asked for a random stream, counting this time.
-    pub(crate) fn count_draw(&self) -> u64 {
-        self.0.draws.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Returns a native loader that the embedding program added.

@@ -100,7 +100,8 @@ fn cause_of(host: &Host, cause: EvalAltResult, place: Option<&error::Place>) -> 
         E::ErrorVariableNotFound(name, _) => Error::script(format!("unknown variable `{name}`"))
             .hint("a function sees its parameters, `this`, and constants of its script as `global::NAME`"),
         E::ErrorFunctionNotFound(signature, _) => unknown_function(host, &signature),
-        E::ErrorPropertyNotFound(name, _) | E::ErrorDotExpr(name, _) => Error::script(format!("unknown field `{}`", property(&name))),
+        E::ErrorPropertyNotFound(name, _) => missing_field(host, property(&name)),
+        E::ErrorDotExpr(message, _) => missing_field(host, property(&message)),
         E::ErrorIndexNotFound(index, _) => Error::script(format!("there is nothing at `{index}`")),
         E::ErrorIndexingType(kind, _) => Error::script(format!("{} cannot be indexed like this", type_phrase(&kind))),
         E::ErrorMismatchDataType(expected, found, _) if found.is_empty() => {
@@ -129,6 +130,32 @@ fn cause_of(host: &Host, cause: EvalAltResult, place: Option<&error::Place>) -> 
             Error::script(lower_first(&other.to_string()))
         }
     }
+}
+
+/// Rhai does not say which fields the map has, so the nearest name comes from those the scripts use.
+fn missing_field(host: &Host, name: &str) -> Error {
+    let sources = host.sources().all();
+    let mut names: Vec<&str> = sources.iter().flat_map(|script| field_names(&script.text)).collect();
+    names.sort_unstable();
+    names.dedup();
+    Error::script(format!("unknown field `{name}`"))
+        .maybe_hint(error::did_you_mean(name, names))
+        .maybe_hint(matches!(name, "y" | "w").then(|| {
+            format!("in score mode there are no outputs and weights: test `this.mode != \"score\"` or `\"{name}\" in …`")
+        }))
+}
+
+/// The names that a script reads, writes or gives as fields: `.name`, `name:` and `"name"`.
+fn field_names(text: &str) -> impl Iterator<Item = &str> {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    text.split(move |c| !word(c)).filter(move |name| {
+        let start = name.as_ptr() as usize - text.as_ptr() as usize;
+        let before = text[..start].chars().next_back();
+        let after = text[start + name.len()..].chars().next();
+        !name.is_empty()
+            && !name.starts_with(|first: char| first.is_numeric())
+            && (before == Some('.') || after == Some(':') || (before == Some('"') && after == Some('"')))
+    })
 }
 
 fn thrown(value: &Dynamic) -> Error {
