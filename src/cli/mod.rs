@@ -37,8 +37,22 @@ enum Verb {
     Help(help::Args),
 }
 
+/// Names the number of threads in the environment, unless it is named there already.
+///
+/// Candle asks for it at every matrix product; without the variable it counts the machine's cores anew each
+/// time, which takes longer than a small product itself.
+fn name_threads() {
+    const THREADS: &str = "RAYON_NUM_THREADS";
+    if std::env::var_os(THREADS).is_none() {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        // SAFETY: this is the first thing the program does, so no other thread reads the environment.
+        unsafe { std::env::set_var(THREADS, threads.to_string()) };
+    }
+}
+
 /// Runs the command line and returns the exit code.
 pub fn main() -> ExitCode {
+    name_threads();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return exit::usage(&error),

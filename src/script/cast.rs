@@ -66,7 +66,8 @@ pub fn to_json(value: &Dynamic) -> Result<Json> {
         return Ok(Json::Object(fields));
     }
     if let Some(tensor) = value.read_lock::<Tensor>() {
-        return Ok(nested_json(&tensor.to_array()?));
+        let shorten = tensor.dtype() == tensor::Dtype::F32;
+        return Ok(nested_json(&tensor.to_array()?, shorten));
     }
     Err(Error::script(format!("expected numbers, texts, lists or maps, found {}", type_phrase(value.type_name()))))
 }
@@ -82,12 +83,16 @@ pub fn to_params(value: &Dynamic, what: &str) -> Result<Params> {
     }
 }
 
-/// Returns nested numbers as JSON; numbers that are not finite become null, as JSON has none.
-pub fn nested_json(nested: &Nested) -> Json {
+/// Returns nested numbers as JSON; numbers that are not finite become null, as JSON has none. Those of an
+/// f32 tensor are written with the fewest digits that read back as the same f32.
+fn nested_json(nested: &Nested, shorten: bool) -> Json {
     match nested {
         Nested::Number(tensor::Number::Int(value)) => Json::from(*value),
-        Nested::Number(tensor::Number::Float(value)) => Number::from_f64(*value).map_or(Json::Null, Json::Number),
-        Nested::List(items) => Json::Array(items.iter().map(nested_json).collect()),
+        Nested::Number(tensor::Number::Float(value)) => {
+            let short = || (*value as f32).to_string().parse().unwrap_or(*value);
+            Number::from_f64(if shorten { short() } else { *value }).map_or(Json::Null, Json::Number)
+        }
+        Nested::List(items) => Json::Array(items.iter().map(|item| nested_json(item, shorten)).collect()),
     }
 }
 
@@ -179,6 +184,19 @@ pub fn to_fields(value: Dynamic, what: &str) -> Result<Fields> {
 /// Returns named values as a script's map.
 pub fn from_fields(fields: Fields) -> Dynamic {
     Dynamic::from(fields.into_iter().map(|(name, field)| ((*name).into(), from_field(field))).collect::<Map>())
+}
+
+/// Returns the score of a record for a script: single numbers, which `postprocess` gave, are numbers again.
+pub fn from_score(score: Fields) -> Dynamic {
+    let value = |field: Field| match field {
+        Field::Tensor(tensor) if tensor.shape().is_empty() => match tensor.item() {
+            Ok(tensor::Number::Int(value)) => Dynamic::from(value),
+            Ok(tensor::Number::Float(value)) => Dynamic::from(value),
+            Err(_) => Dynamic::from(tensor),
+        },
+        field => from_field(field),
+    };
+    Dynamic::from(score.into_iter().map(|(name, field)| ((*name).into(), value(field))).collect::<Map>())
 }
 
 /// Returns the data record a script wrote: `[x]`, `[x, y]`, `[x, y, w]` or `#{ x:, y:, w: }`.

@@ -143,7 +143,7 @@ mod functions {
     #[rhai_fn(name = "predict", return_raw)]
     pub fn predict(context: NativeCallContext, trainer: TrainerHandle, records: Records) -> Answer<List> {
         let model = trainer.model(&Host::of(&context)?)?;
-        Ok(model.predict(&records).map_err(raise)?.into_iter().map(cast::from_fields).collect())
+        Ok(model.predict(&records).map_err(raise)?.into_iter().map(cast::from_score).collect())
     }
 
     /// Returns losses and metrics over records that have outputs, named as in the training report: a map.
