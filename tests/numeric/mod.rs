@@ -4,6 +4,7 @@
 //! e when |v - e| <= abs + rel × |e|. `BARRAGE_FIXTURES` names a folder with more tables of the same names, which
 //! are checked too. Every case of every table counts: a component that is not built fails.
 
+mod fits;
 mod losses;
 mod metrics;
 mod optimizers;
