@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::artifact::layout;
+use crate::artifact::weights::{Named, arrange};
 use crate::dataset::{Dataset, Options, Stations};
-use crate::error::{self, Error, Result};
+use crate::error::{Error, Result};
 use crate::network::{Network, Pass};
 use crate::random::{Random, Stream};
 use crate::record::{Field, Fields, Loader, Mode, Name, Records, Transformer};
@@ -29,32 +31,14 @@ impl Predictor {
         loader: Arc<dyn Loader>,
         transformer: Arc<dyn Transformer>,
         network: Arc<Network>,
-        weights: &[(String, Array)],
+        weights: &Named,
         batch_size: usize,
         device: Device,
     ) -> Result<Self> {
-        let known = || network.weights().iter().map(|info| &*info.name);
-        if let Some((name, _)) = weights.iter().find(|(name, _)| !known().any(|own| own == name)) {
-            return Err(Error::artifact(format!("the network has no weight `{name}`"))
-                .maybe_hint(error::did_you_mean(name, known()))
-                .hint("the weights belong to another network, or the network was changed after training"));
-        }
-        let mut own = Vec::with_capacity(weights.len());
-        for info in network.weights() {
-            let (_, weight) = weights
-                .iter()
-                .find(|(name, _)| **name == *info.name)
-                .ok_or_else(|| Error::artifact(format!("weight `{}` is missing", info.name)))?;
-            if weight.shape() != info.shape {
-                return Err(Error::artifact(format!(
-                    "weight `{}`: expected shape {:?}, found {:?}",
-                    info.name,
-                    info.shape,
-                    weight.shape()
-                )));
-            }
-            own.push(weight.cast(Dtype::F32).to_graph(&device)?);
-        }
+        let expected: Vec<_> =
+            network.weights().iter().map(|info| (info.name.to_string(), info.shape.clone())).collect();
+        let arranged = arrange(weights.clone(), &expected, layout::MODEL)?;
+        let own = arranged.iter().map(|weight| weight.cast(Dtype::F32).to_graph(&device)).collect::<Result<_>>()?;
         let stations = Stations { loader, transformer, augmentor: None };
         Ok(Predictor { stations, network, weights: own, batch_size, device })
     }
@@ -151,5 +135,107 @@ fn whole(name: &str, array: Array, len: usize) -> Result<Array> {
             "output `{name}` has shape {:?}: expected {len} records on its first axis",
             array.shape()
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::dataset::testing::{Tables, identity, numbers, records};
+    use crate::network::sequential_from_config;
+    use crate::record::DataRecords;
+    use crate::registry::Params;
+
+    /// Sums its two inputs.
+    fn network() -> Arc<Network> {
+        let layers = json!([
+            {"import": "Input", "params": {"shape": [2], "name": "x"}},
+            {"import": "Dense", "params": {"units": 1, "name": "sum"}},
+        ]);
+        Arc::new(sequential_from_config(&layers, &Params::new()).unwrap())
+    }
+
+    fn predictor(transformer: Arc<dyn Transformer>) -> Predictor {
+        let x: Vec<f32> = (0..10).map(|value| value as f32).collect();
+        let tables = Tables::new(numbers(&x, &[5, 2]), numbers(&[0.0; 5], &[5]));
+        let weights = vec![
+            ("sum/bias".to_owned(), numbers(&[0.0], &[1])),
+            ("sum/kernel".to_owned(), numbers(&[1.0; 2], &[2, 1])),
+        ];
+        Predictor::new(Arc::new(tables), transformer, network(), &weights, 2, crate::tensor::device::cpu()).unwrap()
+    }
+
+    fn sums(scores: &[Fields]) -> Vec<f32> {
+        let sum = |score: &Fields| match &score[..] {
+            [(name, Field::Tensor(tensor))] if &**name == "sum" => tensor.to_host().unwrap().as_f32()[0],
+            other => panic!("{other:?}"),
+        };
+        scores.iter().map(sum).collect()
+    }
+
+    #[test]
+    fn scores_keep_the_order_of_the_records_and_no_records_give_none() {
+        let predictor = predictor(identity());
+        let scores = predictor.predict(&records(5, &[])).unwrap();
+        assert_eq!(sums(&scores), [1.0, 5.0, 9.0, 13.0, 17.0]);
+        let arrays = predictor.predict_arrays(&records(5, &[])).unwrap();
+        assert_eq!((&*arrays[0].0, arrays[0].1.shape()), ("sum", &[5, 1][..]));
+        assert!(predictor.predict(&records(0, &[])).unwrap().is_empty());
+        assert!(predictor.predict_arrays(&records(0, &[])).unwrap().is_empty());
+    }
+
+    /// Halves scores.
+    struct Halves;
+
+    impl Transformer for Halves {
+        fn fit(&mut self, _: &Records, _: &dyn Loader) -> Result<()> {
+            Ok(())
+        }
+        fn transform(&self, chunk: DataRecords, _: Mode) -> Result<DataRecords> {
+            Ok(chunk)
+        }
+        fn postprocess(&self, score: Fields) -> Result<Fields> {
+            match &score[0].1 {
+                Field::Tensor(tensor) => Ok(vec![(score[0].0.clone(), Field::Tensor(tensor.div(2.0)?))]),
+                _ => Err(Error::data("no tensor")),
+            }
+        }
+        fn has_postprocess(&self) -> bool {
+            true
+        }
+        fn network_params(&self) -> Params {
+            Params::new()
+        }
+        fn save(&self, _: &Path) -> Result<()> {
+            Ok(())
+        }
+        fn load(&mut self, _: &Path) -> Result<()> {
+            Ok(())
+        }
+        fn check_storable(&self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn scores_are_postprocessed_one_by_one() {
+        let scores = predictor(Arc::new(Halves)).predict(&records(5, &[])).unwrap();
+        assert_eq!(sums(&scores), [0.5, 2.5, 4.5, 6.5, 8.5]);
+    }
+
+    #[test]
+    fn weights_of_another_network_are_refused() {
+        let make = |weights: &Named| {
+            let tables = Tables::new(numbers(&[0.0; 2], &[1, 2]), numbers(&[0.0], &[1]));
+            let device = crate::tensor::device::cpu();
+            Predictor::new(Arc::new(tables), identity(), network(), weights, 2, device).map(|_| ()).unwrap_err()
+        };
+        let error = make(&vec![("sum/kernel".to_owned(), numbers(&[1.0; 2], &[1, 2]))]);
+        assert_eq!(error.message(), "the weights in `model.safetensors` are not those of this network");
+        assert_eq!(error.hints(), ["missing: `sum/bias`", "`sum/kernel` has shape [1, 2], the network expects [2, 1]"]);
     }
 }

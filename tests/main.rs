@@ -1,1 +1,6 @@
+//! The integration tests, one binary: it links once.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
 mod numeric;
+mod recipe;

@@ -5,6 +5,11 @@ mod batch;
 mod cache;
 mod order;
 
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, OnceLock};
 
 pub use batch::{Arrays, Batch};

@@ -164,9 +164,9 @@ mod tests {
     #[test]
     fn fewer_steps_go_on_where_the_last_epoch_ended_and_more_steps_continue_into_the_next_pass() {
         let few = order(10, 4, false, Some(2));
-        let spots: Vec<_> =
-            (0..3).flat_map(|e| (0..2).map(move |i| (e, i))).map(|(e, i)| few.spot(e, i)).map(|s| (s.pass, s.start));
-        let spots: Vec<_> = spots.collect();
+        let place = |(epoch, index)| few.spot(epoch, index);
+        let spots: Vec<_> = (0..3).flat_map(|epoch| [(epoch, 0), (epoch, 1)]).map(place).collect();
+        let spots: Vec<_> = spots.iter().map(|spot| (spot.pass, spot.start)).collect();
         assert_eq!(spots, [(0, 0), (0, 4), (0, 8), (1, 0), (1, 4), (1, 8)]);
         let many = order(10, 4, false, Some(5));
         assert_eq!(many.batches(), 5);

@@ -227,7 +227,7 @@ fn not_finite(outputs: &[OutputSpec], dataset: &Dataset, batch: &Batch, losses: 
     let w = batch.w.iter().flatten().filter(|(name, _)| *name == outputs[at].name).map(|pair| ("sample weight", pair));
     for (what, (name, array)) in batch.x.iter().map(|pair| ("input", pair)).chain(y).chain(w) {
         if let Some(at) = array.to_f64_vec().iter().position(|value| !value.is_finite()) {
-            let record = at / (array.len() / batch.len.max(1)).max(1);
+            let record = at / (array.size() / batch.len.max(1)).max(1);
             let place = batch.rows.get(record).map_or_else(String::new, |&row| dataset.place(row));
             return Ok(Some(
                 error

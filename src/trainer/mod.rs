@@ -30,7 +30,7 @@ pub(crate) use check::in_network_order;
 pub(crate) use feed::inputs;
 
 use crate::artifact::weights::Named;
-use crate::artifact::{Checkpoint, Writer};
+use crate::artifact::{Checkpoint, Writer, layout};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::network::Network;
@@ -124,7 +124,7 @@ impl Trainer {
         if state.data_position != 0 {
             return Err(Error::artifact("the checkpoint was written within an epoch, which cannot be resumed"));
         }
-        self.variables.restore(&checkpoint.weights, "the checkpoint")?;
+        self.variables.restore(&checkpoint.weights, layout::MODEL)?;
         self.variables.restore_optimizer(state.step, &checkpoint.optimizer)?;
         service::restore(&mut self.setup.services, checkpoint)?;
         (self.epoch, self.step) = (state.epoch, state.step);
@@ -252,7 +252,7 @@ impl Trainer {
     }
 
     fn put_back(&mut self, control: &mut Control) -> Result<()> {
-        control.restore.take().map_or(Ok(()), |weights| self.variables.restore(&weights, "the best weights"))
+        control.restore.take().map_or(Ok(()), |weights| self.variables.restore(&weights, "best weights"))
     }
 }
 

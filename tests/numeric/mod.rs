@@ -6,6 +6,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+mod callbacks;
+mod fits;
+mod layers;
 mod losses;
 mod metrics;
 mod optimizers;

@@ -1,0 +1,158 @@
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::testing::{Noise, Tables, column, dataset, numbers, records, stations};
+use super::*;
+use crate::record::{Column, Value};
+use crate::tensor::{Array, Tensor};
+
+/// Ten records, record i with the input i and the output 10 · i.
+fn tens() -> Tables {
+    let x: Vec<f32> = (0..10).map(|i| i as f32).collect();
+    let y: Vec<f32> = x.iter().map(|x| x * 10.0).collect();
+    Tables::new(numbers(&x, &[10, 1]), numbers(&y, &[10, 1]))
+}
+
+fn values(dataset: &Dataset, epoch: u64) -> Vec<Vec<f32>> {
+    let mut batches = dataset.epoch(epoch);
+    let batch = |at| batches.batch(at).unwrap().x[0].1.as_f32().into_owned();
+    (0..dataset.batches()).map(batch).collect()
+}
+
+fn flat(dataset: &Dataset, epoch: u64) -> Vec<f32> {
+    values(dataset, epoch).concat()
+}
+
+#[test]
+fn validation_and_score_keep_the_order_and_score_touches_no_outputs() {
+    let validation = dataset(10, tens(), Mode::Validation, 1, Options::default()).unwrap();
+    assert_eq!(values(&validation, 3), [vec![0.0, 1.0, 2.0, 3.0], vec![4.0, 5.0, 6.0, 7.0], vec![8.0, 9.0]]);
+    let batch = validation.epoch(0).batch(2).unwrap();
+    assert_eq!((batch.len, batch.rows), (2, vec![8, 9]));
+    assert_eq!(*batch.y.unwrap()[0].1.as_f32(), [80.0, 90.0]);
+    let score = dataset(10, tens(), Mode::Score, 1, Options::default()).unwrap();
+    let batch = score.epoch(0).batch(0).unwrap();
+    assert!(batch.y.is_none() && batch.w.is_none());
+    assert_eq!(score.stations().transformer.has_postprocess(), false);
+}
+
+#[test]
+fn training_records_are_shuffled_by_seed_and_epoch() {
+    let train = |seed| dataset(10, tens(), Mode::Train, seed, Options::default()).unwrap();
+    let (one, other) = (train(1), train(2));
+    let mut first = flat(&one, 0);
+    assert_eq!(first, flat(&train(1), 0));
+    assert_ne!(first, flat(&one, 1));
+    assert_ne!(first, flat(&other, 0));
+    first.sort_by(f32::total_cmp);
+    assert_eq!(first, (0..10).map(|i| i as f32).collect::<Vec<_>>());
+    let kept = dataset(10, tens(), Mode::Train, 1, Options { shuffle: false, ..Options::default() }).unwrap();
+    assert_eq!(flat(&kept, 5), (0..10).map(|i| i as f32).collect::<Vec<_>>());
+}
+
+#[test]
+fn counts_repeat_records_and_leave_them_out() {
+    let options = || Options { sample_count: Some("count".into()), shuffle: false, ..Options::default() };
+    let make = |counts: &[(usize, Value)], options| {
+        Dataset::new(records(10, counts), stations(Arc::new(tens()), None), Mode::Train, 4, 1, options)
+    };
+    let counts = [(0, Value::Int(0)), (3, Value::Float(3.0)), (9, Value::Int(0))];
+    let repeated = make(&counts, options()).unwrap();
+    assert_eq!(repeated.len(), 10);
+    assert_eq!(flat(&repeated, 0), [1.0, 2.0, 3.0, 3.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
+    // Uncached it is the same.
+    let uncached = make(&counts, Options { cache: Cache::Off, ..options() }).unwrap();
+    assert_eq!(flat(&uncached, 0), flat(&repeated, 0));
+    for (count, found) in [(Value::Int(-1), "-1"), (Value::Float(1.5), "1.5"), (Value::Float(f64::INFINITY), "inf")] {
+        let error = make(&[(2, count)], options()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "sample count `count`: expected a whole number of at least 0, found {found} (record 2 of table.csv)"
+            )
+        );
+    }
+    let none: Vec<_> = (0..10).map(|row| (row, Value::Int(0))).collect();
+    assert!(make(&none, options()).unwrap_err().message().contains("nothing is left to train on"));
+}
+
+#[test]
+fn a_cached_dataset_loads_each_record_once_and_gives_the_same_batches() {
+    let run = |cache| {
+        let tables = Arc::new(tens());
+        let options = Options { cache, ..Options::default() };
+        let stations = stations(tables.clone(), Some(Arc::new(Noise)));
+        let data = Dataset::new(records(10, &[]), stations, Mode::Train, 4, 5, options).unwrap();
+        let epochs: Vec<_> = (0..3).map(|epoch| flat(&data, epoch)).collect();
+        (epochs, tables.loaded.load(Ordering::Relaxed))
+    };
+    let (cached, loads) = run(Cache::Auto);
+    assert_eq!(loads, 10);
+    let (uncached, loads) = run(Cache::Off);
+    assert_eq!(loads, 30);
+    assert_eq!(cached, uncached);
+}
+
+#[test]
+fn a_batch_depends_on_nothing_that_was_asked_before() {
+    let options = Options { steps: Some(2), ..Options::default() };
+    let data =
+        Dataset::new(records(10, &[]), stations(Arc::new(tens()), Some(Arc::new(Noise))), Mode::Train, 4, 5, options)
+            .unwrap();
+    let last = data.epoch(4).batch(1).unwrap();
+    let _ = flat(&data, 0);
+    let mut epoch = data.epoch(4);
+    let _ = epoch.batch(0).unwrap();
+    assert_eq!(epoch.batch(1).unwrap().x[0].1.as_f32(), last.x[0].1.as_f32());
+}
+
+#[test]
+fn repeated_records_are_augmented_differently() {
+    let options = Options { sample_count: Some("count".into()), shuffle: false, ..Options::default() };
+    let stations = stations(Arc::new(tens()), Some(Arc::new(Noise)));
+    let data = Dataset::new(records(2, &[(0, Value::Int(2))]), stations, Mode::Train, 4, 1, options).unwrap();
+    let batch = flat(&data, 0);
+    assert_ne!(batch[0], batch[1]);
+    assert_ne!(batch[0], flat(&data, 1)[0]);
+}
+
+#[test]
+fn ragged_columns_must_agree_within_a_batch() {
+    let ragged = |lengths: [usize; 8]| {
+        let tensor = |&length: &usize| Tensor::Host(numbers(&vec![1.0; length], &[length]));
+        let x = vec![("x".into(), Column::Ragged(lengths.iter().map(tensor).collect()))];
+        dataset(8, Tables { x, ..Tables::default() }, Mode::Validation, 1, Options::default()).unwrap()
+    };
+    let even = ragged([2, 2, 2, 2, 3, 3, 3, 3]);
+    assert_eq!(even.epoch(0).batch(1).unwrap().x[0].1.shape(), [4, 3]);
+    let error = ragged([2, 2, 2, 2, 3, 3, 1, 3]).epoch(0).batch(1).unwrap_err();
+    assert_eq!(
+        error.message(),
+        "input `x` has shape [3] in record 4 of table.csv and [1] in record 6 of table.csv: a batch needs one shape"
+    );
+}
+
+#[test]
+fn text_is_refused_at_the_border() {
+    let x = vec![("x".into(), Column::Text(vec!["a".into(); 8]))];
+    let data = dataset(8, Tables { x, ..Tables::default() }, Mode::Score, 1, Options::default()).unwrap();
+    let error = data.epoch(0).batch(0).unwrap_err();
+    assert_eq!(error.message(), "input `x`: expected numbers, found texts, such as \"a\"");
+}
+
+#[test]
+fn stations_keep_the_number_of_records_and_empty_data_is_refused() {
+    struct Loses;
+    impl Loader for Loses {
+        fn load(&self, records: &[Record], _: Mode) -> Result<DataRecords> {
+            let x = vec![column("x", Array::from_f32(vec![0.0; records.len() - 1], &[records.len() - 1])?)];
+            Ok(DataRecords::Columns(DataColumns { len: records.len() - 1, x, y: None, w: None }))
+        }
+    }
+    let data = |n, mode| Dataset::new(records(n, &[]), stations(Arc::new(Loses), None), mode, 4, 1, Options::default());
+    let error = data(3, Mode::Score).unwrap().epoch(0).batch(0).unwrap_err();
+    assert_eq!(error.message(), "loader and transformer: expected 3 data records, found 2");
+    assert_eq!(data(0, Mode::Score).unwrap().batches(), 0);
+    assert_eq!(data(0, Mode::Train).unwrap_err().message(), "there are no training records");
+    assert_eq!(data(0, Mode::Validation).unwrap_err().message(), "there are no validation records");
+}
