@@ -20,9 +20,7 @@ use crate::tensor::{Device, device};
 
 /// Returns scores as JSON: a list with one object a record, arrays as nested lists.
 pub fn scores_to_json(scores: &[Fields]) -> Result<serde_json::Value> {
-    let field = |field: &Field| -> Result<serde_json::Value> {
-        cast::to_json(&cast::from_field(field.clone()))
-    };
+    let field = |field: &Field| -> Result<serde_json::Value> { cast::to_json(&cast::from_field(field.clone())) };
     scores
         .iter()
         .map(|score| {

@@ -45,12 +45,14 @@ pub fn network(host: &Host, import: &Import, from_transformer: &Params) -> Resul
 
 fn sequential(params: &Params, from_transformer: &Params) -> Result<Network> {
     const LAYERS: &str = "layers";
-    let layers = params
-        .get(LAYERS)
-        .ok_or_else(|| Error::recipe(format!("`{SEQUENTIAL}` needs the parameter `{LAYERS}`")).hint("a list of import blocks, one for each layer"))?;
+    let layers = params.get(LAYERS).ok_or_else(|| {
+        Error::recipe(format!("`{SEQUENTIAL}` needs the parameter `{LAYERS}`"))
+            .hint("a list of import blocks, one for each layer")
+    })?;
     // Other parameters of the recipe fill placeholders as those of the transformer do.
     let mut placeholders = from_transformer.clone();
-    placeholders.extend(params.iter().filter(|(name, _)| *name != LAYERS).map(|(name, value)| (name.clone(), value.clone())));
+    placeholders
+        .extend(params.iter().filter(|(name, _)| *name != LAYERS).map(|(name, value)| (name.clone(), value.clone())));
     network::sequential_from_config(layers, &placeholders)
 }
 
@@ -116,7 +118,9 @@ pub fn rate(host: &Host, rate: &recipe::Rate) -> Result<Rate> {
         recipe::Rate::Schedule(import) => {
             let made = match registry::lookup(schedule::LIST, &import.path) {
                 Some(_) => schedule::make(&import.path, &import.params).map_err(|error| import.locate(error)),
-                None => choose(host, import, schedule::LIST, None, |component| Ok(Box::new(ScriptSchedule::new(component)?) as _)),
+                None => choose(host, import, schedule::LIST, None, |component| {
+                    Ok(Box::new(ScriptSchedule::new(component)?) as _)
+                }),
             };
             made.map(Rate::Schedule)
         }

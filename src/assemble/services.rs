@@ -31,8 +31,10 @@ pub fn services(host: &Host, recipe: &Recipe) -> Result<Vec<Box<dyn Service>>> {
             },
         };
         // A key of the recipe that the service does not take (`verbose`) was checked there.
-        let taken: Params =
-            params.into_iter().filter(|(name, _)| entry.parameters.iter().any(|parameter| parameter.name == name)).collect();
+        let taken: Params = params
+            .into_iter()
+            .filter(|(name, _)| entry.parameters.iter().any(|parameter| parameter.name == name))
+            .collect();
         services.push(entry.make(&taken)?);
     }
     for import in &recipe.services.callbacks {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::augmentor::{self, Chain};
 use crate::error::{Error, Result};
-use crate::record::{Augmentor, Loader, Mode, Transformer};
 use crate::recipe::{Dataset, Import};
+use crate::record::{Augmentor, Loader, Mode, Transformer};
 use crate::registry::{self, Entry};
 use crate::script::adaptor::{ScriptAugmentor, ScriptLoader, ScriptTransformer};
 use crate::script::host::Factory;
@@ -65,9 +65,7 @@ pub fn choose<T: ?Sized>(
         if let Some(native) = native {
             return native(&import.params);
         }
-        host.component(&import.path, &import.params)
-            .map_err(|error| unknown(error, import, list))
-            .and_then(scripted)
+        host.component(&import.path, &import.params).map_err(|error| unknown(error, import, list)).and_then(scripted)
     };
     make().map_err(|error| import.locate(error))
 }

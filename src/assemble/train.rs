@@ -37,7 +37,9 @@ pub fn train(
 
     let loader = stations::loader(host, &recipe.dataset)?;
     let mut transformer = stations::transformer(host, &recipe.dataset, &loader, Mode::Train)?;
-    transformer.fit(train, &*loader).map_err(|error| error.within(format!("fitting `{}`", recipe.dataset.transformer.path)))?;
+    transformer
+        .fit(train, &*loader)
+        .map_err(|error| error.within(format!("fitting `{}`", recipe.dataset.transformer.path)))?;
     transformer.check_storable()?;
     let network_params = transformer.network_params();
     let stations = Stations {

@@ -21,8 +21,10 @@ use clap::{Parser, Subcommand};
 /// without compiling, everything hot native.
 #[derive(Parser)]
 #[command(name = "barrage", version, about, disable_help_subcommand = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 recipe or script, 4 data or artifacts, \
-130 interrupted (see `barrage help exit-codes`).\n\nExample: barrage run examples/iris_scripted/recipe.rhai")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 recipe or script, 4 data or artifacts, \
+130 interrupted (see `barrage help exit-codes`).\n\nExample: barrage run examples/iris_scripted/recipe.rhai"
+)]
 struct Arguments {
     #[command(subcommand)]
     verb: Verb,

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use crate::cli::options::Scripts;
-use crate::record::Records;
 use crate::recipe::{Recipe, Written};
+use crate::record::Records;
 use crate::script::resolver::Roots;
 use crate::{Result, assemble};
 

@@ -22,11 +22,22 @@ impl Network {
         let mut layers: Vec<LayerInfo> = self
             .inputs
             .iter()
-            .map(|port| LayerInfo { name: port.name.clone(), kind: "Input", inputs: Vec::new(), shape: port.shape.clone() })
+            .map(|port| LayerInfo {
+                name: port.name.clone(),
+                kind: "Input",
+                inputs: Vec::new(),
+                shape: port.shape.clone(),
+            })
             .collect();
         for node in &self.nodes {
-            let inputs = node.inputs.iter().filter_map(|&value| layers.get(value).map(|layer| layer.name.clone())).collect();
-            layers.push(LayerInfo { name: node.name.clone(), kind: node.layer.kind(), inputs, shape: node.shape.clone() });
+            let inputs =
+                node.inputs.iter().filter_map(|&value| layers.get(value).map(|layer| layer.name.clone())).collect();
+            layers.push(LayerInfo {
+                name: node.name.clone(),
+                kind: node.layer.kind(),
+                inputs,
+                shape: node.shape.clone(),
+            });
         }
         layers
     }

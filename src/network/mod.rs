@@ -14,8 +14,8 @@ mod layer;
 mod shape;
 mod symbol;
 
-mod graph;
 mod description;
+mod graph;
 mod names;
 mod sequential;
 mod summary;

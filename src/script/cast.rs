@@ -149,9 +149,13 @@ pub fn to_field(value: &Dynamic) -> Result<Field> {
     {
         let texts: Option<Vec<Arc<str>>> =
             list.iter().map(|item| item.as_immutable_string_ref().ok().map(|text| text.as_str().into())).collect();
-        return texts.map(|texts| Field::Texts(texts.into())).ok_or_else(|| Error::script("expected a list of texts, found other values among them"));
+        return texts
+            .map(|texts| Field::Texts(texts.into()))
+            .ok_or_else(|| Error::script("expected a list of texts, found other values among them"));
     }
-    to_tensor(value).map(Field::Tensor).map_err(|error| error.hint("a value is a tensor, a number, nested arrays of numbers, or text"))
+    to_tensor(value)
+        .map(Field::Tensor)
+        .map_err(|error| error.hint("a value is a tensor, a number, nested arrays of numbers, or text"))
 }
 
 /// Returns a named value for a script.
@@ -159,7 +163,9 @@ pub fn from_field(field: Field) -> Dynamic {
     match field {
         Field::Tensor(tensor) => Dynamic::from(tensor),
         Field::Text(text) => Dynamic::from(text.to_string()),
-        Field::Texts(texts) => Dynamic::from(texts.iter().map(|text| Dynamic::from(text.to_string())).collect::<List>()),
+        Field::Texts(texts) => {
+            Dynamic::from(texts.iter().map(|text| Dynamic::from(text.to_string())).collect::<List>())
+        }
     }
 }
 
@@ -208,12 +214,18 @@ pub fn to_data_record(value: Dynamic) -> Result<DataRecord> {
     if value.is_array() {
         let parts = value.into_array().unwrap_or_default();
         if parts.is_empty() || parts.len() > 3 {
-            return Err(Error::script(format!("expected `[x, y]` or `[x, y, w]`, found a list of {}", parts.len())).hint(HINT));
+            return Err(
+                Error::script(format!("expected `[x, y]` or `[x, y, w]`, found a list of {}", parts.len())).hint(HINT)
+            );
         }
         let mut parts = parts.into_iter();
         let x = to_fields(parts.next().unwrap_or_default(), "inputs `x`")?;
         let y = parts.next().filter(|part| !part.is_unit()).map(|part| to_fields(part, "outputs `y`")).transpose()?;
-        let w = parts.next().filter(|part| !part.is_unit()).map(|part| to_fields(part, "sample weights `w`")).transpose()?;
+        let w = parts
+            .next()
+            .filter(|part| !part.is_unit())
+            .map(|part| to_fields(part, "sample weights `w`"))
+            .transpose()?;
         return Ok(DataRecord { x, y, w });
     }
     let kind = value.type_name();

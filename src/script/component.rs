@@ -42,7 +42,8 @@ impl Compiled {
                 None => error,
             });
         }
-        let functions = ast.iter_functions().map(|function| (function.name.to_owned(), function.params.len())).collect();
+        let functions =
+            ast.iter_functions().map(|function| (function.name.to_owned(), function.params.len())).collect();
         Ok(Compiled { script, ast, functions })
     }
 
@@ -299,7 +300,13 @@ impl Caller {
         Caller { global, caches: rhai::Caches::new(), scope: Scope::new() }
     }
 
-    fn call(&mut self, component: &Component, this: &mut Dynamic, name: &str, arguments: &mut [Dynamic]) -> Result<Dynamic> {
+    fn call(
+        &mut self,
+        component: &Component,
+        this: &mut Dynamic,
+        name: &str,
+        arguments: &mut [Dynamic],
+    ) -> Result<Dynamic> {
         let mut all: rhai::FnArgsVec<&mut Dynamic> = std::iter::once(this).chain(arguments.iter_mut()).collect();
         // Limits on operations count one call.
         self.global.num_operations = 0;
@@ -311,7 +318,11 @@ impl Caller {
             let label = &component.compiled.script.label;
             // The outermost wrapper is the host's own call.
             let error = match *error {
-                rhai::EvalAltResult::ErrorInFunctionCall(called, source, inner, _) if called == name && (source.is_empty() || *source == **label) => inner,
+                rhai::EvalAltResult::ErrorInFunctionCall(called, source, inner, _)
+                    if called == name && (source.is_empty() || *source == **label) =>
+                {
+                    inner
+                }
                 other => Box::new(other),
             };
             traceback::explain(&component.host, *error, label)

@@ -72,7 +72,9 @@ impl Roots {
             let names = names_in(folder);
             let wanted = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             missing
-                .maybe_hint(nearest(&wanted, names.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?")))
+                .maybe_hint(
+                    nearest(&wanted, names.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?")),
+                )
                 .hint(format!("file names are relative to the project root `{}`", self.root.display()))
         })?;
         self.check_inside(&real, name)?;
@@ -200,7 +202,8 @@ impl ModuleResolver for Resolver {
         let host = self.0.upgrade().ok_or_else(|| fail(Error::script("the script's host is gone")))?;
         let relative = path.strip_suffix(".rhai").unwrap_or(path).replace('.', "/");
         let mut looked = Vec::new();
-        let outside = relative.starts_with('/') || Path::new(&relative).components().any(|part| part == Part::ParentDir);
+        let outside =
+            relative.starts_with('/') || Path::new(&relative).components().any(|part| part == Part::ParentDir);
         let found = match outside {
             true => Err(Error::script(format!("the import `{path}` leaves the project"))
                 .hint("import paths are relative to the project root, without `..`")),
@@ -212,7 +215,8 @@ impl ModuleResolver for Resolver {
             fail(
                 Error::script(format!("no script `{path}` to import"))
                     .maybe_hint(
-                        nearest(&relative, slashed.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?")),
+                        nearest(&relative, slashed.iter().map(String::as_str))
+                            .map(|near| format!("did you mean `{near}`?")),
                     )
                     .hint(format!("looked at: {}", looked.join(", "))),
             )

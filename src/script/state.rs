@@ -40,17 +40,18 @@ pub fn save(state: &Map, folder: &Path) -> Result<()> {
 /// A missing or damaged file.
 pub fn load(folder: &Path) -> Result<Vec<(String, Dynamic)>> {
     let path = folder.join(JSON);
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| Error::artifact(format!("cannot read `{}`: {}", path.display(), super::host::reason(&error))))?;
-    let damaged = || Error::artifact(format!("`{}` is damaged", path.display())).hint("train again, or restore the folder from a copy");
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        Error::artifact(format!("cannot read `{}`: {}", path.display(), super::host::reason(&error)))
+    })?;
+    let damaged = || {
+        Error::artifact(format!("`{}` is damaged", path.display()))
+            .hint("train again, or restore the folder from a copy")
+    };
     let json: Value = serde_json::from_str(&text).map_err(|_| damaged())?;
     let file = folder.join(TENSORS);
     let tensors = if file.exists() { artifact::weights::load(&file)? } else { Vec::new() };
     let fields = json.as_object().ok_or_else(damaged)?;
-    fields
-        .iter()
-        .map(|(name, value)| Ok((name.clone(), put_together(value, &tensors).ok_or_else(damaged)?)))
-        .collect()
+    fields.iter().map(|(name, value)| Ok((name.clone(), put_together(value, &tensors).ok_or_else(damaged)?))).collect()
 }
 
 fn take_apart(state: &Map, tensors: &mut Vec<(String, Array)>) -> Result<Value> {
@@ -78,8 +79,13 @@ fn part(value: &Dynamic, path: &str, tensors: &mut Vec<(String, Array)>) -> Resu
         return Ok(Value::Array(items.collect::<Result<_>>()?));
     }
     cast::to_json(value).map_err(|_| {
-        Error::script(format!("the field `{path}` holds {}, which cannot be stored", traceback::type_phrase(value.type_name())))
-            .hint("keep maps, lists, numbers, texts, booleans and tensors in `this`, or define `save(path)` and `load(path)`")
+        Error::script(format!(
+            "the field `{path}` holds {}, which cannot be stored",
+            traceback::type_phrase(value.type_name())
+        ))
+        .hint(
+            "keep maps, lists, numbers, texts, booleans and tensors in `this`, or define `save(path)` and `load(path)`",
+        )
     })
 }
 
@@ -90,8 +96,10 @@ fn put_together(value: &Value, tensors: &[(String, Array)]) -> Option<Dynamic> {
                 let (_, array) = tensors.iter().find(|(name, _)| name == path)?;
                 return Some(Dynamic::from(Tensor::Host(array.clone())));
             }
-            let map: Option<Map> =
-                fields.iter().map(|(name, value)| Some((name.as_str().into(), put_together(value, tensors)?))).collect();
+            let map: Option<Map> = fields
+                .iter()
+                .map(|(name, value)| Some((name.as_str().into(), put_together(value, tensors)?)))
+                .collect();
             map.map(Dynamic::from)
         }
         Value::Array(items) => {

@@ -60,26 +60,86 @@ fn syntax(error: &ParseErrorType, word: &str) -> Error {
     let reserved = || {
         let base = Error::script(format!("`{word}` is a reserved word and cannot be a name here"));
         match word {
-            "import" => base.hint("quote the key: `\"import\": \"KeySelector\"`, or write `component(\"KeySelector\", #{…})`"),
-            "default" | "with" | "match" | "new" | "shared" | "var" => base.hint(format!("quote it as a key: `\"{word}\"`, or take another name")),
+            "import" => {
+                base.hint("quote the key: `\"import\": \"KeySelector\"`, or write `component(\"KeySelector\", #{…})`")
+            }
+            "default" | "with" | "match" | "new" | "shared" | "var" => {
+                base.hint(format!("quote it as a key: `\"{word}\"`, or take another name"))
+            }
             _ => base.hint("take another name, or quote it if it is the key of a map"),
         }
     };
     match error {
         ParseErrorType::Reserved(_) | ParseErrorType::PropertyExpected if RESERVED.contains(&word) => reserved(),
-        ParseErrorType::UnexpectedEOF => Error::script("the script ends too early").hint("a bracket, a brace or a text is not closed"),
+        ParseErrorType::UnexpectedEOF => {
+            Error::script("the script ends too early").hint("a bracket, a brace or a text is not closed")
+        }
         ParseErrorType::VariableUndefined(name) => Error::script(format!("unknown variable `{name}`")),
-        ParseErrorType::FnDuplicatedDefinition(name, _) => Error::script(format!("the function `{name}` is defined twice")),
+        ParseErrorType::FnDuplicatedDefinition(name, _) => {
+            Error::script(format!("the function `{name}` is defined twice"))
+        }
         other => Error::script(format!("syntax error: {}", lower_first(&other.to_string()))),
     }
 }
 
 /// Words that Rhai keeps for itself.
 const RESERVED: &[&str] = &[
-    "as", "async", "await", "break", "case", "catch", "const", "continue", "debug", "default", "do", "else", "eval", "export",
-    "false", "fn", "for", "global", "go", "goto", "if", "import", "in", "is", "let", "loop", "match", "module", "new", "nil",
-    "null", "package", "print", "private", "protected", "public", "return", "shared", "spawn", "static", "super", "switch",
-    "sync", "this", "thread", "throw", "true", "try", "type_of", "until", "use", "var", "void", "while", "with", "yield",
+    "as",
+    "async",
+    "await",
+    "break",
+    "case",
+    "catch",
+    "const",
+    "continue",
+    "debug",
+    "default",
+    "do",
+    "else",
+    "eval",
+    "export",
+    "false",
+    "fn",
+    "for",
+    "global",
+    "go",
+    "goto",
+    "if",
+    "import",
+    "in",
+    "is",
+    "let",
+    "loop",
+    "match",
+    "module",
+    "new",
+    "nil",
+    "null",
+    "package",
+    "print",
+    "private",
+    "protected",
+    "public",
+    "return",
+    "shared",
+    "spawn",
+    "static",
+    "super",
+    "switch",
+    "sync",
+    "this",
+    "thread",
+    "throw",
+    "true",
+    "try",
+    "type_of",
+    "until",
+    "use",
+    "var",
+    "void",
+    "while",
+    "with",
+    "yield",
 ];
 
 fn cause_of(host: &Host, cause: EvalAltResult, place: Option<&error::Place>) -> Error {
@@ -117,12 +177,18 @@ fn cause_of(host: &Host, cause: EvalAltResult, place: Option<&error::Place>) -> 
         E::ErrorStringBounds(length, index, _) => {
             Error::script(format!("index {index} is out of range for a text of {length} characters"))
         }
-        E::ErrorUnboundThis(_) => Error::script("`this` has no value here").hint("only functions called on a component have a `this`"),
+        E::ErrorUnboundThis(_) => {
+            Error::script("`this` has no value here").hint("only functions called on a component have a `this`")
+        }
         E::ErrorAssignmentToConstant(name, _) => read_only(&name),
         E::ErrorNonPureMethodCallOnConstant(name, _) => read_only(&name),
         E::ErrorArithmetic(message, _) => Error::script(lower_first(&message)),
-        E::ErrorTooManyOperations(_) => Error::script("the script took too many steps").hint("is there a loop without end?"),
-        E::ErrorStackOverflow(_) => Error::script("functions call each other too deeply").hint("is there a recursion without end?"),
+        E::ErrorTooManyOperations(_) => {
+            Error::script("the script took too many steps").hint("is there a loop without end?")
+        }
+        E::ErrorStackOverflow(_) => {
+            Error::script("functions call each other too deeply").hint("is there a recursion without end?")
+        }
         E::ErrorTerminated(..) => Error::new(Kind::Interrupted, "interrupted"),
         other => {
             let mut other = other;
@@ -138,11 +204,13 @@ fn missing_field(host: &Host, name: &str) -> Error {
     let mut names: Vec<&str> = sources.iter().flat_map(|script| field_names(&script.text)).collect();
     names.sort_unstable();
     names.dedup();
-    Error::script(format!("unknown field `{name}`"))
-        .maybe_hint(error::did_you_mean(name, names))
-        .maybe_hint(matches!(name, "y" | "w").then(|| {
-            format!("in score mode there are no outputs and weights: test `this.mode != \"score\"` or `\"{name}\" in …`")
-        }))
+    Error::script(format!("unknown field `{name}`")).maybe_hint(error::did_you_mean(name, names)).maybe_hint(
+        matches!(name, "y" | "w").then(|| {
+            format!(
+                "in score mode there are no outputs and weights: test `this.mode != \"score\"` or `\"{name}\" in …`"
+            )
+        }),
+    )
 }
 
 /// The names that a script reads, writes or gives as fields: `.name`, `name:` and `"name"`.
@@ -159,9 +227,7 @@ fn field_names(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn thrown(value: &Dynamic) -> Error {
-    let field = |name: &str| {
-        value.read_lock::<rhai::Map>().and_then(|map| map.get(name).map(ToString::to_string))
-    };
+    let field = |name: &str| value.read_lock::<rhai::Map>().and_then(|map| map.get(name).map(ToString::to_string));
     match field("message") {
         Some(message) => Error::script(message).maybe_hint(field("hint")),
         None => Error::script(value.to_string()),
@@ -180,7 +246,11 @@ fn unknown_function(host: &Host, signature: &str) -> Error {
         Some((name, types)) => (name, types.trim_end_matches(')')),
         None => (signature, ""),
     };
-    let arguments: Vec<String> = types.split(", ").filter(|kind| !kind.is_empty()).map(|kind| type_phrase(kind.trim_start_matches("&mut "))).collect();
+    let arguments: Vec<String> = types
+        .split(", ")
+        .filter(|kind| !kind.is_empty())
+        .map(|kind| type_phrase(kind.trim_start_matches("&mut ")))
+        .collect();
     let given = match arguments.len() {
         0 => "no arguments".to_owned(),
         _ => arguments.join(", "),

@@ -146,10 +146,12 @@ enum What {
 
 fn was_saved(folder: &Path, name: &str, epoch: usize) -> bool {
     match name {
-        "best_checkpoint" => checkpoint::read_best(&folder.join(layout::BEST_CHECKPOINT)).is_ok_and(|(weights, best)| {
-            assert_eq!(mark(&weights), best.epoch as i64);
-            best.epoch == epoch
-        }),
+        "best_checkpoint" => {
+            checkpoint::read_best(&folder.join(layout::BEST_CHECKPOINT)).is_ok_and(|(weights, best)| {
+                assert_eq!(mark(&weights), best.epoch as i64);
+                best.epoch == epoch
+            })
+        }
         _ => folder.join(layout::RESUME_CHECKPOINTS).join(layout::epoch(epoch + 1)).exists(),
     }
 }

@@ -84,7 +84,8 @@ fn records_of_two_tables_load_like_those_of_one() {
     let other = records(json!([{"a": 2, "b": 1.5, "t": "t", "y": 1}]));
     let chunk = [one.record(0), other.record(0)];
     let DataRecords::Rows(rows) = loader.load(&chunk, Mode::Train).unwrap() else { panic!("expected rows") };
-    let all: Vec<String> = rows.iter().map(|row| fields(&row.x) + "; " + &fields(row.y.as_ref().unwrap())).collect();
+    let all: Vec<String> =
+        rows.iter().map(|row| fields(&row.x) + "; " + fields(row.y.as_ref().unwrap()).as_str()).collect();
     assert_eq!(all, ["x: f32 [1.0,0.5], t: [\"s\", \"s\"]; y: i64 0", "x: f32 [2.0,1.5], t: [\"t\", \"t\"]; y: i64 1"]);
 }
 

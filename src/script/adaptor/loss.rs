@@ -44,11 +44,14 @@ impl Loss for ScriptLoss {
             arguments[2] = self.component.params();
         }
         let value = self.component.call(&self.function, Mode::Train, &mut arguments[..self.arity])?;
-        let within = |error: Error| error.within(format!("what `{}` of `{}` returned", self.function, self.component.import()));
+        let within =
+            |error: Error| error.within(format!("what `{}` of `{}` returned", self.function, self.component.import()));
         let kind = value.type_name();
         let tensor = value.try_cast::<Tensor>().ok_or_else(|| {
-            within(Error::script(format!("expected a Tensor, found {}", crate::script::traceback::type_phrase(kind)))
-                .hint("return a tensor with the loss of each record: shape `[batch]`"))
+            within(
+                Error::script(format!("expected a Tensor, found {}", crate::script::traceback::type_phrase(kind)))
+                    .hint("return a tensor with the loss of each record: shape `[batch]`"),
+            )
         })?;
         let batch = y_pred.dims().first().copied().unwrap_or(0);
         let graph = match tensor {
@@ -63,8 +66,11 @@ impl Loss for ScriptLoss {
         match graph.dims().first() {
             Some(&first) if first == batch => Ok(graph),
             _ => Err(within(
-                Error::script(format!("expected one value for each of the {batch} records, found shape {:?}", graph.dims()))
-                    .hint("reduce the inner axes only: `(y_true - y_pred).pow(2).mean(-1)`"),
+                Error::script(format!(
+                    "expected one value for each of the {batch} records, found shape {:?}",
+                    graph.dims()
+                ))
+                .hint("reduce the inner axes only: `(y_true - y_pred).pow(2).mean(-1)`"),
             )),
         }
     }

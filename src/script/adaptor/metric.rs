@@ -6,8 +6,8 @@ use rhai::Dynamic;
 use crate::error::{Error, Result};
 use crate::metric::Metric;
 use crate::record::Mode;
-use crate::script::adaptor::loss::last_part;
 use crate::script::Component;
+use crate::script::adaptor::loss::last_part;
 use crate::tensor::{Number, Tensor};
 
 /// A script behind the trait of metrics.
@@ -36,7 +36,8 @@ impl ScriptMetric {
                 Kind::Running { update }
             }
             _ => {
-                let wanted = "fn metric(y_true, y_pred) { … }` or `init()`, `update(y_true, y_pred, weight)` and `result()";
+                let wanted =
+                    "fn metric(y_true, y_pred) { … }` or `init()`, `update(y_true, y_pred, weight)` and `result()";
                 let (function, _) = component.slot("metric", 2..=2, wanted)?;
                 Kind::Batch { function, total: 0.0, count: 0.0 }
             }
@@ -55,8 +56,11 @@ impl ScriptMetric {
             .ok()
             .or_else(|| value.read_lock::<Tensor>().and_then(|tensor| tensor.item().ok().map(Number::to_f64)));
         number.ok_or_else(|| {
-            Error::script(format!("expected a number, found {}", crate::script::traceback::type_phrase(value.type_name())))
-                .within(format!("what `{function}` of `{}` returned", self.component.import()))
+            Error::script(format!(
+                "expected a number, found {}",
+                crate::script::traceback::type_phrase(value.type_name())
+            ))
+            .within(format!("what `{function}` of `{}` returned", self.component.import()))
         })
     }
 }

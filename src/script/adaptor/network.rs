@@ -5,8 +5,8 @@ use rhai::Dynamic;
 use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::record::Mode;
-use crate::script::{Component, cast};
 use crate::registry::Params;
+use crate::script::{Component, cast};
 
 /// Builds the network of a component with the recipe's parameters and those of the transformer.
 ///

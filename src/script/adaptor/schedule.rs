@@ -38,8 +38,10 @@ impl Schedule for ScriptSchedule {
             Ok(rate) if rate.is_finite() && rate >= 0.0 => Ok(rate),
             Ok(rate) => Err(Error::script(format!("expected a learning rate of at least 0, found {rate}"))
                 .within(format!("what `{}` returned at step {step}", self.function))),
-            Err(found) => Err(Error::script(format!("expected a number, found {}", crate::script::traceback::type_phrase(found)))
-                .within(format!("what `{}` returned at step {step}", self.function))),
+            Err(found) => {
+                Err(Error::script(format!("expected a number, found {}", crate::script::traceback::type_phrase(found)))
+                    .within(format!("what `{}` returned at step {step}", self.function)))
+            }
         }
     }
 }

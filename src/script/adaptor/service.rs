@@ -63,7 +63,11 @@ impl ScriptService {
                 },
                 "learning_rate" => match value.as_float() {
                     Ok(rate) if rate.is_finite() && rate >= 0.0 => moment.control.learning_rate = rate,
-                    _ => return Err(within(Error::script(format!("`learning_rate`: expected a number of at least 0, found `{value}`")))),
+                    _ => {
+                        return Err(within(Error::script(format!(
+                            "`learning_rate`: expected a number of at least 0, found `{value}`"
+                        ))));
+                    }
                 },
                 "message" => moment.control.messages.push(value.to_string()),
                 other => {

@@ -104,8 +104,13 @@ impl Transformer for ScriptTransformer {
         if let Some(params) = state.get("network_params") {
             match cast::to_json(params) {
                 Ok(serde_json::Value::Object(_)) => (),
-                Ok(_) => return Err(Error::script("`this.network_params` is not a map").hint("set `this.network_params = #{ name: value }`")),
-                Err(error) => return Err(error.within(format!("`this.network_params` of `{}`", self.component.import()))),
+                Ok(_) => {
+                    return Err(Error::script("`this.network_params` is not a map")
+                        .hint("set `this.network_params = #{ name: value }`"));
+                }
+                Err(error) => {
+                    return Err(error.within(format!("`this.network_params` of `{}`", self.component.import())));
+                }
             }
         }
         match self.component.arities("save").contains(&1) {

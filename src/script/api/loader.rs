@@ -44,9 +44,13 @@ fn columns(columns: Columns) -> Dynamic {
     let column = |column: Column| match column {
         Column::Dense(tensor) => Dynamic::from(tensor),
         Column::Ragged(tensors) => Dynamic::from(tensors.into_iter().map(Dynamic::from).collect::<List>()),
-        Column::Text(texts) => Dynamic::from(texts.iter().map(|text| Dynamic::from(text.to_string())).collect::<List>()),
+        Column::Text(texts) => {
+            Dynamic::from(texts.iter().map(|text| Dynamic::from(text.to_string())).collect::<List>())
+        }
         Column::Texts(texts) => {
-            let list = |texts: &Arc<[Arc<str>]>| Dynamic::from(texts.iter().map(|text| Dynamic::from(text.to_string())).collect::<List>());
+            let list = |texts: &Arc<[Arc<str>]>| {
+                Dynamic::from(texts.iter().map(|text| Dynamic::from(text.to_string())).collect::<List>())
+            };
             Dynamic::from(texts.iter().map(list).collect::<List>())
         }
     };
@@ -98,4 +102,3 @@ mod functions {
         "Loader".to_owned()
     }
 }
-

@@ -128,10 +128,13 @@ fn symbols(value: &Dynamic, function: &str) -> Answer<Vec<Symbol>> {
         return Ok(vec![symbol.clone()]);
     }
     let list = value.read_lock::<List>();
-    let all = list.as_ref().map(|list| list.iter().map(|item| item.clone().try_cast::<Symbol>()).collect::<Option<Vec<_>>>());
+    let all =
+        list.as_ref().map(|list| list.iter().map(|item| item.clone().try_cast::<Symbol>()).collect::<Option<Vec<_>>>());
     match all {
         Some(Some(symbols)) => Ok(symbols),
-        Some(None) => Err(raise(Error::script(format!("`{function}`: expected an array of layers, found other values in it")))),
+        Some(None) => {
+            Err(raise(Error::script(format!("`{function}`: expected an array of layers, found other values in it"))))
+        }
         None => Err(raise(Error::script(format!(
             "`{function}`: expected a layer or an array of layers, found {}",
             type_phrase(value.type_name())
@@ -168,7 +171,9 @@ mod functions {
             Some(name) => Dtype::parse(&name).map_err(raise)?,
         };
         options.finish()?;
-        let wrong = || raise(Error::script("expected a shape such as `[4]`: whole numbers of at least 1, or `()` for any length"));
+        let wrong = || {
+            raise(Error::script("expected a shape such as `[4]`: whole numbers of at least 1, or `()` for any length"))
+        };
         let length = |item: &Dynamic| match (item.is_unit(), item.as_int()) {
             (true, _) => Ok(None),
             (_, Ok(length)) if length >= 1 => Ok(Some(length as usize)),

@@ -130,7 +130,12 @@ mod functions {
     /// rng(3).normal(0.0, 1.0, [4]).shape // => [4]
     /// ```
     #[rhai_fn(name = "normal", volatile, return_raw)]
-    pub fn normal_tensor(rng: Rng, mean: f64, deviation: f64, shape: rhai::Array) -> Result<Tensor, Box<EvalAltResult>> {
+    pub fn normal_tensor(
+        rng: Rng,
+        mean: f64,
+        deviation: f64,
+        shape: rhai::Array,
+    ) -> Result<Tensor, Box<EvalAltResult>> {
         draw(&rng, shape, |random| mean + deviation * random.normal())
     }
 

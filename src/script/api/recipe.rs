@@ -74,8 +74,9 @@ mod functions {
     #[rhai_fn(name = "read_json", return_raw)]
     pub fn read_json(context: NativeCallContext, name: &str) -> Result<Dynamic, Box<EvalAltResult>> {
         let file = Host::of(&context)?.roots().readable(name).map_err(raise)?;
-        let text = std::fs::read_to_string(&file)
-            .map_err(|error| raise(Error::data(format!("cannot read `{name}`: {}", crate::script::host::reason(&error)))))?;
+        let text = std::fs::read_to_string(&file).map_err(|error| {
+            raise(Error::data(format!("cannot read `{name}`: {}", crate::script::host::reason(&error))))
+        })?;
         let written = crate::recipe::Written::from_json(name, &text).map_err(raise)?;
         Ok(crate::script::cast::from_json(&written.root.to_value()))
     }

@@ -64,7 +64,8 @@ fn row(map: &Map) -> Outcome<Vec<(Name, Value)>> {
 }
 
 fn count(value: i64, what: &str) -> Answer<usize> {
-    usize::try_from(value).map_err(|_| raise(Error::data(format!("{what}: expected a whole number of at least 0, found {value}"))))
+    usize::try_from(value)
+        .map_err(|_| raise(Error::data(format!("{what}: expected a whole number of at least 0, found {value}"))))
 }
 
 /// Calls a script's function with a record; the first failure is kept, with its record.
@@ -233,8 +234,11 @@ mod functions {
             records.filter(&|record| {
                 let value = call(&context, &keep, record).map_err(failed)?;
                 value.as_bool().map_err(|found| {
-                    Error::script(format!("`filter` needs true or false from its function, found {}", type_phrase(found)))
-                        .within(record.place())
+                    Error::script(format!(
+                        "`filter` needs true or false from its function, found {}",
+                        type_phrase(found)
+                    ))
+                    .within(record.place())
                 })
             })
         })
@@ -286,7 +290,9 @@ mod functions {
             .iter()
             .map(|position| match position.as_int() {
                 Ok(position) => count(position, "`take`"),
-                Err(found) => Err(raise(Error::data(format!("`take` needs whole numbers, found {}", type_phrase(found))))),
+                Err(found) => {
+                    Err(raise(Error::data(format!("`take` needs whole numbers, found {}", type_phrase(found)))))
+                }
             })
             .collect::<Answer<Vec<_>>>()?;
         records.take(&positions).map_err(raise)

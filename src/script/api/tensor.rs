@@ -11,12 +11,7 @@ use crate::script::traceback::{raise, type_phrase};
 use crate::tensor::{Arithmetic, Comparison, Dtype, Nested, Number, Operand, Tensor};
 
 /// The page of the manual.
-pub const PAGE: Page = Page {
-    name: "tensor",
-    title: "Tensor",
-    intro: INTRO,
-    register,
-};
+pub const PAGE: Page = Page { name: "tensor", title: "Tensor", intro: INTRO, register };
 
 const INTRO: &str = "An n-dimensional array of one dtype: `f32`, `f64`, `i64` or `u8`. Tensors are never changed: every function \
     returns a new one, sharing data where it can.\n\n\
@@ -37,7 +32,8 @@ fn register(engine: &mut Engine) {
     module.combine_flatten(exported_module!(reductions));
     module.set_iter(std::any::TypeId::of::<Tensor>(), |value| match value.try_cast::<Tensor>() {
         Some(tensor) => {
-            let rows: Vec<Dynamic> = (0..tensor.len() as isize).filter_map(|at| tensor.index(at).ok()).map(element).collect();
+            let rows: Vec<Dynamic> =
+                (0..tensor.len() as isize).filter_map(|at| tensor.index(at).ok()).map(element).collect();
             Box::new(rows.into_iter())
         }
         None => Box::new(std::iter::empty()),
@@ -103,7 +99,8 @@ fn axes(value: &Dynamic) -> Answer<Vec<isize>> {
 
 fn whole(value: &Dynamic, what: &str) -> Answer<Vec<isize>> {
     let list = value.read_lock::<List>();
-    let numbers = list.as_ref().and_then(|list| list.iter().map(|item| item.as_int().ok().map(axis)).collect::<Option<Vec<_>>>());
+    let numbers =
+        list.as_ref().and_then(|list| list.iter().map(|item| item.as_int().ok().map(axis)).collect::<Option<Vec<_>>>());
     numbers.ok_or_else(|| raise(Error::script(format!("expected {what}, found {}", type_phrase(value.type_name())))))
 }
 
@@ -114,7 +111,10 @@ fn sizes(value: &Dynamic) -> Answer<Vec<usize>> {
     };
     sizes
         .iter()
-        .map(|&size| usize::try_from(size).map_err(|_| raise(Error::script(format!("a shape has no negative length, found {size}")))))
+        .map(|&size| {
+            usize::try_from(size)
+                .map_err(|_| raise(Error::script(format!("a shape has no negative length, found {size}"))))
+        })
         .collect()
 }
 

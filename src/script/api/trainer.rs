@@ -112,9 +112,13 @@ mod functions {
         trainer.forget();
         let history = assemble::train(&host, &recipe, &notes, &train, &validation, &trainer.folder, trainer.overwrite)
             .map_err(raise)?;
-        let names: Vec<String> =
-            history.epochs.first().map(|row| row.logs.iter().map(|(name, _)| name.clone()).collect()).unwrap_or_default();
-        let values = |name: &String| Dynamic::from(history.values(name).into_iter().map(Dynamic::from).collect::<List>());
+        let names: Vec<String> = history
+            .epochs
+            .first()
+            .map(|row| row.logs.iter().map(|(name, _)| name.clone()).collect())
+            .unwrap_or_default();
+        let values =
+            |name: &String| Dynamic::from(history.values(name).into_iter().map(Dynamic::from).collect::<List>());
         let logs: Map = names.iter().map(|name| (name.as_str().into(), values(name))).collect();
         Ok(Map::from([
             ("epochs".into(), Dynamic::from(history.epochs.len() as i64)),
@@ -177,4 +181,3 @@ mod functions {
         format!("trainer({:?})", trainer.name)
     }
 }
-

@@ -35,7 +35,12 @@ pub fn sections() -> Vec<Section> {
     vec![
         section("loaders", "Loaders", "Named by `dataset.loader`.", read(loader::LIST)),
         section("transformers", "Transformers", "Named by `dataset.transformer`.", read(transformer::LIST)),
-        section("augmentors", "Augmentors", "Named by `dataset.augmentor`, applied left to right.", read(augmentor::LIST)),
+        section(
+            "augmentors",
+            "Augmentors",
+            "Named by `dataset.augmentor`, applied left to right.",
+            read(augmentor::LIST),
+        ),
         section(
             "layers",
             "Layers",
@@ -43,11 +48,21 @@ pub fn sections() -> Vec<Section> {
              `sequential_from_config`.",
             layers(),
         ),
-        section("initializers", "Initializers", "Named by a layer's `kernel_initializer` and the like.", read(network::initializer::LIST)),
+        section(
+            "initializers",
+            "Initializers",
+            "Named by a layer's `kernel_initializer` and the like.",
+            read(network::initializer::LIST),
+        ),
         section("losses", "Losses", "Named by `model.outputs[].loss`; every loss is also a metric.", read(loss::LIST)),
         section("metrics", "Metrics", "Named by `model.outputs[].metrics`.", read(metric::LIST)),
         section("optimizers", "Optimizers", "Named by `solver.optimizer`.", read(optimizer::LIST)),
-        section("schedules", "Learning-rate schedules", "Named by `solver.optimizer.learning_rate`.", read(schedule::LIST)),
+        section(
+            "schedules",
+            "Learning-rate schedules",
+            "Named by `solver.optimizer.learning_rate`.",
+            read(schedule::LIST),
+        ),
     ]
 }
 
