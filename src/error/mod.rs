@@ -108,7 +108,7 @@ struct Inner {
 /// let error = Error::data("column `age` is missing").hint("columns: name, height").within("people.csv");
 /// assert_eq!(error.to_string(), "column `age` is missing (people.csv)");
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Error(Box<Inner>);
 
 impl Error {
@@ -269,6 +269,13 @@ impl fmt::Display for Error {
             write!(f, " ({})", self.0.context.join(", "))?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    /// Draws the error: what `unwrap` and `main` show of it is for a reader too.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&draw(self, false))
     }
 }
 

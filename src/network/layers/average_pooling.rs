@@ -19,7 +19,7 @@ pub(super) const AVERAGE_POOLING_1D: LayerEntry = LayerEntry {
         build: |a| Ok(Box::new(AveragePooling { kind: "AveragePooling1D", windows: windows(1, a)? })),
     },
     script_name: "average_pooling1d",
-    positional: &[],
+    positional: &["pool_size"],
     merges: false,
 };
 
@@ -33,7 +33,7 @@ pub(super) const AVERAGE_POOLING_2D: LayerEntry = LayerEntry {
         build: |a| Ok(Box::new(AveragePooling { kind: "AveragePooling2D", windows: windows(2, a)? })),
     },
     script_name: "average_pooling2d",
-    positional: &[],
+    positional: &["pool_size"],
     merges: false,
 };
 

@@ -18,7 +18,7 @@ pub(super) const MAX_POOLING_1D: LayerEntry = LayerEntry {
         build: |a| Ok(Box::new(MaxPooling { kind: "MaxPooling1D", windows: windows(1, a)? })),
     },
     script_name: "max_pooling1d",
-    positional: &[],
+    positional: &["pool_size"],
     merges: false,
 };
 
@@ -33,7 +33,7 @@ pub(super) const MAX_POOLING_2D: LayerEntry = LayerEntry {
         build: |a| Ok(Box::new(MaxPooling { kind: "MaxPooling2D", windows: windows(2, a)? })),
     },
     script_name: "max_pooling2d",
-    positional: &[],
+    positional: &["pool_size"],
     merges: false,
 };
 
