@@ -1,11 +1,9 @@
-//! Reading and changing the numbers of a graph tensor where they lie.
-
-use std::cell::RefCell;
+//! Reading and writing the numbers of a graph tensor where they lie.
 
 use candle_core::{CpuStorage, InplaceOp1, Layout, Storage, Var};
 
 use crate::error::{Error, Result};
-use crate::tensor::{Graph, device};
+use crate::tensor::Graph;
 
 /// Calls `read` with the numbers in row-major order: in place on the CPU, a copy from another device.
 pub(super) fn read<T>(tensor: &Graph, read: impl FnOnce(&[f32]) -> T) -> Result<T> {
@@ -22,33 +20,30 @@ pub(super) fn read<T>(tensor: &Graph, read: impl FnOnce(&[f32]) -> T) -> Result<
     Ok(read(&tensor.flatten_all()?.to_vec1::<f32>()?))
 }
 
-/// Lets `change` edit a variable's numbers: in place on the CPU, through a copy on another device.
-pub(super) fn edit(variable: &Var, change: &mut dyn FnMut(&mut [f32])) -> Result<()> {
-    if variable.device().is_cpu() {
-        return Ok(variable.inplace_op1(&Edit(RefCell::new(change)))?);
+/// Replaces a variable's numbers, in place on the CPU; whoever shares its memory sees the new ones.
+pub(super) fn write(variable: &Var, numbers: &[f32]) -> Result<()> {
+    match variable.device().is_cpu() {
+        true => Ok(variable.inplace_op1(&Write(numbers))?),
+        false => Ok(variable.set(&Graph::from_slice(numbers, variable.shape(), variable.device())?)?),
     }
-    let mut numbers = variable.flatten_all()?.to_vec1::<f32>()?;
-    change(&mut numbers);
-    let changed = Graph::from_vec(numbers, variable.shape(), &device::cpu())?.to_device(variable.device())?;
-    Ok(variable.set(&changed)?)
 }
 
-/// An edit as Candle wants it: an operation that writes to its argument.
-struct Edit<'a>(RefCell<&'a mut dyn FnMut(&mut [f32])>);
+/// A write as Candle wants it: an operation that changes its argument.
+struct Write<'a>(&'a [f32]);
 
-impl InplaceOp1 for Edit<'_> {
+impl InplaceOp1 for Write<'_> {
     fn name(&self) -> &'static str {
-        "update"
+        "write"
     }
 
     fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
-        let numbers = match (storage, layout.contiguous_offsets()) {
+        let place = match (storage, layout.contiguous_offsets()) {
             (CpuStorage::F32(numbers), Some((start, end))) => numbers.get_mut(start..end),
             _ => None,
         };
-        match numbers {
-            Some(numbers) => (self.0.borrow_mut())(numbers),
-            None => candle_core::bail!("only contiguous f32 weights can be updated"),
+        match place.filter(|place| place.len() == self.0.len()) {
+            Some(place) => place.copy_from_slice(self.0),
+            None => candle_core::bail!("only contiguous f32 weights of {} numbers can be written", self.0.len()),
         }
         Ok(())
     }
@@ -65,15 +60,17 @@ pub(super) fn scalar(tensor: &Graph) -> Result<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tensor::device;
 
     #[test]
-    fn edits_are_seen_through_detached_tensors_and_views_are_read_in_order() {
+    fn writes_are_seen_through_detached_tensors_and_views_are_read_in_order() {
         let tensor = Graph::new(&[[1f32, 2.0], [3.0, 4.0]], &device::cpu()).unwrap();
         let variable = Var::from_tensor(&tensor).unwrap();
         let detached = variable.as_detached_tensor();
-        edit(&variable, &mut |numbers| numbers.iter_mut().for_each(|number| *number *= 10.0)).unwrap();
+        write(&variable, &[10.0, 20.0, 30.0, 40.0]).unwrap();
         assert_eq!(read(&detached.t().unwrap(), <[f32]>::to_vec).unwrap(), [10.0, 30.0, 20.0, 40.0]);
         assert_eq!(read(&tensor, <[f32]>::to_vec).unwrap(), [1.0, 2.0, 3.0, 4.0]);
+        assert!(write(&variable, &[1.0]).is_err());
         assert!(scalar(&tensor).is_err());
     }
 }

@@ -30,7 +30,7 @@ pub(crate) use check::in_network_order;
 pub(crate) use feed::inputs;
 
 use crate::artifact::weights::Named;
-use crate::artifact::{Checkpoint, Writer, layout};
+use crate::artifact::{Checkpoint, Writer, cpu, layout};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::network::Network;
@@ -109,11 +109,12 @@ impl Trainer {
         self.stop = stop;
     }
 
-    /// Goes on where a checkpoint was written: weights, optimizer, services, position.
+    /// Goes on where a checkpoint was written: weights, optimizer, services, position. Returns a
+    /// warning for the person when it was written on another kind of CPU.
     ///
     /// # Errors
     /// A checkpoint of another network, optimizer or seed, or from within an epoch.
-    pub fn resume(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+    pub fn resume(&mut self, checkpoint: &Checkpoint) -> Result<Option<String>> {
         let state = &checkpoint.state;
         if state.seed != self.setup.seed {
             return Err(Error::artifact(format!(
@@ -133,7 +134,7 @@ impl Trainer {
             Rate::Schedule(schedule) => scheduled(&**schedule, state.step)?,
         };
         self.learning_rate = self.next_rate;
-        Ok(())
+        Ok(cpu::warning(&state.cpu))
     }
 
     /// Returns the network.

@@ -3,7 +3,7 @@
 use candle_core::Var;
 use candle_core::backprop::GradStore;
 
-use super::memory::{edit, read};
+use super::memory::{read, write};
 use crate::artifact::weights::{Named, arrange};
 use crate::error::{Error, Result};
 use crate::network::{Network, WeightInfo};
@@ -165,7 +165,7 @@ impl Variables {
 
     /// Copies the trained values to where passes read them.
     fn publish(&self) -> Result<()> {
-        self.trained.iter().try_for_each(|own| edit(&own.variable, &mut |numbers| numbers.copy_from_slice(&own.values)))
+        self.trained.iter().try_for_each(|own| write(&own.variable, &own.values))
     }
 
     /// Returns the name of a state array.

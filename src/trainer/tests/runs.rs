@@ -66,7 +66,12 @@ fn several_outputs_are_reported_one_by_one_and_weighed() {
     let input = Symbol::input("x", &[Some(4)], Dtype::F32).unwrap();
     let dense = |units: usize, activation: &str, name: &str, from: &Symbol| {
         let params = json!({"units": units, "activation": activation, "name": name});
-        layers::find("Dense").unwrap().make(params.as_object().unwrap()).unwrap().apply(&[from.clone()]).unwrap()
+        layers::find("Dense")
+            .unwrap()
+            .make(params.as_object().unwrap())
+            .unwrap()
+            .apply(std::slice::from_ref(from))
+            .unwrap()
     };
     let trunk = dense(6, "tanh", "trunk", &input);
     let outputs = [dense(3, "softmax", "species", &trunk), dense(1, "linear", "mass", &trunk)];
@@ -178,7 +183,7 @@ fn a_resumed_run_ends_with_the_bits_of_one_that_was_not_stopped() {
         parts.weights = parts.network.initialise(99).unwrap();
         parts.services = vec![probe()];
     });
-    resumed.resume(&first).unwrap();
+    assert_eq!(resumed.resume(&first).unwrap(), None);
     let rest = resumed.train(&mut Quiet).unwrap();
     assert_eq!(rest.epochs[..], whole.epochs[1..]);
     assert_eq!(rest.steps, whole.steps);
