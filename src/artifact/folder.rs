@@ -228,7 +228,9 @@ fn check_parents(path: &Path) -> Result<()> {
     if path.as_os_str().is_empty() {
         return Err(Error::artifact("the name of the artifact folder is empty"));
     }
-    match path.ancestors().skip(1).find(|parent| !is_missing(parent)) {
+    // The parent of a bare name is the empty path: the current folder.
+    let parents = path.ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty());
+    match parents.into_iter().find(|parent| !is_missing(parent)) {
         Some(parent) if !parent.is_dir() => Err(Error::artifact(format!("`{}` is not a folder", parent.display()))
             .within(format!("artifact folder `{}`", path.display()))),
         _ => Ok(()),

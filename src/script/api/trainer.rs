@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rhai::plugin::*;
 use rhai::{Array as List, Dynamic, Engine, EvalAltResult, Map};
 
-use crate::artifact::layout;
+use crate::artifact::{Folder, layout};
 use crate::assemble::{self, Model};
 use crate::recipe::{Recipe, Written};
 use crate::record::Records;
@@ -46,7 +46,8 @@ impl TrainerHandle {
         if let Some(model) = &*slot {
             return Ok(model.clone());
         }
-        let inside = host.at(self.folder.join(layout::SCRIPTS)).map_err(raise)?;
+        let run = Folder::open(&self.folder).map_err(raise)?;
+        let inside = host.at(run.join(layout::SCRIPTS)).map_err(raise)?;
         let model = Arc::new(assemble::load(&inside, &self.folder).map_err(raise)?);
         *slot = Some(model.clone());
         Ok(model)
