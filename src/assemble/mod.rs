@@ -18,8 +18,8 @@ use crate::record::{Field, Fields};
 use crate::script::cast;
 use crate::tensor::{Device, device};
 
-/// Returns scores as JSON: a list with one object a record, arrays as nested lists.
-pub fn scores_to_json(scores: &[Fields]) -> Result<serde_json::Value> {
+/// Returns scores as JSON: one object a record, arrays as nested lists.
+pub fn scores_to_json(scores: &[Fields]) -> Result<Vec<serde_json::Value>> {
     let field = |field: &Field| -> Result<serde_json::Value> { cast::to_json(&cast::from_field(field.clone())) };
     scores
         .iter()

@@ -34,8 +34,12 @@ pub fn run(args: Args) -> Result<()> {
     let model = assemble::load(&host, &args.artifacts)?;
     let records = Records::read_as(&args.score, model.schema())?;
     let scores = model.predict(&records)?;
-    let json = assemble::scores_to_json(&scores)?;
-    let text = format!("{}\n", serde_json::to_string_pretty(&json).unwrap_or_default());
+    // One record a line: people look at such files, and other tools compare them.
+    let lines: Vec<String> = assemble::scores_to_json(&scores)?.iter().map(ToString::to_string).collect();
+    let text = match lines.is_empty() {
+        true => "[]\n".to_owned(),
+        false => format!("[\n{}\n]\n", lines.join(",\n")),
+    };
     match args.output.as_os_str() == "-" {
         true => terminal::data(&text),
         false => artifact::write_atomic(&args.output, text.as_bytes())?,
