@@ -3,8 +3,11 @@
 //! One file for each verb, with its `Args` and `run`. Data goes to standard output, everything else to
 //! standard error.
 
+mod evaluate;
 mod exit;
 mod help;
+mod inspect;
+mod new;
 mod options;
 mod predict;
 mod progress;
@@ -35,6 +38,9 @@ enum Verb {
     Run(run::Args),
     Train(train::Args),
     Predict(predict::Args),
+    Evaluate(evaluate::Args),
+    Inspect(inspect::Args),
+    New(new::Args),
     Repl(repl::Args),
     Help(help::Args),
 }
@@ -63,6 +69,9 @@ pub fn main() -> ExitCode {
         Verb::Run(args) => run::run(args),
         Verb::Train(args) => train::run(args),
         Verb::Predict(args) => predict::run(args),
+        Verb::Evaluate(args) => evaluate::run(args),
+        Verb::Inspect(args) => inspect::run(args),
+        Verb::New(args) => new::run(args),
         Verb::Repl(args) => repl::run(args),
         Verb::Help(args) => help::run(args),
     };
