@@ -54,6 +54,13 @@ impl Model {
     }
 }
 
+/// Reads the resolved recipe of a run.
+pub(super) fn read_recipe(folder: &Folder) -> Result<Recipe> {
+    let path = folder.join(layout::CONFIG);
+    let written = Written::from_json(&path.display().to_string(), &artifact::read_text(&path)?)?;
+    Ok(Recipe::resolve(&written)?.0)
+}
+
 /// Loads the best checkpoint of a run. The host's project root is the run's own `scripts/` folder.
 ///
 /// # Errors
@@ -61,10 +68,7 @@ impl Model {
 pub fn load(host: &Host, folder: &Path) -> Result<Model> {
     let folder = Folder::open(folder)?;
     provenance::check_scripts(&folder)?;
-    let path = folder.join(layout::CONFIG);
-    let text = artifact::read_text(&path)?;
-    let written = Written::from_json(&path.display().to_string(), &text)?;
-    let (recipe, _) = Recipe::resolve(&written)?;
+    let recipe = read_recipe(&folder)?;
     let network_params: Params = artifact::read_json(&folder.join(layout::NETWORK_PARAMS))?;
 
     let loader = stations::loader(host, &recipe.dataset)?;

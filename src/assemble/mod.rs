@@ -6,12 +6,16 @@
 mod load;
 mod model;
 mod provenance;
+mod resume;
+mod run;
 mod services;
 mod stations;
 mod train;
 
 pub use load::{Model, load};
-pub use train::train;
+pub use resume::resume;
+pub use run::{Fitted, Run, assemble};
+pub use train::{fresh_seed, train};
 
 use crate::error::{Error, Result};
 use crate::record::{Field, Fields};

@@ -12,6 +12,7 @@ mod options;
 mod predict;
 mod progress;
 mod repl;
+mod resume;
 mod run;
 mod terminal;
 mod train;
@@ -37,6 +38,7 @@ struct Arguments {
 enum Verb {
     Run(run::Args),
     Train(train::Args),
+    Resume(resume::Args),
     Predict(predict::Args),
     Evaluate(evaluate::Args),
     Inspect(inspect::Args),
@@ -68,6 +70,7 @@ pub fn main() -> ExitCode {
     let result = match arguments.verb {
         Verb::Run(args) => run::run(args),
         Verb::Train(args) => train::run(args),
+        Verb::Resume(args) => resume::run(args),
         Verb::Predict(args) => predict::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Inspect(args) => inspect::run(args),

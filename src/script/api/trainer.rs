@@ -14,6 +14,7 @@ use crate::script::api::{Page, options::Options};
 use crate::script::cast;
 use crate::script::host::Host;
 use crate::script::traceback::raise;
+use crate::trainer::History;
 
 /// The page of the manual.
 pub const PAGE: Page = Page {
@@ -60,6 +61,20 @@ impl TrainerHandle {
 
 fn logs(values: &[(String, f64)]) -> Map {
     values.iter().map(|(name, value)| (name.as_str().into(), Dynamic::from(*value))).collect()
+}
+
+/// What a run reached, as scripts see it.
+fn report(history: &History) -> Map {
+    let names: Vec<String> =
+        history.epochs.first().map(|row| row.logs.iter().map(|(name, _)| name.clone()).collect()).unwrap_or_default();
+    let values = |name: &String| Dynamic::from(history.values(name).into_iter().map(Dynamic::from).collect::<List>());
+    let logs: Map = names.iter().map(|name| (name.as_str().into(), values(name))).collect();
+    Map::from([
+        ("epochs".into(), Dynamic::from(history.epochs.len() as i64)),
+        ("steps".into(), Dynamic::from(history.steps as i64)),
+        ("stopped".into(), history.stopped.clone().map_or(Dynamic::UNIT, Dynamic::from)),
+        ("logs".into(), Dynamic::from(logs)),
+    ])
 }
 
 #[export_module]
@@ -113,20 +128,28 @@ mod functions {
         trainer.forget();
         let history = assemble::train(&host, &recipe, &notes, &train, &validation, &trainer.folder, trainer.overwrite)
             .map_err(raise)?;
-        let names: Vec<String> = history
-            .epochs
-            .first()
-            .map(|row| row.logs.iter().map(|(name, _)| name.clone()).collect())
-            .unwrap_or_default();
-        let values =
-            |name: &String| Dynamic::from(history.values(name).into_iter().map(Dynamic::from).collect::<List>());
-        let logs: Map = names.iter().map(|name| (name.as_str().into(), values(name))).collect();
-        Ok(Map::from([
-            ("epochs".into(), Dynamic::from(history.epochs.len() as i64)),
-            ("steps".into(), Dynamic::from(history.steps as i64)),
-            ("stopped".into(), history.stopped.map_or(Dynamic::UNIT, Dynamic::from)),
-            ("logs".into(), Dynamic::from(logs)),
-        ]))
+        Ok(report(&history))
+    }
+
+    /// Goes on with the run in the folder after its newest checkpoint, to the same bits as if it had never
+    /// stopped. The records must be those the run was started with. Returns the history of the epochs that
+    /// were left, as `train` does.
+    ///
+    /// # Errors
+    /// A folder without a run, records that are not those of the run, scripts in the folder that were changed.
+    #[rhai_fn(name = "resume", return_raw)]
+    pub fn resume(
+        context: NativeCallContext,
+        trainer: TrainerHandle,
+        train: Records,
+        validation: Records,
+    ) -> Answer<Map> {
+        let host = Host::of(&context)?;
+        let run = Folder::open(&trainer.folder).map_err(raise)?;
+        let inside = host.at(run.join(layout::SCRIPTS)).map_err(raise)?;
+        trainer.forget();
+        let history = assemble::resume(&inside, &trainer.folder, Some((&train, &validation))).map_err(raise)?;
+        Ok(report(&history))
     }
 
     /// Loads the best checkpoint, which `predict` and `evaluate` otherwise do at their first call. Returns the
