@@ -15,7 +15,7 @@ use crate::registry::Params;
 use crate::script::component::{Compiled, Component};
 use crate::script::resolver::{self, Resolved, Roots};
 use crate::script::source::{Script, Sources};
-use crate::script::{Limits, engine, traceback};
+use crate::script::{Limits, engine, lint, traceback};
 use crate::trainer::Progress;
 
 /// Makes a native component from its parameters.
@@ -35,6 +35,7 @@ struct Shared {
     settings: Settings,
     sources: Sources,
     engine: OnceLock<Engine>,
+    known: OnceLock<lint::Known>,
     compiled: Mutex<BTreeMap<PathBuf, Arc<Compiled>>>,
 }
 
@@ -179,6 +180,7 @@ impl Builder {
             settings,
             sources: Sources::default(),
             engine: OnceLock::new(),
+            known: OnceLock::new(),
             compiled: Mutex::new(BTreeMap::new()),
         }));
         let settings = &host.0.settings;
@@ -241,6 +243,11 @@ impl Host {
     /// Returns the engine.
     pub fn engine(&self) -> &Engine {
         self.0.engine.get_or_init(Engine::new_raw)
+    }
+
+    /// Returns the functions scripts may call, with their numbers of parameters.
+    pub fn known_functions(&self) -> &lint::Known {
+        self.0.known.get_or_init(|| lint::known(self.engine()))
     }
 
     /// Returns the folders this host may read.
@@ -331,6 +338,7 @@ impl Host {
             .compile(&*script.text)
             .map_err(|error| traceback::explain_parse(self, &error, &script.label))?;
         ast.set_source(&*script.label);
+        lint::check(self, &ast, &script.label)?;
         Ok(ast)
     }
 

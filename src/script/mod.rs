@@ -13,6 +13,7 @@ pub mod component;
 pub mod engine;
 pub mod host;
 pub mod limits;
+pub mod lint;
 pub mod manual;
 pub mod repl;
 pub mod resolver;

@@ -234,6 +234,7 @@ fn compile(engine: &Engine, host: &Host, script: Script) -> Result<AST> {
     let mut ast =
         engine.compile(&*script.text).map_err(|error| traceback::explain_parse(host, &error, &script.label))?;
     ast.set_source(&*script.label);
+    crate::script::lint::check(host, &ast, &script.label)?;
     Ok(ast)
 }
 
