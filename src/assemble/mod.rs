@@ -3,6 +3,7 @@
 //! [`train`] checks everything before the artifact folder is made: imports, parameters, names, shapes of a
 //! first batch, monitors, storable state, one backward pass. [`load`] reads such a folder back.
 
+mod check;
 mod load;
 mod model;
 mod provenance;
@@ -12,6 +13,7 @@ mod services;
 mod stations;
 mod train;
 
+pub use check::{Report, check};
 pub use load::{Model, load};
 pub use resume::resume;
 pub use run::{Fitted, Run, assemble};

@@ -24,6 +24,9 @@ pub type Factory<T> = Arc<dyn Fn(&Params) -> Result<Box<T>> + Send + Sync>;
 /// Receives text that scripts print.
 pub type Sink = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// Receives what checking a run found.
+pub type ReportSink = Arc<dyn Fn(&crate::assemble::Report) + Send + Sync>;
+
 /// Makes the display of one training run.
 pub type ProgressFactory = Arc<dyn Fn() -> Box<dyn Progress> + Send + Sync>;
 
@@ -46,6 +49,7 @@ struct Settings {
     limits: Limits,
     stop: Arc<AtomicBool>,
     overwrite: bool,
+    check: Option<ReportSink>,
     arguments: Vec<String>,
     print: Sink,
     debug: Sink,
@@ -92,6 +96,14 @@ impl Builder {
     #[must_use]
     pub fn overwrite(mut self, overwrite: bool) -> Self {
         self.0.overwrite = overwrite;
+        self
+    }
+
+    /// Lets `train` check its run instead of starting it: the recipe ends there, and the report goes to the
+    /// sink.
+    #[must_use]
+    pub fn check_only(mut self, report: impl Fn(&crate::assemble::Report) + Send + Sync + 'static) -> Self {
+        self.0.check = Some(Arc::new(report));
         self
     }
 
@@ -202,6 +214,7 @@ impl Host {
             limits: Limits::default(),
             stop: Arc::new(AtomicBool::new(false)),
             overwrite: false,
+            check: None,
             arguments: Vec::new(),
             print: Arc::new(|_| ()),
             debug: Arc::new(|_| ()),
@@ -268,6 +281,11 @@ impl Host {
     /// Returns whether an existing run is moved out of the way.
     pub fn overwrite(&self) -> bool {
         self.0.settings.overwrite
+    }
+
+    /// Returns where a check's report goes, when runs are checked and not started.
+    pub fn check_only(&self) -> Option<&ReportSink> {
+        self.0.settings.check.as_ref()
     }
 
     /// Returns the arguments after `--` on the command line.

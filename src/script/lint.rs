@@ -13,17 +13,13 @@ use crate::script::manual;
 pub type Known = BTreeMap<String, BTreeSet<usize>>;
 
 /// Words of the language that are called like functions.
-const WORDS: [&str; 9] =
-    ["print", "debug", "type_of", "Fn", "call", "curry", "is_shared", "is_def_var", "is_def_fn"];
+const WORDS: [&str; 9] = ["print", "debug", "type_of", "Fn", "call", "curry", "is_shared", "is_def_var", "is_def_fn"];
 
 /// Returns the functions that are registered with an engine.
 pub fn known(engine: &rhai::Engine) -> Known {
     let mut known = Known::new();
-    let all = engine.collect_fn_metadata(
-        None,
-        |info| Some((info.metadata.name.to_string(), info.metadata.num_params)),
-        true,
-    );
+    let all =
+        engine.collect_fn_metadata(None, |info| Some((info.metadata.name.to_string(), info.metadata.num_params)), true);
     for (name, parameters) in all {
         known.entry(name).or_default().insert(parameters);
     }
@@ -107,8 +103,10 @@ fn place(host: &Host, error: Error, label: &str, position: Position) -> Error {
 /// Names that may hold a function: variables, parameters, and fields of maps, whose functions are called
 /// as methods.
 fn variables(ast: &AST) -> BTreeSet<String> {
-    let mut names: BTreeSet<String> =
-        ast.iter_functions().flat_map(|function| function.params.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).collect();
+    let mut names: BTreeSet<String> = ast
+        .iter_functions()
+        .flat_map(|function| function.params.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+        .collect();
     ast.walk(&mut |path: &[ASTNode]| {
         match path.last() {
             Some(ASTNode::Stmt(Stmt::Var(variable, ..))) => drop(names.insert(variable.0.name.to_string())),

@@ -125,6 +125,11 @@ mod functions {
         let host = Host::of(&context)?;
         let json = cast::to_json(&Dynamic::from(config)).map_err(|error| raise(error.within("the config")))?;
         let (recipe, notes) = Recipe::resolve(&Written::from_value(&json)).map_err(raise)?;
+        if let Some(report) = host.check_only() {
+            report(&assemble::check(&host, &recipe, &notes, &train, &validation).map_err(raise)?);
+            // What follows in the recipe needs the run that was not started.
+            return Err(Box::new(EvalAltResult::Exit(Dynamic::UNIT, Position::NONE)));
+        }
         trainer.forget();
         let history = assemble::train(&host, &recipe, &notes, &train, &validation, &trainer.folder, trainer.overwrite)
             .map_err(raise)?;
