@@ -3,10 +3,12 @@
 //! One file for each verb, with its `Args` and `run`. Data goes to standard output, everything else to
 //! standard error.
 
+mod completions;
 mod evaluate;
 mod exit;
 mod help;
 mod inspect;
+mod man;
 mod new;
 mod options;
 mod predict;
@@ -44,6 +46,8 @@ enum Verb {
     Inspect(inspect::Args),
     New(new::Args),
     Repl(repl::Args),
+    Completions(completions::Args),
+    Man(man::Args),
     Help(help::Args),
 }
 
@@ -76,6 +80,8 @@ pub fn main() -> ExitCode {
         Verb::Inspect(args) => inspect::run(args),
         Verb::New(args) => new::run(args),
         Verb::Repl(args) => repl::run(args),
+        Verb::Completions(args) => completions::run(args),
+        Verb::Man(args) => man::run(args),
         Verb::Help(args) => help::run(args),
     };
     exit::finish(result)
