@@ -20,23 +20,23 @@ pub struct Args {
 pub fn run(args: Args) -> Result<()> {
     let command = Arguments::command();
     let Some(folder) = args.out else {
-        terminal::data(&String::from_utf8_lossy(&page(command)?));
+        terminal::data(&String::from_utf8_lossy(&page(command, "barrage")?));
         return Ok(());
     };
     std::fs::create_dir_all(&folder)
         .map_err(|error| Error::artifact(format!("cannot make the folder `{}`: {error}", folder.display())))?;
-    artifact::write_atomic(&folder.join("barrage.1"), &page(command.clone())?)?;
+    artifact::write_atomic(&folder.join("barrage.1"), &page(command.clone(), "barrage")?)?;
     for verb in command.get_subcommands() {
         let name = format!("barrage-{}", verb.get_name());
-        let verb = verb.clone().name(name.clone());
-        artifact::write_atomic(&folder.join(format!("{name}.1")), &page(verb)?)?;
+        artifact::write_atomic(&folder.join(format!("{name}.1")), &page(verb.clone(), &name)?)?;
     }
     Ok(())
 }
 
-fn page(command: clap::Command) -> Result<Vec<u8>> {
+fn page(command: clap::Command, title: &str) -> Result<Vec<u8>> {
     let mut page = Vec::new();
     clap_mangen::Man::new(command)
+        .title(title)
         .render(&mut page)
         .map_err(|error| Error::artifact(format!("cannot print the manual page: {error}")))?;
     Ok(page)
