@@ -61,7 +61,7 @@ fn the_commands_and_snippets_of_the_readme_run() {
             "sh" => {
                 commands += 1;
                 let output = Command::new("sh")
-                    .args(["-euc", &format!("{CARGO}{text}")])
+                    .args(["-ec", &format!("{CARGO}{text}")])
                     .current_dir(folder.path())
                     .env("PATH", path())
                     .output()
