@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::artifact::{self, Folder, layout};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::record::{Records, Schema};
 use crate::script::Host;
 
 /// Writes the scripts that were used, and a lock of their hashes.
 pub fn write_scripts(host: &Host, folder: &Folder) -> Result<()> {
     let root = folder.join(layout::SCRIPTS);
-    make(&root)?;
+    artifact::make_folder(&root)?;
     let mut lock = serde_json::Map::new();
     for script in host.sources().all() {
         // What was typed at a prompt has no name to be found under.
@@ -22,7 +22,7 @@ pub fn write_scripts(host: &Host, folder: &Folder) -> Result<()> {
         }
         let file = root.join(&*script.label);
         if let Some(parent) = file.parent() {
-            make(parent)?;
+            artifact::make_folder(parent)?;
         }
         artifact::write_atomic(&file, script.text.as_bytes())?;
         lock.insert(script.label.to_string(), Value::from(hash(script.text.as_bytes())));
@@ -153,12 +153,6 @@ fn fingerprint(records: &Records) -> Result<String> {
 pub fn write_json(path: &Path, value: &Value) -> Result<()> {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
     artifact::write_atomic(path, format!("{text}\n").as_bytes())
-}
-
-/// Makes a folder and its parents.
-pub fn make(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder)
-        .map_err(|error| Error::new(Kind::Artifact, format!("cannot make the folder `{}`: {error}", folder.display())))
 }
 
 fn hash(bytes: &[u8]) -> String {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::artifact::{Folder, layout};
+use crate::artifact::{self, Folder, layout};
 use crate::assemble::provenance;
 use crate::assemble::run::{Fitted, assemble};
 use crate::error::Result;
@@ -42,7 +42,7 @@ pub fn train(
     provenance::write_scripts(host, &made)?;
     provenance::write_data(&made, train, validation)?;
     let dataset = made.join(layout::DATASET);
-    provenance::make(&dataset)?;
+    artifact::make_folder(&dataset)?;
     run.transformer.save(&dataset)?;
     made.keep()?;
 

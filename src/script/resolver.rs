@@ -81,7 +81,8 @@ impl Roots {
         Ok(real)
     }
 
-    /// Returns the file or folder a script may write under this name (it need not exist).
+    /// Returns the file or folder a script may write under this name (it need not exist): only below the
+    /// project root, whatever else may be read.
     ///
     /// # Errors
     /// See [`Roots::readable`].
@@ -91,8 +92,10 @@ impl Roots {
         // The nearest folder that exists decides where the file really lies.
         let existing = parent.ancestors().find(|folder| folder.exists()).unwrap_or(&self.root);
         let real = existing.canonicalize().unwrap_or_else(|_| existing.to_owned());
-        self.check_inside(&real, name)?;
-        Ok(file)
+        match real.starts_with(&self.root) {
+            true => Ok(file),
+            false => Err(self.outside(name).hint("scripts write below the project root only: name a file there")),
+        }
     }
 
     fn joined(&self, path: &Path) -> Result<PathBuf> {
@@ -107,9 +110,12 @@ impl Roots {
         let mut allowed = std::iter::once(&self.root).chain(&self.paths).chain(&self.readable);
         match allowed.any(|root| real.starts_with(root)) {
             true => Ok(()),
-            false => Err(Error::data(format!("`{name}` lies outside the project `{}`", self.root.display()))
-                .hint("allow its folder with `--allow-read DIR`")),
+            false => Err(self.outside(name).hint("allow its folder with `--allow-read DIR`")),
         }
+    }
+
+    fn outside(&self, name: &str) -> Error {
+        Error::data(format!("`{name}` lies outside the project `{}`", self.root.display()))
     }
 }
 
