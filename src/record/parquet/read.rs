@@ -8,6 +8,7 @@ use std::sync::Arc;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 
 use super::columns::Column;
+use super::guard::guarded;
 use super::types;
 use crate::error::{Error, Result};
 use crate::record::read::unreadable;
@@ -24,7 +25,7 @@ pub(in crate::record) fn read(path: &Path, source: Arc<str>, schema: Option<&Sch
     let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
     let place = path.display().to_string();
     check_ends(&mut file).map_err(|error| error.within(place.clone()))?;
-    table(file, source, schema).map_err(|error| error.within(place))
+    guarded(|| table(file, source, schema)).map_err(|error| error.within(place))
 }
 
 /// Checks the first and the last bytes.
@@ -61,7 +62,8 @@ fn table(file: File, source: Arc<str>, schema: Option<&Schema>) -> Result<Table>
     if fields.is_empty() {
         return Err(Error::data("the file has no columns"));
     }
-    check_length(usize::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or(usize::MAX))?;
+    let rows = metadata.metadata().file_metadata().num_rows();
+    check_length(usize::try_from(rows).map_err(|_| damaged(format!("it says that it has {rows} records")))?)?;
 
     let mut columns: Vec<Column> = fields.iter().map(|field| Column::new(field.data_type())).collect();
     let mut len = 0;
@@ -90,6 +92,11 @@ fn table(file: File, source: Arc<str>, schema: Option<&Schema>) -> Result<Table>
 /// Returns an error of the reader in plain words.
 fn damaged(error: impl std::fmt::Display) -> Error {
     let text = error.to_string();
+    let mut text = text.as_str();
+    let kinds = ["Parquet error: ", "Parquet argument error: ", "External: ", "Arrow: ", "EOF: ", "NYI: "];
+    while let Some(rest) = kinds.iter().find_map(|kind| text.strip_prefix(kind)) {
+        text = rest;
+    }
     if let Some((_, codec)) = text.split_once("Disabled feature at compile time: ") {
         let codec = if codec == "flate2" { "gzip" } else { codec };
         return Error::data(format!("the file is compressed with {codec}, which this binary cannot read")).hint(
