@@ -21,6 +21,9 @@ use crate::trainer::Progress;
 /// Makes a native component from its parameters.
 pub type Factory<T> = Arc<dyn Fn(&Params) -> Result<Box<T>> + Send + Sync>;
 
+/// Registers functions and types with an engine.
+type Register = Arc<dyn Fn(&mut Engine) + Send + Sync>;
+
 /// Receives text that scripts print.
 pub type Sink = Arc<dyn Fn(&str) + Send + Sync>;
 
@@ -53,7 +56,7 @@ struct Settings {
     transformers: BTreeMap<String, Factory<dyn Transformer>>,
     augmentors: BTreeMap<String, Factory<dyn Augmentor>>,
     scripts: BTreeMap<String, Arc<str>>,
-    extend: Vec<Arc<dyn Fn(&mut Engine) + Send + Sync>>,
+    extend: Vec<Register>,
 }
 
 /// Collects what a host needs before its engine is made.

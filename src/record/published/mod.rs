@@ -5,8 +5,6 @@
 mod check;
 #[cfg(feature = "datasets")]
 mod load;
-#[cfg(all(test, feature = "datasets"))]
-mod tests;
 
 use std::path::Path;
 
@@ -101,3 +99,7 @@ impl Published {
             .hint("build it with `cargo build --release --features datasets`, or use a released binary, which has it"))
     }
 }
+
+#[cfg(test)]
+#[cfg(feature = "datasets")]
+mod tests;

@@ -91,6 +91,7 @@ fn with_script<T>(run: impl FnOnce(&dyn Fn(Box<EvalAltResult>) -> Error) -> Outc
 }
 
 #[export_module]
+#[allow(clippy::unwrap_used, reason = "what the macro makes of a `&mut` argument")]
 mod functions {
     /// Returns the records of a file: CSV with a header row, JSON (an array of objects), JSONL (an object a
     /// line) or Parquet (in a binary with the cargo feature `parquet`), by its ending. The name is relative to
