@@ -65,17 +65,22 @@ pub fn choose<T: ?Sized>(
         if let Some(native) = native {
             return native(&import.params);
         }
-        host.component(&import.path, &import.params).map_err(|error| unknown(error, import, list)).and_then(scripted)
+        host.component(&import.path, &import.params)
+            .map_err(|error| unknown(host, error, import, list))
+            .and_then(scripted)
     };
     make().map_err(|error| import.locate(error))
 }
 
 /// A name without dots was probably meant to be built in.
-fn unknown<T: ?Sized>(error: Error, import: &Import, list: &'static [Entry<T>]) -> Error {
+fn unknown<T: ?Sized>(host: &Host, error: Error, import: &Import, list: &'static [Entry<T>]) -> Error {
     if import.path.contains('.') || !error.message().starts_with("no component") {
         return error;
     }
-    let names = || list.iter().flat_map(|entry| std::iter::once(entry.name).chain(entry.aliases.iter().copied()));
+    let names = || {
+        let built_in = list.iter().flat_map(|entry| std::iter::once(entry.name).chain(entry.aliases.iter().copied()));
+        built_in.chain(host.native_names())
+    };
     let near = crate::error::did_you_mean(&import.path, names());
     let listed = match list.is_empty() {
         true => None,

@@ -40,6 +40,46 @@ impl Records {
         Ok(Records::from_table(table))
     }
 
+    /// Creates records from whole columns: tensors with the records on axis 0. A tensor of shape `[n]` becomes
+    /// a column of numbers (u8 as whole numbers), any other one of tensors. `source` is what errors call them.
+    ///
+    /// ```
+    /// use barrage::record::Records;
+    /// use barrage::tensor::Array;
+    ///
+    /// let images = Array::from_f32(vec![0.0; 2 * 28 * 28], &[2, 28, 28])?;
+    /// let labels = Array::from_i64(vec![3, 7], &[2])?;
+    /// let records = Records::from_columns(vec![("image".into(), images.into()), ("label".into(), labels.into())], "digits")?;
+    /// assert_eq!(records.column("image")?.shape(), [2, 28, 28]);
+    /// # Ok::<(), barrage::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// No column, columns of different lengths, scalars, an empty name, and a name that is given twice.
+    pub fn from_columns(columns: Vec<(Name, Tensor)>, source: &str) -> Result<Records> {
+        let Some(first) = columns.first() else { return Err(Error::data("records need at least one column")) };
+        let (first, len) = (first.0.clone(), first.1.len());
+        check_length(len)?;
+        let mut finished: Vec<(Name, Arc<Cells>)> = Vec::with_capacity(columns.len());
+        for (name, tensor) in columns {
+            if name.is_empty() {
+                return Err(Error::data(format!("column {} has no name", finished.len() + 1)));
+            }
+            if finished.iter().any(|(known, _)| *known == name) {
+                return Err(Error::data(format!("column `{name}` is given twice")));
+            }
+            if tensor.rank() == 0 {
+                return Err(Error::data(format!("column `{name}` is a single number: expected records on axis 0")));
+            }
+            if tensor.len() != len {
+                let found = tensor.len();
+                return Err(Error::data(format!("column `{first}` has {len} records, column `{name}` has {found}")));
+            }
+            finished.push((name, Arc::new(Cells::from_array(tensor.to_host()?))));
+        }
+        Ok(Records::from_table(Table::new(len, finished, Origin::Source(source.into()), Arc::default())))
+    }
+
     pub(super) fn from_table(table: Table) -> Records {
         Records { table: Arc::new(table), rows: None }
     }

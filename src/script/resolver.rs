@@ -1,8 +1,8 @@
 //! Finds scripts by import path, and keeps every file access inside the project.
 //!
 //! A dotted path (`augment.noise.gaussian`) is looked up below the project root, then below each extra
-//! path, then in the embedded standard library (`std.…`): the longest prefix that is a file is the
-//! script, what remains is a function in it. Rhai's own `import "augment/noise" as noise;` uses the same
+//! path, then among the scripts of an embedding program; `std.…` is the embedded standard library. The
+//! longest prefix that is a file is the script, what remains is a function in it. Rhai's own `import "augment/noise" as noise;` uses the same
 //! places.
 
 use std::path::{Component as Part, Path, PathBuf};
@@ -178,7 +178,12 @@ fn find(host: &Host, relative: &str, looked: &mut Vec<String>) -> Result<Option<
             return host.read(&real).map(Some);
         }
     }
-    Ok(None)
+    // Scripts that the embedding program brought along.
+    Ok(host.scripts().get(relative).map(|text| Script {
+        label: format!("{relative}.rhai").into(),
+        text: text.clone(),
+        file: None,
+    }))
 }
 
 /// Returns the import paths of all scripts below the root and in the standard library, for hints.
@@ -190,7 +195,11 @@ fn known_paths(host: &Host) -> Vec<String> {
         let relative = entry.path().strip_prefix(root).ok()?;
         (entry.path().extension()? == "rhai").then(|| dotted(relative))
     });
-    below.take(2000).chain(stdlib::names().map(|name| format!("std.{}", name.replace('/', ".")))).collect()
+    below
+        .take(2000)
+        .chain(host.scripts().keys().map(|name| name.replace('/', ".")))
+        .chain(stdlib::names().map(|name| format!("std.{}", name.replace('/', "."))))
+        .collect()
 }
 
 /// Resolves Rhai's `import` statements for one host.

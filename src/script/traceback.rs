@@ -11,6 +11,13 @@ pub fn raise(error: Error) -> Box<EvalAltResult> {
     Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(error), Position::NONE))
 }
 
+impl From<Error> for Box<EvalAltResult> {
+    /// Lets a native function use `?` on what this program returns.
+    fn from(error: Error) -> Self {
+        raise(error)
+    }
+}
+
 /// Explains what a script raised; `label` is the script whose statements or function were called.
 pub fn explain(host: &Host, error: EvalAltResult, label: &str) -> Error {
     let mut frames = Vec::new();

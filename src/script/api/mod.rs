@@ -4,6 +4,7 @@
 //! Each file has an `#[export_module]` whose doc comments are the manual: first line "Returns …",
 //! shapes and dtypes, `# Errors`, and examples whose lines end in `// => value`.
 
+pub mod datasets;
 pub mod loader;
 pub mod network;
 pub mod options;
@@ -32,6 +33,7 @@ pub struct Page {
 pub const PAGES: &[Page] = &[
     recipe::PAGE,
     records::PAGE,
+    datasets::PAGE,
     record::PAGE,
     tensor::PAGE,
     loader::PAGE,

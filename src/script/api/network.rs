@@ -42,10 +42,7 @@ fn register(engine: &mut Engine) {
 /// `layer([x, y], #{ … })`.
 fn register_layer(module: &mut rhai::Module, entry: &'static LayerEntry) {
     let receiver = if entry.merges { "values: array" } else { "x: Layer" };
-    let named = |name: &&str| {
-        let kind = entry.entry.parameters.iter().find(|parameter| parameter.name == *name);
-        format!("{name}: {}", if kind.is_some() { "any" } else { "any" })
-    };
+    let named = |name: &&str| format!("{name}: any");
     let result = "Layer".to_owned();
     for taken in 0..=entry.positional.len() {
         let required = entry.positional.iter().skip(taken).any(|name| {

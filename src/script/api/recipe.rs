@@ -23,6 +23,7 @@ fn register(engine: &mut Engine) {
 }
 
 #[export_module]
+#[allow(clippy::unwrap_used, reason = "what the macro makes of a `&mut` argument")]
 mod functions {
     /// Returns the block that names a component: `#{ "import": path }`.
     ///

@@ -36,6 +36,7 @@ fn side_by_side(parts: &[Tensor]) -> crate::Result<Tensor> {
 }
 
 #[export_module]
+#[allow(clippy::unwrap_used, reason = "what the macro makes of a `&mut` argument")]
 mod functions {
     /// Returns a field: a whole number, a number, true or false, a text, a tensor or an array.
     ///

@@ -91,10 +91,13 @@ fn with_script<T>(run: impl FnOnce(&dyn Fn(Box<EvalAltResult>) -> Error) -> Outc
 }
 
 #[export_module]
+#[allow(clippy::unwrap_used, reason = "what the macro makes of a `&mut` argument")]
 mod functions {
-    /// Returns the records of a file: CSV with a header row, JSON (an array of objects) or JSONL (an object a
-    /// line), by its ending. The name is relative to the project root. Empty fields and `NA` are missing;
-    /// the type of a column is the one all its values have: whole numbers, numbers, true/false or text.
+    /// Returns the records of a file: CSV with a header row, JSON (an array of objects), JSONL (an object a
+    /// line) or Parquet (in a binary with the cargo feature `parquet`), by its ending. The name is relative to
+    /// the project root. Empty fields and `NA` are missing; the type of a column is the one all its values
+    /// have: whole numbers, numbers, true/false or text. Parquet files say the type of each column; dates,
+    /// times and decimals are refused.
     ///
     /// # Errors
     /// A missing file, a file outside the project, a mistake in it with its line.
@@ -331,7 +334,8 @@ mod functions {
         records.describe()
     }
 
-    /// Writes the table to a file: CSV, JSON or JSONL by its ending. The name is relative to the project root.
+    /// Writes the table to a file: CSV, JSON, JSONL or Parquet by its ending. The name is relative to the project
+    /// root.
     ///
     /// # Errors
     /// A folder that does not exist, a file outside the project.
