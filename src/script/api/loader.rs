@@ -14,7 +14,13 @@ use crate::script::{cast, traceback::raise};
 pub const PAGE: Page = Page {
     name: "loader",
     title: "The loader of a transformer",
-    intro: "A transformer reaches the recipe's loader as `this.loader`, so that `fit` does not care how the data is stored.",
+    intro: "A transformer reaches the recipe's loader as `this.loader`, so that `fit` does not care how the data is stored.\n\n\
+            ```rhai\n\
+            fn fit(records) {\n    \
+                let batch = this.loader.load_all(records);\n    \
+                this.mean = batch.x.flower.mean(0);\n\
+            }\n\
+            ```",
     register,
 };
 

@@ -1,11 +1,12 @@
 //! One row of a table.
 
 use rhai::plugin::*;
-use rhai::{Array as List, Dynamic, Engine, EvalAltResult, Map};
+use rhai::{Array as List, Dynamic, Engine, Map};
 
 use crate::error::Error;
 use crate::record::{Field, Name, Record, Value};
 use crate::script::api::Page;
+use crate::script::api::arguments::Answer;
 use crate::script::cast;
 use crate::script::traceback::{raise, type_phrase};
 use crate::tensor::Tensor;
@@ -23,8 +24,6 @@ fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Record>("Record");
     engine.register_global_module(exported_module!(functions).into());
 }
-
-type Answer<T> = Result<T, Box<EvalAltResult>>;
 
 /// Stacks values; whole numbers beside others become f32, as in a list of numbers.
 fn side_by_side(parts: &[Tensor]) -> crate::Result<Tensor> {
@@ -126,7 +125,7 @@ mod functions {
     /// ```rhai
     /// records([#{ a: 1 }, #{ a: 2 }])[1].row // => 1
     /// ```
-    #[rhai_fn(get = "row", pure)]
+    #[rhai_fn(get = "row", name = "row", pure)]
     pub fn row(record: &mut Record) -> i64 {
         record.index() as i64
     }
@@ -148,6 +147,7 @@ mod functions {
             .keys()
             .iter()
             .map(|name| match record.get_or(name) {
+                Ok(Some(Value::Text(text))) => format!("{name}: {text:?}"),
                 Ok(Some(value)) => format!("{name}: {}", cast::from_value(value)),
                 _ => format!("{name}: ()"),
             })
