@@ -4,3 +4,4 @@
 
 mod numeric;
 mod recipe;
+mod script;

@@ -71,6 +71,7 @@ fn syntax(error: &ParseErrorType, word: &str) -> Error {
     };
     match error {
         ParseErrorType::Reserved(_) | ParseErrorType::PropertyExpected if RESERVED.contains(&word) => reserved(),
+        ParseErrorType::MissingToken(_, what) if what.contains("object map") && RESERVED.contains(&word) => reserved(),
         ParseErrorType::UnexpectedEOF => {
             Error::script("the script ends too early").hint("a bracket, a brace or a text is not closed")
         }
@@ -161,14 +162,24 @@ fn cause_of(host: &Host, cause: EvalAltResult, place: Option<&error::Place>) -> 
             .hint("a function sees its parameters, `this`, and constants of its script as `global::NAME`"),
         E::ErrorFunctionNotFound(signature, _) => unknown_function(host, &signature),
         E::ErrorPropertyNotFound(name, _) => missing_field(host, property(&name)),
-        E::ErrorDotExpr(message, _) => missing_field(host, property(&message)),
+        E::ErrorDotExpr(message, _) => match message.strip_prefix("No writable property '") {
+            Some(rest) => {
+                let name = rest.split('\'').next().unwrap_or(rest);
+                let owner = rest.split("for type '").nth(1).and_then(|rest| rest.split('\'').next()).unwrap_or("");
+                unchangeable(
+                    Error::script(format!("the field `{name}` of {} cannot be changed", type_phrase(owner))),
+                    owner,
+                )
+            }
+            None => missing_field(host, property(&message)),
+        },
         E::ErrorIndexNotFound(index, _) => Error::script(format!("there is nothing at `{index}`")),
         E::ErrorIndexingType(kinds, _) => indexing(&kinds),
         E::ErrorMismatchDataType(expected, found, _) if found.is_empty() => {
             Error::script(format!("expected {}", type_phrase(&expected)))
         }
         E::ErrorMismatchDataType(expected, found, _) | E::ErrorMismatchOutputType(expected, found, _) => {
-            let hint = (expected == "bool" && found == "Tensor")
+            let hint = (expected == "bool" && found.ends_with("Tensor"))
                 .then(|| "compare numbers: `x.sum().item > 0`, or `x.any().item == 1`".to_owned());
             Error::script(format!("expected {}, found {}", type_phrase(&expected), type_phrase(&found)))
                 .maybe_hint(hint)
@@ -239,7 +250,8 @@ fn thrown(value: &Dynamic) -> Error {
     }
 }
 
-fn read_only(name: &str) -> Error {
+/// Returns the error of a change to `this`, or to a constant of this name, where nothing may change.
+pub fn read_only(name: &str) -> Error {
     let what = if name.is_empty() { "`this`".to_owned() } else { format!("`{name}`") };
     Error::script(format!("{what} cannot be changed here")).hint(READ_ONLY)
 }
@@ -258,12 +270,20 @@ fn indexing(kinds: &str) -> Error {
         false => Error::script(format!("{} cannot be indexed by {}", type_phrase(owner), type_phrase(index))),
     };
     match (owner, set) {
-        ("Record", true) => {
-            error.hint("`let row = record.to_map()` is a copy that can; `records.map` makes new records")
-        }
-        ("Records", true) => error.hint("`records.map` makes new records"),
-        ("Tensor", true) => error.hint("tensors are never changed: compute a new one, for example with `where`"),
+        (_, true) => unchangeable(error, owner),
         ("Tensor", false) => error.hint("`x[0]` is a row, `x[1..3]` are rows, `x[\"name\"]` needs a map"),
+        ("Record", false) => error.hint("a record's fields are read by name: `record.x`, `record[\"x\"]`"),
+        ("Records", false) => error.hint("`records[0]` is a record, `records.column(\"x\")` a column"),
+        _ => error,
+    }
+}
+
+/// Adds what to do instead of changing a value of ours.
+fn unchangeable(error: Error, owner: &str) -> Error {
+    match owner.rsplit("::").next().unwrap_or(owner) {
+        "Record" => error.hint("`let row = record.to_map()` is a copy that can; `records.map` makes new records"),
+        "Records" => error.hint("`records.map` makes new records"),
+        "Tensor" => error.hint("tensors are never changed: compute a new one, for example with `where` or `reshape`"),
         _ => error,
     }
 }
@@ -325,6 +345,9 @@ pub fn type_phrase(name: &str) -> String {
         "blob" | "Blob" => "a blob",
         "()" => "nothing",
         "Fn" | "FnPtr" => "a function",
+        "Symbol" => "a Layer",
+        "LoaderHandle" => "a Loader",
+        "TrainerHandle" => "a Trainer",
         "range" | "Range<i64>" | "RangeInclusive<i64>" => "a range",
         "Dynamic" => "any value",
         other => {

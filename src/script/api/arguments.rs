@@ -7,8 +7,9 @@
 use rhai::{Array as List, Dynamic, EvalAltResult};
 
 use crate::error::{Error, Result as Outcome};
+use crate::script::cast;
 use crate::script::traceback::{raise, type_phrase};
-use crate::tensor::{Number, Operand, Tensor};
+use crate::tensor::{Dtype, Number, Operand, Tensor};
 
 /// What a function of the API returns.
 pub type Answer<T> = Result<T, Box<EvalAltResult>>;
@@ -62,14 +63,14 @@ pub fn with(value: &Dynamic, run: impl FnOnce(Operand) -> Outcome<Tensor>) -> An
 }
 
 /// Returns an axis or a position; negative ones count from the end.
-pub fn axis(value: i64) -> isize {
+pub fn place(value: i64) -> isize {
     isize::try_from(value).unwrap_or(isize::MAX)
 }
 
 /// Returns one axis or an array of them.
 pub fn axes(value: &Dynamic) -> Answer<Vec<isize>> {
     match value.as_int() {
-        Ok(one) => Ok(vec![axis(one)]),
+        Ok(one) => Ok(vec![place(one)]),
         Err(_) => whole(value, "axes: a whole number or an array of them"),
     }
 }
@@ -79,7 +80,7 @@ pub fn whole(value: &Dynamic, what: &str) -> Answer<Vec<isize>> {
     let wrong = |found: &str| raise(Error::script(format!("expected {what}, found {}", type_phrase(found))));
     let list = value.read_lock::<List>().ok_or_else(|| wrong(value.type_name()))?;
     list.iter()
-        .map(|item| item.as_int().map(axis))
+        .map(|item| item.as_int().map(place))
         .collect::<Result<_, _>>()
         .map_err(|found| raise(Error::script(format!("expected {what}, found {} in the array", type_phrase(found)))))
 }
@@ -87,7 +88,7 @@ pub fn whole(value: &Dynamic, what: &str) -> Answer<Vec<isize>> {
 /// Returns the lengths of a shape: an array of whole numbers of at least 0, or one.
 pub fn sizes(value: &Dynamic) -> Answer<Vec<usize>> {
     let sizes = match value.as_int() {
-        Ok(one) => vec![axis(one)],
+        Ok(one) => vec![place(one)],
         Err(_) => whole(value, "a shape: an array of whole numbers, such as `[2, 3]`")?,
     };
     sizes
@@ -97,6 +98,14 @@ pub fn sizes(value: &Dynamic) -> Answer<Vec<usize>> {
                 .map_err(|_| raise(Error::script(format!("a shape has no negative length, found {size}"))))
         })
         .collect()
+}
+
+/// Returns positions: whole numbers, in a tensor or an array, which may be empty.
+pub fn positions(value: &Dynamic) -> Answer<Tensor> {
+    match value.read_lock::<List>().is_some_and(|list| list.is_empty()) {
+        true => Tensor::zeros(&[0], Dtype::I64).map_err(raise),
+        false => cast::to_tensor(value).map_err(raise),
+    }
 }
 
 /// Returns an array of texts; `what` names them in errors.

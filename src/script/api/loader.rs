@@ -67,6 +67,10 @@ fn columns(columns: Columns) -> Dynamic {
 mod functions {
     /// Returns the data record of one record: a map with `x`, `y` and, if the loader gives weights, `w`.
     ///
+    /// ```rhai
+    /// fn fit(records) { this.shape = this.loader.load(records[0]).x.flower.shape; }
+    /// ```
+    ///
     /// # Errors
     /// Whatever the loader raises.
     #[rhai_fn(name = "load", return_raw)]

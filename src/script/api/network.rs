@@ -64,10 +64,9 @@ fn register_layer(module: &mut rhai::Module, entry: &'static LayerEntry) {
             .iter()
             .skip(taken)
             .any(|name| declared(name).is_some_and(|parameter| parameter.default.is_none()));
-        if needs_more {
-            continue;
-        }
-        for options in [false, true] {
+        // What is not given by position may stand among the options.
+        for options in if needs_more { &[true][..] } else { &[false, true] } {
+            let options = *options;
             let mut all = parameters.clone();
             if options {
                 all.push(("options", table::MAP));
@@ -79,17 +78,17 @@ fn register_layer(module: &mut rhai::Module, entry: &'static LayerEntry) {
     }
 }
 
-/// Returns a declared type as signatures show it.
+/// Returns a declared type, by the name from which the manual makes its own: the engine drops blanks.
 pub fn type_name(kind: Type) -> &'static str {
     match kind {
         Type::Bool => "bool",
         Type::Int => "int",
-        Type::Float => "number",
+        Type::Float => "Num",
         Type::Text => "string",
-        Type::Ints => "int or array",
+        Type::Ints => "Axes",
         Type::Floats | Type::Texts => "array",
         Type::Map => "map",
-        Type::Component => "string or map",
+        Type::Component => "NameOrBlock",
         Type::Any => "any",
     }
 }

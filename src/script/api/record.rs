@@ -76,6 +76,9 @@ mod functions {
     /// ```
     #[rhai_fn(name = "gather", pure, return_raw)]
     pub fn gather(record: &mut Record, names: List) -> Answer<Tensor> {
+        if names.is_empty() {
+            return Err(raise(Error::script("`gather` needs at least one name of a field")));
+        }
         let mut parts = Vec::with_capacity(names.len());
         for name in &names {
             let name = name.as_immutable_string_ref().map_err(|found| {
@@ -141,17 +144,13 @@ mod functions {
     }
 
     /// Returns the row as text.
-    #[rhai_fn(global, name = "to_string", name = "to_debug", pure, return_raw)]
-    pub fn to_string(record: &mut Record) -> Answer<String> {
-        let fields: Vec<String> = record
-            .keys()
-            .iter()
-            .map(|name| match record.get_or(name) {
-                Ok(Some(Value::Text(text))) => format!("{name}: {text:?}"),
-                Ok(Some(value)) => format!("{name}: {}", cast::from_value(value)),
-                _ => format!("{name}: ()"),
-            })
-            .collect();
-        Ok(format!("Record(#{{ {} }})", fields.join(", ")))
+    #[rhai_fn(global, name = "to_string", name = "to_debug", pure)]
+    pub fn to_string(context: NativeCallContext, record: &mut Record) -> String {
+        let shown = |name: &Name| {
+            let mut value = record.get_or(name).ok().flatten().map_or(Dynamic::UNIT, cast::from_value);
+            let text = context.call_native_fn_raw("to_debug", true, &mut [&mut value]);
+            format!("{name}: {}", text.map(|text| text.to_string()).unwrap_or_default())
+        };
+        format!("Record(#{{ {} }})", record.keys().iter().map(shown).collect::<Vec<_>>().join(", "))
     }
 }

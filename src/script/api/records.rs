@@ -319,7 +319,7 @@ mod functions {
         Ok(records.head(count(n, "`head`")?))
     }
 
-    /// Returns the rows at the given positions, in that order.
+    /// Returns the rows at the given positions, in that order; negative ones count from the end.
     ///
     /// # Errors
     /// A position outside the table.
@@ -332,6 +332,7 @@ mod functions {
         let positions = positions
             .iter()
             .map(|position| match position.as_int() {
+                Ok(position) if position < 0 => count(position.saturating_add(records.len() as i64), "`take`"),
                 Ok(position) => count(position, "`take`"),
                 Err(found) => {
                     Err(raise(Error::data(format!("`take` needs whole numbers, found {}", type_phrase(found)))))

@@ -25,17 +25,17 @@ kinds! {
     /// A tensor.
     TENSOR: Tensor as "Tensor";
     /// A tensor, where a number would do too.
-    TENSOR_TOO: Tensor as "Tensor or number";
+    TENSOR_TOO: Tensor as "TensorOrNumber";
     /// A tensor or a number.
-    TENSOR_OR_NUMBER: Dynamic as "Tensor or number";
+    TENSOR_OR_NUMBER: Dynamic as "TensorOrNumber";
     /// A number beside a tensor.
-    NUMBER: Dynamic as "number";
+    NUMBER: Dynamic as "Num";
     /// A whole number, where any number would do.
-    WHOLE: i64 as "number";
+    WHOLE: i64 as "Num";
     /// A number with a fraction, where any number would do.
-    FRACTION: f64 as "number";
+    FRACTION: f64 as "Num";
     /// One axis or an array of them.
-    AXES: Dynamic as "int or array";
+    AXES: Dynamic as "Axes";
     /// A whole number.
     INT: i64 as "int";
     /// True or false.

@@ -8,6 +8,7 @@ use rhai::{Array as List, Dynamic, Engine, Map};
 
 use crate::artifact::layout;
 use crate::assemble::{self, Model};
+use crate::error::Error;
 use crate::recipe::{Recipe, Written};
 use crate::record::Records;
 use crate::script::api::arguments::Answer;
@@ -26,8 +27,10 @@ pub const PAGE: Page = Page {
             let parts = read_records(\"flowers.csv\").split(0.5, #{ seed: 1, stratify: \"species\" });\n\
             let trainer = trainer(\"run\", #{ overwrite: true });\n\
             let history = trainer.train(read_json(\"flowers.json\"), parts[0], parts[1]);\n\
-            history.logs.keys() // => [\"accuracy\", \"learning_rate\", \"loss\", \"val_accuracy\", \"val_loss\"]\n\
+            history.logs.keys() // => [\"accuracy\", \"loss\", \"val_accuracy\", \"val_loss\"]\n\
             trainer.predict(parts[1]).len() // => 3\n\
+            trainer.load().folder // => \"run\"\n\
+            print(trainer.summary());\n\
             trainer.evaluate(parts[1]).keys() // => [\"accuracy\", \"loss\"]\n\
             ```",
     register,
@@ -52,6 +55,11 @@ impl TrainerHandle {
         let mut slot = self.model.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(model) = &*slot {
             return Ok(model.clone());
+        }
+        if !self.folder.join(layout::CONFIG).is_file() {
+            return Err(raise(
+                Error::artifact(format!("there is no run in `{}`", self.name)).hint("`train` makes one"),
+            ));
         }
         let inside = host.at(self.folder.join(layout::SCRIPTS)).map_err(raise)?;
         let model = Arc::new(assemble::load(&inside, &self.folder).map_err(raise)?);

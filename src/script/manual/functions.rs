@@ -57,13 +57,18 @@ impl Function {
         let mut texts: Vec<(Vec<&str>, &str)> = Vec::new();
         for version in &self.versions {
             let at = match &version.text {
-                Some(text) => texts.iter().position(|(_, known)| known == text),
+                // The first versions may be those without a text.
+                Some(text) => texts.iter().position(|(_, known)| known.is_empty() || known == text),
                 None => texts.len().checked_sub(1),
             };
+            let text = version.text.as_deref().unwrap_or("");
             let at = at.unwrap_or_else(|| {
-                texts.push((Vec::new(), version.text.as_deref().unwrap_or("")));
+                texts.push((Vec::new(), text));
                 texts.len() - 1
             });
+            if texts[at].1.is_empty() {
+                texts[at].1 = text;
+            }
             if !texts[at].0.contains(&version.signature.as_str()) {
                 texts[at].0.push(&version.signature);
             }
@@ -125,8 +130,8 @@ pub fn names(engine: &Engine) -> Vec<String> {
     names
 }
 
-/// Returns the signatures of a function of Rhai's own packages.
-pub fn foreign(engine: &Engine, name: &str) -> Vec<String> {
+/// Returns the signatures of a function of Rhai's own packages, with the type of the first parameter.
+pub fn foreign(engine: &Engine, name: &str) -> Vec<(String, String)> {
     let signature = |info: rhai::FuncInfo| {
         let metadata: &FuncMetadata = info.metadata;
         let plain = metadata.name == name && !metadata.params_info.iter().any(|part| part.contains(['<', '|']));
@@ -142,15 +147,16 @@ pub fn foreign(engine: &Engine, name: &str) -> Vec<String> {
                 .filter(|(_, kind)| kind != "NativeCallContext")
                 .collect();
             let result = result.first().map_or_else(|| "()".to_owned(), |kind| type_name(kind));
-            signature(name, Group::Function, &parameters, &result)
+            let first = parameters.first().map_or_else(String::new, |(_, kind)| kind.clone());
+            (first, signature(name, Group::Function, &parameters, &result))
         })
     };
-    let mut signatures: Vec<String> = engine.collect_fn_metadata(None, signature, true);
+    let mut signatures: Vec<(String, String)> = engine.collect_fn_metadata(None, signature, true);
     // Versions for the integer types that scripts do not have.
-    signatures.retain(|one| {
+    signatures.retain(|(_, one)| {
         !["u8", "i8", "u16", "i16", "u32", "i32", "u64", "u128", "i128", "f32"].iter().any(|kind| one.contains(kind))
     });
-    signatures.sort_by_key(String::len);
+    signatures.sort_by_key(|(_, one)| one.len());
     signatures.dedup();
     signatures
 }
@@ -215,7 +221,7 @@ fn signature(name: &str, group: Group, parameters: &[(String, String)], result: 
 }
 
 /// Returns a type as scripts know it.
-fn type_name(rust: &str) -> String {
+pub fn type_name(rust: &str) -> String {
     let rust = rust.trim().trim_start_matches("&mut ").trim_start_matches('&').trim();
     // `Result<Tensor, Box<EvalAltResult>>`, what Rhai shortens it to, and our own name for it.
     let wrapped = ["Result<", "RhaiResultOf<", "Answer<"].iter().find_map(|wrapper| rust.strip_prefix(wrapper));
@@ -237,6 +243,7 @@ fn type_name(rust: &str) -> String {
         "Numbers" => "Tensor, array or number",
         "Shape" | "Axes" => "int or array",
         "Layers" => "Layer or array",
+        "NameOrBlock" => "string or map",
         "LoaderHandle" => "Loader",
         "TrainerHandle" => "Trainer",
         "Symbol" => "Layer",

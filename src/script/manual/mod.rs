@@ -15,25 +15,24 @@ pub use standard::{Script, scripts};
 
 use crate::script::host::Host;
 
-/// Returns the signatures of a function as scripts see them; those whose first parameter is of the type
-/// that was given come first.
+/// Returns the signatures of a function as scripts see them: those whose first parameter is of the type
+/// that was given, if there are any.
 pub fn signatures(host: &Host, name: &str, first: &str) -> Vec<String> {
-    let mut versions: Vec<Version> = functions::all(host.engine())
-        .into_iter()
-        .filter(|function| function.name == name)
-        .flat_map(|function| function.versions)
-        .collect();
-    let other = |version: &Version| version.parameters.first().is_none_or(|(_, kind)| kind != first);
-    versions.sort_by_key(other);
-    if versions.iter().any(|version| !other(version)) {
-        versions.retain(|version| !other(version));
+    // Rhai shows a text among arguments as all the types it may have.
+    let first = if first.contains("ImmutableString") { "string".to_owned() } else { functions::type_name(first) };
+    let own = functions::all(host.engine()).into_iter().filter(|function| function.name == name);
+    let kind = |version: &Version| version.parameters.first().map_or_else(String::new, |(_, kind)| kind.clone());
+    let mut known: Vec<(String, String)> =
+        own.flat_map(|function| function.versions).map(|version| (kind(&version), version.signature)).collect();
+    if known.is_empty() {
+        known = functions::foreign(host.engine(), name);
     }
-    let mut signatures: Vec<String> = versions.into_iter().map(|version| version.signature).collect();
+    if known.iter().any(|(kind, _)| *kind == first) {
+        known.retain(|(kind, _)| *kind == first);
+    }
+    let mut signatures: Vec<String> = known.into_iter().map(|(_, signature)| signature).collect();
     signatures.dedup();
-    match signatures.is_empty() {
-        true => functions::foreign(host.engine(), name),
-        false => signatures,
-    }
+    signatures
 }
 
 /// Returns the names of all functions a script may call.

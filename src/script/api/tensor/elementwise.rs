@@ -2,7 +2,7 @@
 
 use rhai::plugin::*;
 
-use crate::script::api::arguments::{Answer, Num, TensorOrNumber, axis, number, with};
+use crate::script::api::arguments::{Answer, Num, TensorOrNumber, number, place, with};
 use crate::script::traceback::raise;
 use crate::tensor::Tensor;
 
@@ -182,8 +182,8 @@ mod functions {
     /// tensor([[1.0, 5.0], [1.0, 5.0]]).softmax(0) // => tensor([[0.5, 0.5], [0.5, 0.5]])
     /// ```
     #[rhai_fn(name = "softmax", return_raw)]
-    pub fn softmax_axis(tensor: Tensor, along: i64) -> Answer<Tensor> {
-        tensor.softmax(axis(along)).map_err(raise)
+    pub fn softmax_axis(tensor: Tensor, axis: i64) -> Answer<Tensor> {
+        tensor.softmax(place(axis)).map_err(raise)
     }
 
     /// Returns the matrix product; leading axes are batches and must be equal.

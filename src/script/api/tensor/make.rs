@@ -4,7 +4,7 @@ use rhai::plugin::*;
 use rhai::{Array as List, Dynamic, Map, Module};
 
 use crate::network::Symbol;
-use crate::script::api::arguments::{Answer, Num, Numbers, Shape, TensorOrNumber, axis, number, operand, sizes, with};
+use crate::script::api::arguments::{Answer, Num, Numbers, Shape, TensorOrNumber, number, operand, place, sizes, with};
 use crate::script::api::network;
 use crate::script::api::table::{self, FRACTION, Kind, NUMBER, WHOLE};
 use crate::script::cast;
@@ -135,8 +135,8 @@ mod functions {
     /// stack([tensor([1, 2]), tensor([3, 4])], 1) // => tensor([[1, 3], [2, 4]])
     /// ```
     #[rhai_fn(name = "stack", return_raw)]
-    pub fn stack_axis(values: List, along: i64) -> Answer<Tensor> {
-        Tensor::stack(&tensors(&values)?, axis(along)).map_err(raise)
+    pub fn stack_axis(values: List, axis: i64) -> Answer<Tensor> {
+        Tensor::stack(&tensors(&values)?, place(axis)).map_err(raise)
     }
 
     /// Returns tensors, or layers of a network, one after the other along the last axis.
@@ -161,13 +161,13 @@ mod functions {
     /// concat([tensor([[1], [2]]), tensor([[3]])], 0) // => tensor([[1], [2], [3]])
     /// ```
     #[rhai_fn(name = "concat", return_raw)]
-    pub fn concat_axis(values: List, along: i64) -> Answer<Dynamic> {
+    pub fn concat_axis(values: List, axis: i64) -> Answer<Dynamic> {
         match is_layers(&values) {
             true => {
-                let options = Map::from([("axis".into(), Dynamic::from(along))]);
+                let options = Map::from([("axis".into(), Dynamic::from(axis))]);
                 network::merge("Concatenate", &values, options).map(Dynamic::from)
             }
-            false => Tensor::concat(&tensors(&values)?, axis(along)).map(Dynamic::from).map_err(raise),
+            false => Tensor::concat(&tensors(&values)?, place(axis)).map(Dynamic::from).map_err(raise),
         }
     }
 

@@ -13,7 +13,7 @@ use rhai::{Array as List, Dynamic, Engine};
 
 use crate::error::Result as Outcome;
 use crate::script::api::Page;
-use crate::script::api::arguments::{Answer, axis};
+use crate::script::api::arguments::{Answer, place};
 use crate::script::cast;
 use crate::script::traceback::raise;
 use crate::tensor::{Nested, Number, Tensor};
@@ -151,7 +151,7 @@ mod functions {
     /// ```
     #[rhai_fn(index_get, return_raw)]
     pub fn index(tensor: Tensor, position: i64) -> Answer<Dynamic> {
-        tensor.index(axis(position)).map(row).map_err(raise)
+        tensor.index(place(position)).map(row).map_err(raise)
     }
 
     /// Returns the rows of a range of positions.
@@ -162,13 +162,13 @@ mod functions {
     /// ```
     #[rhai_fn(index_get, return_raw)]
     pub fn index_range(tensor: Tensor, positions: Range<i64>) -> Answer<Tensor> {
-        tensor.slice(0, axis(positions.start), Some(axis(positions.end))).map_err(raise)
+        tensor.slice(0, place(positions.start), Some(place(positions.end))).map_err(raise)
     }
 
     #[rhai_fn(index_get, return_raw)]
     pub fn index_range_inclusive(tensor: Tensor, positions: RangeInclusive<i64>) -> Answer<Tensor> {
-        let end = axis(*positions.end()).checked_add(1).filter(|end| *end != 0);
-        tensor.slice(0, axis(*positions.start()), end).map_err(raise)
+        let end = place(*positions.end()).checked_add(1).filter(|end| *end != 0);
+        tensor.slice(0, place(*positions.start()), end).map_err(raise)
     }
 
     /// Returns the elements as nested arrays of numbers.

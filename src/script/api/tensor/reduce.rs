@@ -4,7 +4,7 @@ use rhai::plugin::*;
 use rhai::{Dynamic, Module};
 
 use crate::error::Result as Outcome;
-use crate::script::api::arguments::{Answer, Axes, Num, axes, axis, number};
+use crate::script::api::arguments::{Answer, Axes, Num, axes, number, place};
 use crate::script::api::table::{AXES, BOOL, INT, TENSOR, register as add};
 use crate::script::traceback::raise;
 use crate::tensor::Tensor;
@@ -115,7 +115,7 @@ pub fn register(module: &mut Module) {
         let parameters = [("tensor", TENSOR), ("axis", INT), ("keep", BOOL)];
         for taken in 1..=3 {
             add(module, name, &text, &parameters[..taken], "Tensor", move |_, arguments| {
-                let along = arguments.get(1).and_then(|value| value.as_int().ok()).map(axis);
+                let along = arguments.get(1).and_then(|value| value.as_int().ok()).map(place);
                 let keep = arguments.get(2).is_some_and(|keep| keep.as_bool() == Ok(true));
                 reduced(arguments, |tensor| reduce(tensor, along, keep))
             });

@@ -4,8 +4,7 @@ use rhai::plugin::*;
 use rhai::{Array as List, Dynamic};
 
 use crate::error::Error;
-use crate::script::api::arguments::{Answer, Num, Numbers, Shape, axis, number, sizes, whole};
-use crate::script::cast;
+use crate::script::api::arguments::{Answer, Num, Numbers, Shape, number, place, positions as rows, sizes, whole};
 use crate::script::traceback::raise;
 use crate::tensor::Tensor;
 
@@ -26,7 +25,7 @@ mod functions {
     /// ```
     #[rhai_fn(name = "reshape", return_raw)]
     pub fn reshape(tensor: Tensor, shape: Shape) -> Answer<Tensor> {
-        let one = shape.as_int().map(|length| vec![axis(length)]);
+        let one = shape.as_int().map(|length| vec![place(length)]);
         let lengths = one.or_else(|_| whole(&shape, "a shape: an array of whole numbers, such as `[2, -1]`"))?;
         tensor.reshape(&lengths).map_err(raise)
     }
@@ -67,8 +66,8 @@ mod functions {
     /// zeros([2, 3]).expand(0).shape // => [1, 2, 3]
     /// ```
     #[rhai_fn(name = "expand", return_raw)]
-    pub fn expand(tensor: Tensor, at: i64) -> Answer<Tensor> {
-        tensor.expand(axis(at)).map_err(raise)
+    pub fn expand(tensor: Tensor, axis: i64) -> Answer<Tensor> {
+        tensor.expand(place(axis)).map_err(raise)
     }
 
     /// Returns the tensor without its axes of length 1.
@@ -90,8 +89,8 @@ mod functions {
     /// zeros([1, 2, 1]).squeeze(0).shape // => [2, 1]
     /// ```
     #[rhai_fn(name = "squeeze", return_raw)]
-    pub fn squeeze_axis(tensor: Tensor, at: i64) -> Answer<Tensor> {
-        tensor.squeeze(Some(axis(at))).map_err(raise)
+    pub fn squeeze_axis(tensor: Tensor, axis: i64) -> Answer<Tensor> {
+        tensor.squeeze(Some(place(axis))).map_err(raise)
     }
 
     /// Returns the part of an axis from `start` (included) to `end` (excluded); both may be negative.
@@ -100,8 +99,8 @@ mod functions {
     /// tensor([1, 2, 3, 4]).slice(0, 1, -1) // => tensor([2, 3])
     /// ```
     #[rhai_fn(name = "slice", return_raw)]
-    pub fn slice(tensor: Tensor, along: i64, start: i64, end: i64) -> Answer<Tensor> {
-        tensor.slice(axis(along), axis(start), Some(axis(end))).map_err(raise)
+    pub fn slice(tensor: Tensor, axis: i64, start: i64, end: i64) -> Answer<Tensor> {
+        tensor.slice(place(axis), place(start), Some(place(end))).map_err(raise)
     }
 
     /// Returns the rest of an axis from `start`.
@@ -110,8 +109,8 @@ mod functions {
     /// tensor([1, 2, 3, 4]).slice(0, 2) // => tensor([3, 4])
     /// ```
     #[rhai_fn(name = "slice", return_raw)]
-    pub fn slice_rest(tensor: Tensor, along: i64, start: i64) -> Answer<Tensor> {
-        tensor.slice(axis(along), axis(start), None).map_err(raise)
+    pub fn slice_rest(tensor: Tensor, axis: i64, start: i64) -> Answer<Tensor> {
+        tensor.slice(place(axis), place(start), None).map_err(raise)
     }
 
     /// Returns the rows at the given positions.
@@ -124,7 +123,7 @@ mod functions {
     /// ```
     #[rhai_fn(name = "take", return_raw)]
     pub fn take(tensor: Tensor, positions: Numbers) -> Answer<Tensor> {
-        tensor.take(&cast::to_tensor(&positions).map_err(raise)?, 0).map_err(raise)
+        tensor.take(&rows(&positions)?, 0).map_err(raise)
     }
 
     /// Returns the parts of an axis at the given positions.
@@ -133,8 +132,8 @@ mod functions {
     /// tensor([[1, 2], [3, 4]]).take([1], 1) // => tensor([[2], [4]])
     /// ```
     #[rhai_fn(name = "take", return_raw)]
-    pub fn take_axis(tensor: Tensor, positions: Numbers, along: i64) -> Answer<Tensor> {
-        tensor.take(&cast::to_tensor(&positions).map_err(raise)?, axis(along)).map_err(raise)
+    pub fn take_axis(tensor: Tensor, positions: Numbers, axis: i64) -> Answer<Tensor> {
+        tensor.take(&rows(&positions)?, place(axis)).map_err(raise)
     }
 
     /// Returns one element for each position in `positions` (same number of axes), along an axis.
@@ -143,8 +142,8 @@ mod functions {
     /// tensor([[1, 2], [3, 4]]).gather(tensor([[1], [0]]), 1) // => tensor([[2], [3]])
     /// ```
     #[rhai_fn(name = "gather", return_raw)]
-    pub fn gather(tensor: Tensor, positions: Tensor, along: i64) -> Answer<Tensor> {
-        tensor.gather(&positions, axis(along)).map_err(raise)
+    pub fn gather(tensor: Tensor, positions: Tensor, axis: i64) -> Answer<Tensor> {
+        tensor.gather(&positions, place(axis)).map_err(raise)
     }
 
     /// Returns the tensor with numbers of one value added around it: `[before, after]` for each axis.
