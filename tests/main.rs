@@ -8,3 +8,4 @@ mod end_to_end;
 mod numeric;
 mod recipe;
 mod resume;
+mod script;

@@ -324,12 +324,12 @@ fn same_names(first: &Records, part: &Records) -> Result<()> {
         for name in one.columns() {
             if other.table.get(name).is_none() {
                 let columns = listed(other.columns().iter().map(|name| &**name));
-                return Err(Error::data(format!(
-                    "the columns differ: {} has `{name}`, {} does not",
-                    one.source(),
-                    other.source()
-                ))
-                .hint(format!("columns of {}: {columns}; `select` picks those that both have", other.source())));
+                let (named, unnamed) = match one.source() == other.source() {
+                    true => ("one table", "the other"),
+                    false => (one.source(), other.source()),
+                };
+                return Err(Error::data(format!("the columns differ: {named} has `{name}`, {unnamed} does not"))
+                    .hint(format!("columns of {unnamed}: {columns}; `select` picks those that both have")));
             }
         }
     }
@@ -353,8 +353,8 @@ fn common_kind(name: &str, cells: &Cells, parts: &[Records]) -> Result<ColumnTyp
                 _ => {
                     return Err(Error::data(format!(
                         "column `{name}` has the type {known} in {} and {kind} in {}",
-                        first.source(),
-                        part.source()
+                        if first.source() == part.source() { "one table" } else { first.source() },
+                        if first.source() == part.source() { "the other" } else { part.source() }
                     )));
                 }
             },

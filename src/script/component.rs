@@ -5,9 +5,10 @@
 //! read-only copy is bound, so that any number of workers can share one component. No lock is held while
 //! a script runs.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use rhai::{AST, Dynamic, Map, Module, Scope, Stmt};
+use rhai::{AST, Dynamic, Map, Module, Position, Scope, Stmt};
 
 use crate::error::{self, Error, Result};
 use crate::record::Mode;
@@ -15,7 +16,7 @@ use crate::registry::Params;
 use crate::script::cast;
 use crate::script::host::Host;
 use crate::script::source::Script;
-use crate::script::traceback;
+use crate::script::{traceback, writes};
 
 /// A compiled script that may serve as a component.
 pub struct Compiled {
@@ -23,6 +24,7 @@ pub struct Compiled {
     pub script: Script,
     ast: AST,
     functions: Vec<(String, usize)>,
+    writes: BTreeMap<String, Position>,
 }
 
 impl Compiled {
@@ -44,7 +46,8 @@ impl Compiled {
         }
         let functions =
             ast.iter_functions().map(|function| (function.name.to_owned(), function.params.len())).collect();
-        Ok(Compiled { script, ast, functions })
+        let writes = writes::writes(&ast);
+        Ok(Compiled { script, ast, functions, writes })
     }
 
     /// Returns how many parameters each version of a function takes, in increasing order.
@@ -267,6 +270,14 @@ impl Session<'_> {
     /// Whatever the script raises, with its place.
     pub fn call(&mut self, name: &str, arguments: &mut [Dynamic]) -> Result<Dynamic> {
         let component = self.component;
+        if let Some(position) = component.compiled.writes.get(name) {
+            let error = traceback::read_only("");
+            let script = &component.compiled.script;
+            return Err(match component.host.sources().place(&script.label, *position) {
+                Some(place) => error.at(place),
+                None => error,
+            });
+        }
         let mode = self.mode.unwrap_or(Mode::Score);
         let bound = self.bound.get_or_insert_with(|| component.bind(mode));
         self.caller.call(component, &mut bound.this, name, arguments)

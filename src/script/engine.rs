@@ -1,11 +1,12 @@
 //! The engine factory: every engine of this program is made here.
 
 use rhai::packages::{Package, StandardPackage};
-use rhai::{Dynamic, Engine, EvalAltResult, Position};
+use rhai::{Dynamic, Engine, EvalAltResult};
 
+use crate::error::Error;
 use crate::script::host::{Host, Sink};
 use crate::script::resolver::Resolver;
-use crate::script::{Limits, api};
+use crate::script::{Limits, api, traceback};
 
 /// Makes the engine of a host.
 pub fn make(host: &Host, limits: &Limits, print: Sink, debug: Sink) -> Engine {
@@ -35,8 +36,10 @@ pub fn make(host: &Host, limits: &Limits, print: Sink, debug: Sink) -> Engine {
     });
     api::register(&mut engine);
     // Rhai's `sleep` cannot be interrupted.
-    engine.register_fn("sleep", |_: Dynamic| -> Result<(), Box<EvalAltResult>> {
-        Err(Box::new(EvalAltResult::ErrorRuntime("`sleep` is not available".into(), Position::NONE)))
-    });
+    engine.register_fn("sleep", |_: i64| no_sleep()).register_fn("sleep", |_: f64| no_sleep());
     engine
+}
+
+fn no_sleep() -> Result<(), Box<EvalAltResult>> {
+    Err(traceback::raise(Error::script("`sleep` is not available").hint("nothing here waits for time to pass")))
 }

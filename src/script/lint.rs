@@ -85,7 +85,7 @@ fn wrong(host: &Host, call: &FnCallExpr, method: bool, own: &BTreeMap<&str, BTre
     };
     let error = Error::script(format!("`{name}` cannot be called with {given}"));
     let signatures = match native {
-        Some(_) => manual::signatures(host, name),
+        Some(_) => manual::signatures(host, name, ""),
         None => Vec::new(),
     };
     let own_signatures = scripted.into_iter().flatten().map(|count| format!("{name} with {count} parameters"));

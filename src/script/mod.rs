@@ -21,6 +21,7 @@ pub mod source;
 pub mod state;
 pub mod stdlib;
 pub mod traceback;
+mod writes;
 
 pub use component::Component;
 pub use host::{Builder, Host};

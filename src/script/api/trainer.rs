@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rhai::plugin::*;
-use rhai::{Array as List, Dynamic, Engine, EvalAltResult, Map};
+use rhai::{Array as List, Dynamic, Engine, Map};
 
 use crate::artifact::{Folder, layout};
 use crate::assemble::{self, Model};
+use crate::error::Error;
 use crate::recipe::{Recipe, Written};
 use crate::record::Records;
+use crate::script::api::arguments::Answer;
 use crate::script::api::{Page, options::Options};
 use crate::script::cast;
 use crate::script::host::Host;
@@ -21,7 +23,17 @@ pub const PAGE: Page = Page {
     name: "trainer",
     title: "Trainer",
     intro: "A trainer stands for an artifact folder: `train` makes it, `load`, `predict` and `evaluate` use the best \
-            checkpoint in it. The folder's name is relative to the project root.",
+            checkpoint in it. The folder's name is relative to the project root.\n\n\
+            ```rhai\n\
+            let parts = read_records(\"flowers.csv\").split(0.5, #{ seed: 1, stratify: \"species\" });\n\
+            let trainer = trainer(\"run\", #{ overwrite: true });\n\
+            let history = trainer.train(read_json(\"flowers.json\"), parts[0], parts[1]);\n\
+            history.logs.keys() // => [\"accuracy\", \"loss\", \"val_accuracy\", \"val_loss\"]\n\
+            trainer.predict(parts[1]).len() // => 3\n\
+            trainer.load().folder // => \"run\"\n\
+            print(trainer.summary());\n\
+            trainer.evaluate(parts[1]).keys() // => [\"accuracy\", \"loss\"]\n\
+            ```",
     register,
 };
 
@@ -34,8 +46,6 @@ pub struct TrainerHandle {
     model: Arc<Mutex<Option<Arc<Model>>>>,
 }
 
-type Answer<T> = Result<T, Box<EvalAltResult>>;
-
 fn register(engine: &mut Engine) {
     engine.register_type_with_name::<TrainerHandle>("Trainer");
     engine.register_global_module(exported_module!(functions).into());
@@ -47,8 +57,12 @@ impl TrainerHandle {
         if let Some(model) = &*slot {
             return Ok(model.clone());
         }
-        let run = Folder::open(&self.folder).map_err(raise)?;
-        let inside = host.at(run.join(layout::SCRIPTS)).map_err(raise)?;
+        if !self.folder.join(layout::CONFIG).is_file() {
+            return Err(raise(
+                Error::artifact(format!("there is no run in `{}`", self.name)).hint("`train` makes one"),
+            ));
+        }
+        let inside = host.at(self.folder.join(layout::SCRIPTS)).map_err(raise)?;
         let model = Arc::new(assemble::load(&inside, &self.folder).map_err(raise)?);
         *slot = Some(model.clone());
         Ok(model)
@@ -79,21 +93,21 @@ fn report(history: &History) -> Map {
 
 #[export_module]
 mod functions {
-    /// Returns a trainer for an artifact folder, which `train` makes and which must not hold a run yet.
+    /// Returns a trainer for an artifact folder, which `train` makes and which must not hold a run yet. Options:
+    /// `overwrite`, true to move an existing run to `folder.1` (`.2` …) instead of refusing the folder.
+    ///
+    /// # Errors
+    /// A folder outside the project, unknown options.
+    ///
+    /// ```rhai
+    /// trainer("artifacts").folder // => "artifacts"
+    /// trainer("artifacts", #{ overwrite: true }) // => trainer("artifacts", #{overwrite: true})
+    /// ```
     #[rhai_fn(name = "trainer", return_raw)]
     pub fn trainer(context: NativeCallContext, folder: &str) -> Answer<TrainerHandle> {
         trainer_with(context, folder, Map::new())
     }
 
-    /// Returns a trainer. Options: `overwrite`, true to move an existing run to `folder.1` (`.2` …) instead
-    /// of refusing the folder.
-    ///
-    /// # Errors
-    /// A folder outside the project.
-    ///
-    /// ```rhai
-    /// trainer("artifacts", #{ overwrite: true }).folder // => "artifacts"
-    /// ```
     #[rhai_fn(name = "trainer", return_raw)]
     pub fn trainer_with(context: NativeCallContext, folder: &str, options: Map) -> Answer<TrainerHandle> {
         let host = Host::of(&context)?;
@@ -199,7 +213,11 @@ mod functions {
     }
 
     /// Returns the name of the artifact folder.
-    #[rhai_fn(get = "folder")]
+    ///
+    /// ```rhai
+    /// trainer("artifacts").folder // => "artifacts"
+    /// ```
+    #[rhai_fn(get = "folder", name = "folder")]
     pub fn folder(trainer: TrainerHandle) -> String {
         trainer.name
     }
@@ -207,6 +225,7 @@ mod functions {
     /// Returns the expression that makes the trainer.
     #[rhai_fn(global, name = "to_string", name = "to_debug")]
     pub fn to_string(trainer: TrainerHandle) -> String {
-        format!("trainer({:?})", trainer.name)
+        let options = if trainer.overwrite { ", #{overwrite: true}" } else { "" };
+        format!("trainer({:?}{options})", trainer.name)
     }
 }
