@@ -7,7 +7,7 @@
 //!
 //! # In a program of your own
 //!
-//! A [`Host`](script::Host) is made for a project folder: what scripts read and write lies below it. Before
+//! A [`Host`] is made for a project folder: what scripts read and write lies below it. Before
 //! it is built it takes native components ([`Builder::loader`](script::Builder::loader),
 //! [`transformer`](script::Builder::transformer), [`augmentor`](script::Builder::augmentor)), scripts as
 //! text ([`script`](script::Builder::script)), functions for scripts

@@ -70,7 +70,7 @@ impl Published {
     /// Reads the data set from a folder: the columns `image` (f32 from 0 to 1; `[28, 28, 1]` for MNIST,
     /// `[32, 32, 3]` for CIFAR-10: rows, columns, channels) and `label` (a whole number).
     ///
-    /// All numbers are held in memory: 0.2 GB for MNIST, 0.75 GB for CIFAR-10, twice that while reading.
+    /// All numbers are held in memory: 0.2 GB for MNIST, 0.75 GB for CIFAR-10; reading it takes up to 2 GB.
     ///
     /// # Errors
     /// A missing, compressed or foreign file, one of another length than it says; a binary that was built

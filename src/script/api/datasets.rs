@@ -31,7 +31,7 @@ mod functions {
     /// - `"mnist"`, `[28, 28, 1]`: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
     ///   `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, unpacked. `"fashion_mnist"` has the same files.
     /// - `"cifar10"`, `[32, 32, 3]`: `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin`, the binary
-    ///   version. Reading it takes 1.5 GB of memory, keeping it half of that.
+    ///   version. Reading it takes up to 2 GB of memory, keeping it 0.75 GB.
     ///
     /// # Errors
     /// An unknown name, a missing, compressed or damaged file, a folder outside the project, a binary without
