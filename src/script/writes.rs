@@ -13,7 +13,8 @@ pub fn writes(ast: &AST) -> BTreeMap<String, Position> {
     let mut found = BTreeMap::new();
     let mut calls: Vec<(String, Vec<String>)> = Vec::new();
     for name in names {
-        let one = ast.clone_functions_only_filtered(|_, _, _, known, _| known == name);
+        let mut one = ast.clone();
+        one.retain_functions(|_, _, known, _| known == name);
         let mut called = Vec::new();
         let mut place = None;
         one.walk(&mut |path: &[ASTNode]| {

@@ -8,7 +8,7 @@ use barrage::script::Host;
 use barrage::script::adaptor::ScriptLoss;
 use barrage::script::cast;
 use barrage::tensor::{Device, Tensor, device};
-use rhai::{Dynamic, Engine, EvalAltResult};
+use rhai::{Dynamic, Engine, EvalAltResult, FuncRegistration};
 
 use super::{Project, differences, folder, run};
 
@@ -26,9 +26,10 @@ fn cpu() -> Device {
 
 /// `tensor` makes graph tensors here, and all that is made of them stays in the graph.
 fn graph(engine: &mut Engine) {
-    engine.register_fn("tensor", |values: Dynamic| -> Result<Tensor, Box<EvalAltResult>> {
+    let make = |values: Dynamic| -> Result<Tensor, Box<EvalAltResult>> {
         lift(cast::to_tensor(&values).map_err(barrage::script::traceback::raise)?)
-    });
+    };
+    FuncRegistration::new("tensor").with_params_info(["values: Numbers", "Tensor"]).register_into_engine(engine, make);
 }
 
 #[test]
@@ -157,7 +158,8 @@ fn methods_work_on_a_read_only_state() {
     let host: Host = project.host().build().unwrap();
     let component = host.component("state", &Default::default()).unwrap();
     component.init(Mode::Train).unwrap();
-    component.call("read", Mode::Score, &mut []).unwrap();
+    let read = component.call("read", Mode::Score, &mut []);
+    assert!(read.is_ok(), "{read:?}");
     for (function, expected) in [
         ("change_list", "`push` would change a value that cannot be changed here"),
         ("change_map", "`this` cannot be changed here"),

@@ -78,36 +78,40 @@ fn files() -> Vec<PathBuf> {
 }
 
 fn differences(file: &Path, expected: &str, found: &str) -> Option<String> {
-    if expected == found {
-        return None;
-    }
     let name = file.file_name().unwrap().to_string_lossy().into_owned();
+    let (expected, found) = (blocks(expected), blocks(found));
     let mut shown = String::new();
     let mut case = "";
-    let (expected, found): (Vec<&str>, Vec<&str>) = (expected.lines().collect(), found.lines().collect());
-    let (mut at, mut to) = (0, 0);
-    while at < expected.len() || to < found.len() {
-        match (expected.get(at), found.get(to)) {
-            (Some(left), Some(right)) if left == right => {
-                case = left.strip_prefix("// --- ").unwrap_or(case);
-                (at, to) = (at + 1, to + 1);
-            }
-            // Only comments are rewritten, so the next line of code is the same in both.
-            (left, right) => {
-                shown.push_str(&format!(
-                    "{name}, `{case}`:\n  expected {}\n  found    {}\n",
-                    left.unwrap_or(&""),
-                    right.unwrap_or(&"")
-                ));
-                (at, to) = (next(&expected, at), next(&found, to));
+    for (at, left) in expected.iter().enumerate() {
+        case = left.strip_prefix("// --- ").unwrap_or(case);
+        match found.get(at) {
+            Some(right) if left == right => (),
+            right => {
+                let right = right.map_or("", String::as_str);
+                shown.push_str(&format!("{name}, `{case}`:\n  expected {left}\n  found    {right}\n"));
             }
         }
     }
-    Some(shown)
+    (!shown.is_empty()).then_some(shown)
 }
 
-fn next(lines: &[&str], at: usize) -> usize {
-    (at + 1..lines.len()).find(|line| !lines[*line].starts_with("//")).unwrap_or(lines.len())
+/// Lines of code with what is expected of them: only that is rewritten, so two files have as many.
+fn blocks(text: &str) -> Vec<String> {
+    let mut blocks: Vec<String> = Vec::new();
+    for line in text.lines() {
+        match blocks.last_mut().filter(|_| is_expectation(line)) {
+            Some(block) => {
+                block.push_str("\n           ");
+                block.push_str(line);
+            }
+            None => blocks.push(line.to_owned()),
+        }
+    }
+    blocks
+}
+
+fn is_expectation(line: &str) -> bool {
+    line.starts_with("// hint:") || line.starts_with("//  |")
 }
 
 /// Runs all cases of a file and returns it with what they gave in place of what was expected.
@@ -135,8 +139,7 @@ fn case_of(session: &mut Session, project: &Project, body: &str) -> String {
     let mut number = 0;
     for (at, line) in lines.iter().enumerate() {
         let code = line.split("// =>").next().unwrap().split("// error:").next().unwrap().trim_end();
-        let is_expectation = line.starts_with("// hint:") || line.starts_with("//  |");
-        if is_expectation {
+        if is_expectation(line) {
             continue;
         }
         number += 1;

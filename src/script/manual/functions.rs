@@ -248,6 +248,8 @@ pub fn type_name(rust: &str) -> String {
         "TrainerHandle" => "Trainer",
         "Symbol" => "Layer",
         other if other.contains("Range") => "range",
+        // The engine garbles results of functions that an embedding program registers.
+        other if other.contains("EvalAltResult") => "any",
         other => other,
     }
     .to_owned()
