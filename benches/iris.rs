@@ -51,10 +51,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// The CPU seconds of all child processes that have ended, from the kernel's account of this process.
 fn cpu_of_children() -> Result<f64, Box<dyn Error>> {
     const TICKS_PER_SECOND: f64 = 100.0;
-    let stat = std::fs::read_to_string("/proc/self/stat").map_err(|_| "this benchmark reads /proc, so it needs Linux")?;
+    let stat =
+        std::fs::read_to_string("/proc/self/stat").map_err(|_| "this benchmark reads /proc, so it needs Linux")?;
     let after_name = stat.rsplit_once(')').ok_or("unknown form of /proc/self/stat")?.1;
     let fields: Vec<&str> = after_name.split_whitespace().collect();
-    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).ok_or("a field is missing");
+    let ticks =
+        |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).ok_or("a field is missing");
     Ok((ticks(13)? + ticks(14)?) / TICKS_PER_SECOND)
 }
 

@@ -56,7 +56,8 @@ fn broken_projects_are_refused_with_what_is_written_beside_them() {
 fn files() -> Vec<PathBuf> {
     let wanted = std::env::var("BROKEN").unwrap_or_default();
     let entries = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|ending| ending == "txt")).collect();
+    let mut files: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|ending| ending == "txt")).collect();
     files.retain(|path| path.to_string_lossy().contains(&wanted));
     files.sort();
     files
@@ -180,8 +181,22 @@ fn without_times(text: &str) -> String {
 /// What no message may have: a path of the temporary folder, a name of a Rust type or of a closure, a panic.
 fn blemish(stderr: &str, outside: &Path) -> Option<String> {
     const NEVER: &[&str] = &[
-        "anon$", "::", "Dynamic", "EvalAltResult", "i64", "f64", "Option<", "Arc<", "ImmutableString", "FnPtr", "panicked",
-        "TensorHandle", "LoaderHandle", "TrainerHandle", "os error", "RUST_BACKTRACE",
+        "anon$",
+        "::",
+        "Dynamic",
+        "EvalAltResult",
+        "i64",
+        "f64",
+        "Option<",
+        "Arc<",
+        "ImmutableString",
+        "FnPtr",
+        "panicked",
+        "TensorHandle",
+        "LoaderHandle",
+        "TrainerHandle",
+        "os error",
+        "RUST_BACKTRACE",
     ];
     let real = outside.canonicalize().unwrap();
     let absolute = [outside, &real].into_iter().find(|path| stderr.contains(&*path.to_string_lossy()));

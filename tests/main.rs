@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
-mod end_to_end;
 mod broken;
+mod end_to_end;
 mod numeric;
 mod recipe;

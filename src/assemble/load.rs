@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::artifact::{self, Folder, layout};
 use crate::assemble::{model, open, provenance, stations};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::predictor::Predictor;
 use crate::recipe::{Recipe, Written};
 use crate::record::{Fields, Mode, Records, Schema, Transformer};
@@ -63,8 +63,9 @@ pub fn load(host: &Host, folder: &Path) -> Result<Model> {
     provenance::check_scripts(&folder)?;
     let path = folder.join(layout::CONFIG);
     let text = artifact::read_text(&path)?;
-    let written = Written::from_json(&path.display().to_string(), &text)?;
-    let (recipe, _) = Recipe::resolve(&written)?;
+    let damaged = |error: Error| error.of_kind(Kind::Artifact).hint("the file was changed or cut after training");
+    let written = Written::from_json(&path.display().to_string(), &text).map_err(damaged)?;
+    let (recipe, _) = Recipe::resolve(&written).map_err(damaged)?;
     let network_params: Params = artifact::read_json(&folder.join(layout::NETWORK_PARAMS))?;
 
     let loader = stations::loader(host, &recipe.dataset)?;

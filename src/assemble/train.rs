@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::artifact::{Folder, layout};
-use crate::assemble::{model, open, provenance, services, stations};
+use crate::assemble::{blame, model, open, provenance, services, stations};
 use crate::dataset::{self, Dataset, Stations};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::network::LayerInfo;
 use crate::recipe::{Cache, Recipe};
 use crate::record::{Mode, Name, Records};
@@ -19,7 +19,7 @@ use crate::trainer::{History, Parts, Trainer};
 ///
 /// # Errors
 /// Anything wrong with the recipe, the scripts or the records, found before the folder is made; then
-/// whatever training raises.
+/// whatever training raises, and that someone asked to stop.
 pub fn train(
     host: &Host,
     recipe: &Recipe,
@@ -30,6 +30,12 @@ pub fn train(
     overwrite: bool,
 ) -> Result<History> {
     recipe.check_spelling()?;
+    for (what, records) in [("training", train), ("validation", validation)] {
+        if records.is_empty() {
+            return Err(Error::data(format!("there are no {what} records in `{}`", records.source()))
+                .hint("a file needs at least one record below its header"));
+        }
+    }
     let prepared = Folder::prepare(folder, overwrite || host.overwrite())?;
     let mut recipe = recipe.clone();
     // A run without a seed gets one, and keeps it: what was lucky once can be repeated.
@@ -40,7 +46,7 @@ pub fn train(
     transformer
         .fit(train, &*loader)
         .map_err(|error| error.within(format!("fitting `{}`", recipe.dataset.transformer.path)))?;
-    transformer.check_storable()?;
+    transformer.check_storable().map_err(|error| recipe.dataset.transformer.locate(error))?;
     let network_params = transformer.network_params();
     let stations = Stations {
         loader,
@@ -74,15 +80,15 @@ pub fn train(
         services: services::services(host, &recipe)?,
         epochs: recipe.solver.epochs,
         seed,
-        device: open(recipe.solver.device)?,
+        device: open(recipe.solver.device).map_err(|error| blame::key(&recipe, error, "solver.device"))?,
         folder: prepared.path().to_owned(),
         graph: network.layers().into_iter().map(graph_node).collect(),
         network,
     };
     let transformer = stations.transformer.clone();
-    let mut trainer = Trainer::new(parts)?;
+    let mut trainer = Trainer::new(parts).map_err(|error| blame::blame(&recipe, error))?;
     trainer.set_stop_flag(host.stop_flag().clone());
-    trainer.check()?;
+    trainer.check().map_err(|error| blame::blame(&recipe, error))?;
 
     let made = prepared.create()?;
     provenance::write_json(&made.join(layout::CONFIG), &recipe.to_json())?;
@@ -98,7 +104,12 @@ pub fn train(
     for note in notes {
         progress.message(&format!("note: {note}"));
     }
-    trainer.train(&mut *progress)
+    let history = trainer.train(&mut *progress)?;
+    match history.interrupted {
+        false => Ok(history),
+        true => Err(Error::new(Kind::Interrupted, format!("training was interrupted after {} steps", history.steps))
+            .hint(format!("the checkpoints of finished epochs are in `{}`", folder.display()))),
+    }
 }
 
 fn graph_node(layer: LayerInfo) -> GraphNode {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::CommandFactory;
 
 use crate::cli::{Arguments, exit, terminal};
+use crate::error::Kind;
 use crate::script::manual;
 use crate::{Error, Result};
 
@@ -31,7 +32,7 @@ pub fn run(args: Args) -> Result<()> {
         Some("exit-codes") => exit::CODES.to_owned(),
         Some(name) => match command.find_subcommand_mut(name) {
             Some(verb) => format!("{}\n", verb.render_long_help()),
-            None => manual::help(name)?,
+            None => manual::help(name).map_err(|error| error.of_kind(Kind::Usage))?,
         },
     };
     terminal::data(&text);

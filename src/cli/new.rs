@@ -49,7 +49,9 @@ impl Template {
         match self {
             Template::Tabular => files!["iris_scripted": "recipe.rhai", "iris.csv", "components/flowers.rhai",
                 "components/prepare.rhai", "components/noise.rhai", "components/network.rhai"],
-            Template::Image => files!["digits": "recipe.rhai", "digits.csv", "components/image.rhai", "components/network.rhai"],
+            Template::Image => {
+                files!["digits": "recipe.rhai", "digits.csv", "components/image.rhai", "components/network.rhai"]
+            }
             Template::Text => files!["sms_spam": "recipe.rhai", "sms-spam.csv", "components/message.rhai",
                 "components/words.rhai", "components/network.rhai"],
             Template::TimeSeries => files!["weather": "recipe.rhai", "seattle-weather.csv", "components/window.rhai",
@@ -63,9 +65,11 @@ impl Template {
 /// Makes the project.
 pub fn run(args: Args) -> Result<()> {
     let folder = &args.name;
-    let cannot = |path: &Path, error: std::io::Error| Error::artifact(format!("cannot make `{}`: {error}", path.display()));
+    let cannot =
+        |path: &Path, error: std::io::Error| Error::artifact(format!("cannot make `{}`: {error}", path.display()));
     if folder.exists() {
-        return Err(Error::artifact(format!("`{}` exists already", folder.display())).hint("name a folder that does not exist yet"));
+        return Err(Error::artifact(format!("`{}` exists already", folder.display()))
+            .hint("name a folder that does not exist yet"));
     }
     for (name, contents) in args.template.files() {
         let file = folder.join(name);
@@ -76,11 +80,11 @@ pub fn run(args: Args) -> Result<()> {
         artifact::write_atomic(&file, adapt(name, contents, &here).as_ref())?;
     }
     artifact::write_atomic(&folder.join(".gitignore"), b"artifacts*/\n")?;
-    artifact::write_atomic(&folder.join("barrage.toml"), b"# Marks the root of the project: scripts and data are named relative to it.\n")?;
-    terminal::message(&format!(
-        "made `{0}`; train it with: barrage run {0}/recipe.rhai\n",
-        folder.display()
-    ));
+    artifact::write_atomic(
+        &folder.join("barrage.toml"),
+        b"# Marks the root of the project: scripts and data are named relative to it.\n",
+    )?;
+    terminal::message(&format!("made `{0}`; train it with: barrage run {0}/recipe.rhai\n", folder.display()));
     Ok(())
 }
 

@@ -1,10 +1,12 @@
 //! The engine factory: every engine of this program is made here.
 
 use rhai::packages::{Package, StandardPackage};
-use rhai::{Dynamic, Engine, EvalAltResult, Position};
+use rhai::{Dynamic, Engine, EvalAltResult};
 
+use crate::error::Error;
 use crate::script::host::{Host, Sink};
 use crate::script::resolver::Resolver;
+use crate::script::traceback::raise;
 use crate::script::{Limits, api};
 
 /// Makes the engine of a host.
@@ -34,9 +36,9 @@ pub fn make(host: &Host, limits: &Limits, print: Sink, debug: Sink) -> Engine {
         }
     });
     api::register(&mut engine);
-    // Rhai's `sleep` cannot be interrupted.
-    engine.register_fn("sleep", |_: Dynamic| -> Result<(), Box<EvalAltResult>> {
-        Err(Box::new(EvalAltResult::ErrorRuntime("`sleep` is not available".into(), Position::NONE)))
-    });
+    // Rhai's `sleep` cannot be interrupted; it has a version for each kind of number.
+    let sleep = || raise(Error::script("`sleep` is not available: a script that waits cannot be interrupted"));
+    engine.register_fn("sleep", move |_: i64| -> Result<(), Box<EvalAltResult>> { Err(sleep()) });
+    engine.register_fn("sleep", move |_: f64| -> Result<(), Box<EvalAltResult>> { Err(sleep()) });
     engine
 }

@@ -13,6 +13,7 @@ pub mod component;
 pub mod engine;
 pub mod host;
 pub mod limits;
+pub mod literal;
 pub mod manual;
 pub mod repl;
 pub mod resolver;

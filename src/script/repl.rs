@@ -7,18 +7,22 @@ use crate::script::host::Host;
 use crate::script::source::Script;
 use crate::script::traceback;
 
+/// The name errors show for what was entered.
+const LABEL: &str = "<prompt>";
+
 /// What was entered so far.
 pub struct Session {
     host: Host,
     scope: Scope<'static>,
     functions: AST,
-    entries: usize,
+    /// All entries as one text: a line number says which entry a function is from, however often others followed.
+    text: String,
 }
 
 impl Session {
     /// Starts an empty session.
     pub fn new(host: Host) -> Self {
-        Session { host, scope: Scope::new(), functions: AST::empty(), entries: 0 }
+        Session { host, scope: Scope::new(), functions: AST::empty(), text: String::new() }
     }
 
     /// Runs one entry; returns its value as text, or `None` when it has none.
@@ -26,17 +30,26 @@ impl Session {
     /// # Errors
     /// Syntax errors and whatever the entry raises; the session goes on.
     pub fn eval(&mut self, text: &str) -> Result<Option<String>> {
-        self.entries += 1;
-        let script = Script { label: format!("<line {}>", self.entries).into(), text: text.into(), file: None };
-        self.host.sources().insert(script.clone());
-        let mut ast = self
-            .host
-            .engine()
-            .compile_with_scope(&self.scope, text)
-            .map_err(|error| traceback::explain_parse(&self.host, &error, &script.label))?;
-        ast.set_source(&*script.label);
+        let before = self.text.len();
+        // The lines before keep their places and are not compiled again.
+        let padded = "\n".repeat(self.text.matches('\n').count()) + text;
+        self.text.push_str(text);
+        if !text.ends_with('\n') {
+            self.text.push('\n');
+        }
+        let script = Script { label: LABEL.into(), text: self.text.as_str().into(), file: None };
+        self.host.sources().insert(script);
+        let mut ast = self.host.engine().compile_with_scope(&self.scope, &padded).map_err(|error| {
+            let error = traceback::explain_parse(&self.host, &error, LABEL);
+            // What does not compile stays out of the text, which is read again for the places of configs.
+            let lines = self.text[before..].matches('\n').count();
+            self.text.truncate(before);
+            self.text.push_str(&"\n".repeat(lines));
+            error
+        })?;
+        ast.set_source(LABEL);
         let mut whole = self.functions.merge(&ast);
-        whole.set_source(&*script.label);
+        whole.set_source(LABEL);
         let depth = self.scope.len();
         let result = self.host.engine().eval_ast_with_scope::<Dynamic>(&mut self.scope, &whole);
         match result {
@@ -47,7 +60,7 @@ impl Session {
             }
             Err(error) => {
                 self.scope.rewind(depth);
-                Err(traceback::explain(&self.host, *error, &script.label))
+                Err(traceback::explain(&self.host, *error, LABEL))
             }
         }
     }

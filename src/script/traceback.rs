@@ -2,7 +2,7 @@
 
 use rhai::{Dynamic, EvalAltResult, ParseError, ParseErrorType, Position};
 
-use crate::error::{self, Error, Frame, Kind};
+use crate::error::{self, Error, Frame, IMPORT, Kind};
 use crate::script::host::Host;
 use crate::script::manual;
 
@@ -13,6 +13,16 @@ pub fn raise(error: Error) -> Box<EvalAltResult> {
 
 /// Explains what a script raised; `label` is the script whose statements or function were called.
 pub fn explain(host: &Host, error: EvalAltResult, label: &str) -> Error {
+    explain_with(host, error, label, &|_| None)
+}
+
+/// Explains what a script raised; `fields` knows which fields a variable's map has, by the variable's name.
+pub fn explain_with(
+    host: &Host,
+    error: EvalAltResult,
+    label: &str,
+    fields: &dyn Fn(&str) -> Option<Vec<String>>,
+) -> Error {
     let mut frames = Vec::new();
     let mut label = label.to_owned();
     let mut cause = error;
@@ -27,7 +37,7 @@ pub fn explain(host: &Host, error: EvalAltResult, label: &str) -> Error {
                 cause = *inner;
             }
             EvalAltResult::ErrorInModule(_, inner, position) => {
-                frames.push(Frame { function: "import".to_owned(), place: host.sources().place(&label, position) });
+                frames.push(Frame { function: IMPORT.to_owned(), place: host.sources().place(&label, position) });
                 cause = *inner;
             }
             other => {
@@ -37,10 +47,21 @@ pub fn explain(host: &Host, error: EvalAltResult, label: &str) -> Error {
         }
     }
     let place = host.sources().place(&label, cause.position());
-    let mut explained = cause_of(host, cause, place.as_ref());
-    // A native function gives no place of its own: the call of it is the place.
-    if let Some(place) = place.or_else(|| frames.last().and_then(|frame| frame.place.clone())) {
-        explained = explained.at(place);
+    let mut explained = cause_of(host, cause, place.as_ref(), fields);
+    match (explained.place(), place) {
+        // What failed inside of a native function has a place of its own: the call is one step of the chain.
+        (Some(known), Some(call)) if *known != call => {
+            let word = call.text.get(call.span.clone()).unwrap_or("");
+            let function = if word.starts_with(['"', '`']) { IMPORT.to_owned() } else { word.to_owned() };
+            explained = explained.called_from(Frame { function, place: Some(call) });
+        }
+        (Some(_), _) => (),
+        // A native function gives no place: the call of it is the place.
+        (None, place) => {
+            if let Some(place) = place.or_else(|| frames.last().and_then(|frame| frame.place.clone())) {
+                explained = explained.at(place);
+            }
+        }
     }
     frames.into_iter().rev().fold(explained, Error::called_from)
 }
@@ -49,14 +70,17 @@ pub fn explain(host: &Host, error: EvalAltResult, label: &str) -> Error {
 pub fn explain_parse(host: &Host, error: &ParseError, label: &str) -> Error {
     let place = host.sources().get(label).map(|_| ()).and_then(|()| host.sources().place(label, error.position()));
     let word = place.as_ref().and_then(|place| place.text.get(place.span.clone())).unwrap_or("").to_owned();
-    let mut explained = syntax(error.err_type(), &word);
+    let mut explained = syntax(error.err_type(), &word, place.as_ref());
     if let Some(place) = place {
         explained = explained.at(place);
     }
     explained
 }
 
-fn syntax(error: &ParseErrorType, word: &str) -> Error {
+fn syntax(error: &ParseErrorType, word: &str, place: Option<&error::Place>) -> Error {
+    // What follows the word tells a key from a variable.
+    let after = place.and_then(|place| place.text.get(place.span.end..)).unwrap_or("").trim_start();
+    let is_key = after.starts_with(':') && !after.starts_with("::");
     let reserved = || {
         let base = Error::script(format!("`{word}` is a reserved word and cannot be a name here"));
         match word {
@@ -70,7 +94,27 @@ fn syntax(error: &ParseErrorType, word: &str) -> Error {
         }
     };
     match error {
+        ParseErrorType::Reserved(name) if name == "eval" => {
+            Error::script("`eval` is not available").hint("text cannot become code: write a function instead")
+        }
         ParseErrorType::Reserved(_) | ParseErrorType::PropertyExpected if RESERVED.contains(&word) => reserved(),
+        // A keyword as a key ends the map for the parser.
+        _ if is_key && RESERVED.contains(&word) => reserved(),
+        ParseErrorType::BadInput(rhai::LexError::UnterminatedString) => Error::script("a text is never closed")
+            .hint("close it with `\"` on the same line; a text between backticks may go over several"),
+        ParseErrorType::AssignmentToConstant(name) if !name.is_empty() => {
+            Error::script(format!("`{name}` is a constant and cannot be changed")).hint("declare it with `let`")
+        }
+        ParseErrorType::MissingToken(token, purpose) => {
+            let found = match word {
+                "" => "the end of the script".to_owned(),
+                word => format!("`{word}`"),
+            };
+            let purpose = purpose.replace('\'', "`");
+            Error::script(format!("syntax error: expected `{token}` {}, found {found}", purpose.trim()))
+        }
+        ParseErrorType::ModuleUndefined(name) => Error::script(format!("unknown module `{name}`"))
+            .hint(format!("import it first: `import \"folder/script\" as {name};`")),
         ParseErrorType::UnexpectedEOF => {
             Error::script("the script ends too early").hint("a bracket, a brace or a text is not closed")
         }
@@ -78,7 +122,7 @@ fn syntax(error: &ParseErrorType, word: &str) -> Error {
         ParseErrorType::FnDuplicatedDefinition(name, _) => {
             Error::script(format!("the function `{name}` is defined twice"))
         }
-        other => Error::script(format!("syntax error: {}", lower_first(&other.to_string()))),
+        other => Error::script(format!("syntax error: {}", lower_first(&other.to_string()).replace('\'', "`"))),
     }
 }
 
@@ -142,11 +186,16 @@ const RESERVED: &[&str] = &[
     "yield",
 ];
 
-fn cause_of(host: &Host, cause: EvalAltResult, place: Option<&error::Place>) -> Error {
+fn cause_of(
+    host: &Host,
+    cause: EvalAltResult,
+    place: Option<&error::Place>,
+    fields: &dyn Fn(&str) -> Option<Vec<String>>,
+) -> Error {
     use EvalAltResult as E;
     match cause {
         E::ErrorRuntime(value, _) => match value.try_cast_result::<Error>() {
-            Ok(error) => error,
+            Ok(error) => unset(error, place),
             Err(value) => thrown(&value),
         },
         E::ErrorSystem(_, error) => match error.downcast::<Error>() {
@@ -155,13 +204,13 @@ fn cause_of(host: &Host, cause: EvalAltResult, place: Option<&error::Place>) -> 
         },
         E::ErrorParsing(error, _) => {
             let word = place.and_then(|place| place.text.get(place.span.clone())).unwrap_or("");
-            syntax(&error, word)
+            syntax(&error, word, place)
         }
-        E::ErrorVariableNotFound(name, _) => Error::script(format!("unknown variable `{name}`"))
-            .hint("a function sees its parameters, `this`, and constants of its script as `global::NAME`"),
+        E::ErrorVariableNotFound(name, _) => unknown_variable(&name, place),
+        E::ErrorModuleNotFound(name, _) => syntax(&ParseErrorType::ModuleUndefined(name), "", place),
         E::ErrorFunctionNotFound(signature, _) => unknown_function(host, &signature),
-        E::ErrorPropertyNotFound(name, _) => missing_field(host, property(&name)),
-        E::ErrorDotExpr(message, _) => missing_field(host, property(&message)),
+        E::ErrorPropertyNotFound(name, _) => missing_field(host, property(&name), place, fields),
+        E::ErrorDotExpr(message, _) => missing_field(host, property(&message), place, fields),
         E::ErrorIndexNotFound(index, _) => Error::script(format!("there is nothing at `{index}`")),
         E::ErrorIndexingType(kind, _) => Error::script(format!("{} cannot be indexed like this", type_phrase(&kind))),
         E::ErrorMismatchDataType(expected, found, _) if found.is_empty() => {
@@ -198,19 +247,74 @@ fn cause_of(host: &Host, cause: EvalAltResult, place: Option<&error::Place>) -> 
     }
 }
 
-/// Rhai does not say which fields the map has, so the nearest name comes from those the scripts use.
-fn missing_field(host: &Host, name: &str) -> Error {
+/// Rhai does not say which fields the map has: those of `this` and of a function's parameters are known; for
+/// other maps the nearest name comes from those the scripts use.
+fn missing_field(
+    host: &Host,
+    name: &str,
+    place: Option<&error::Place>,
+    fields: &dyn Fn(&str) -> Option<Vec<String>>,
+) -> Error {
+    let error = Error::script(format!("unknown field `{name}`"));
+    let owner = place.map(owner).unwrap_or_default();
+    if let Some(known) = fields(owner) {
+        let known = || known.iter().map(String::as_str);
+        return error.maybe_hint(error::did_you_mean(name, known())).hint(match known().next() {
+            Some(_) => format!("fields of `{owner}`: {}", error::list(known())),
+            None => format!("`{owner}` has no fields"),
+        });
+    }
     let sources = host.sources().all();
     let mut names: Vec<&str> = sources.iter().flat_map(|script| field_names(&script.text)).collect();
     names.sort_unstable();
     names.dedup();
-    Error::script(format!("unknown field `{name}`")).maybe_hint(error::did_you_mean(name, names)).maybe_hint(
-        matches!(name, "y" | "w").then(|| {
-            format!(
-                "in score mode there are no outputs and weights: test `this.mode != \"score\"` or `\"{name}\" in …`"
-            )
-        }),
-    )
+    error.maybe_hint(error::did_you_mean(name, names)).maybe_hint(matches!(name, "y" | "w").then(|| {
+        format!("in score mode there are no outputs and weights: test `this.mode != \"score\"` or `\"{name}\" in …`")
+    }))
+}
+
+/// Returns what stands before the `.` of a field: `this.params`.
+fn owner(place: &error::Place) -> &str {
+    let before = place.text.get(..place.span.start).unwrap_or("").trim_end_matches(['.', '?']);
+    let word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    before.rsplit(|c: char| !word(c)).next().unwrap_or("")
+}
+
+/// `field += value` makes a field that is not there, with nothing in it.
+fn unset(error: Error, place: Option<&error::Place>) -> Error {
+    let Some(place) = place.filter(|_| error.message().contains("nothing")) else { return error };
+    let before = place.text.get(..place.span.start).unwrap_or("").trim_end();
+    let operator = place.text.get(place.span.start..).unwrap_or("");
+    let changes = ["+=", "-=", "*=", "/=", "%=", "**="].iter().any(|change| operator.starts_with(change));
+    let word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    match before.rsplit(|c: char| !word(c)).next() {
+        Some(field) if changes && field.contains('.') => {
+            let (owner, name) = field.rsplit_once('.').unwrap_or_default();
+            error.hint(format!("`{owner}` has no field `{name}` yet"))
+        }
+        _ => error,
+    }
+}
+
+fn unknown_variable(name: &str, place: Option<&error::Place>) -> Error {
+    let error = Error::script(format!("unknown variable `{name}`"));
+    let text = place.map_or("", |place| &*place.text);
+    let declared = declared(text);
+    match declared.iter().find(|(_, known)| *known == name) {
+        Some(("const", _)) => error.hint(format!("a function sees constants of its script as `global::{name}`")),
+        Some(_) => error.hint("a function sees its parameters, `this`, and constants of its script as `global::NAME`"),
+        None => error.maybe_hint(error::did_you_mean(name, declared.iter().map(|(_, known)| *known))),
+    }
+}
+
+/// The variables, constants and parameters of a script, each with the word before it.
+fn declared(text: &str) -> Vec<(&str, &str)> {
+    let words: Vec<&str> =
+        text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty()).collect();
+    let named = words.windows(2).filter(|pair| ["let", "const", "for", "as"].contains(&pair[0]));
+    let parameters = text.split("fn ").skip(1).filter_map(|rest| rest.split_once('(')?.1.split_once(')'));
+    let parameters = parameters.flat_map(|(list, _)| list.split(',')).map(|name| ("fn", name.trim()));
+    named.map(|pair| (pair[0], pair[1])).chain(parameters).collect()
 }
 
 /// The names that a script reads, writes or gives as fields: `.name`, `name:` and `"name"`.

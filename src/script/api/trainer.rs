@@ -8,11 +8,12 @@ use rhai::{Array as List, Dynamic, Engine, EvalAltResult, Map};
 
 use crate::artifact::{Folder, layout};
 use crate::assemble::{self, Model};
-use crate::recipe::{Recipe, Written};
+use crate::recipe::Recipe;
 use crate::record::Records;
 use crate::script::api::{Page, options::Options};
 use crate::script::cast;
 use crate::script::host::Host;
+use crate::script::literal;
 use crate::script::traceback::raise;
 
 /// The page of the manual.
@@ -109,7 +110,7 @@ mod functions {
     ) -> Answer<Map> {
         let host = Host::of(&context)?;
         let json = cast::to_json(&Dynamic::from(config)).map_err(|error| raise(error.within("the config")))?;
-        let (recipe, notes) = Recipe::resolve(&Written::from_value(&json)).map_err(raise)?;
+        let (recipe, notes) = Recipe::resolve(&literal::written(&host, &context, &json)).map_err(raise)?;
         trainer.forget();
         let history = assemble::train(&host, &recipe, &notes, &train, &validation, &trainer.folder, trainer.overwrite)
             .map_err(raise)?;
