@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod broken;
+mod cli;
 mod end_to_end;
 mod numeric;
 mod recipe;

@@ -73,5 +73,5 @@ fn spot(import: &Import, error: &Error) -> Option<Place> {
 
 /// Returns the name after `start`, up to the closing backtick.
 fn named<'a>(text: &'a str, start: &str) -> Option<&'a str> {
-    text.strip_prefix(start)?.split('`').next()
+    text.split_once(start)?.1.split('`').next()
 }

@@ -12,7 +12,7 @@ mod stations;
 mod train;
 
 pub use load::{Model, load};
-pub use train::train;
+pub use train::{check_not_empty, train};
 
 use crate::error::{Error, Result};
 use crate::record::{Field, Fields};

@@ -107,8 +107,8 @@ fn scripted_metric(host: &Host, import: &Import) -> Result<Box<dyn metric::Metri
         let component = host.component(&import.path, &import.params).map_err(|error| {
             // Any loss is a metric too.
             let names = registry::names(metric::LIST).chain(registry::names(loss::LIST));
-            let names: Vec<&str> = names.chain(["accuracy", "crossentropy"]).collect();
-            stations::unknown(error, import, "metric", &names)
+            let main = metric::LIST.iter().map(|entry| entry.name).chain(loss::LIST.iter().map(|entry| entry.name));
+            stations::unknown(error, import, "metric", names.chain(["accuracy", "crossentropy"]), main)
         })?;
         Ok(Box::new(ScriptMetric::new(component)?) as Box<dyn metric::Metric>)
     };

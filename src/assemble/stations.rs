@@ -68,26 +68,29 @@ pub fn choose<T: ?Sized>(
             return native(&import.params);
         }
         host.component(&import.path, &import.params)
-            .map_err(|error| unknown(error, import, slot, &registry::names(list).collect::<Vec<_>>()))
+            .map_err(|error| unknown(error, import, slot, registry::names(list), list.iter().map(|entry| entry.name)))
             .and_then(scripted)
     };
     make().map_err(|error| import.locate(error))
 }
 
 /// A name without dots was probably meant to be built in: the nearest of those comes before the nearest script.
-pub fn unknown(error: Error, import: &Import, slot: &str, names: &[&str]) -> Error {
+pub fn unknown(
+    error: Error,
+    import: &Import,
+    slot: &str,
+    names: impl Iterator<Item = &'static str>,
+    main: impl Iterator<Item = &'static str>,
+) -> Error {
     if import.path.contains('.') || !error.message().starts_with("no component") {
         return error;
     }
-    let own = Error::recipe(format!("unknown {slot} `{}`", import.path));
-    let own = own.maybe_hint(crate::error::did_you_mean(&import.path, names.iter().copied()));
+    let near = crate::error::did_you_mean(&import.path, names);
+    // Dozens of names help only where none is near.
+    let listed = near.is_none().then(|| crate::error::list(main)).filter(|list| !list.is_empty());
+    let own = Error::recipe(format!("unknown {slot} `{}`", import.path)).maybe_hint(near);
     let own = error.hints().iter().fold(own, |own, hint| own.hint(hint.clone()));
-    // Names in capitals are the main ones; a name in small letters is another spelling of one of them.
-    let main = names.iter().copied().filter(|name| name.starts_with(char::is_uppercase));
-    match names.is_empty() {
-        true => own,
-        false => own.hint(format!("built in: {}", crate::error::list(main))),
-    }
+    own.maybe_hint(listed.map(|list| format!("built in: {list}")))
 }
 
 /// A loader whose errors say where in the recipe it stands, unless they know a better place.

@@ -30,12 +30,8 @@ pub fn train(
     overwrite: bool,
 ) -> Result<History> {
     recipe.check_spelling()?;
-    for (what, records) in [("training", train), ("validation", validation)] {
-        if records.is_empty() {
-            return Err(Error::data(format!("there are no {what} records in `{}`", records.source()))
-                .hint("a file needs at least one record below its header"));
-        }
-    }
+    check_not_empty(train, "training")?;
+    check_not_empty(validation, "validation")?;
     let prepared = Folder::prepare(folder, overwrite || host.overwrite())?;
     let mut recipe = recipe.clone();
     // A run without a seed gets one, and keeps it: what was lucky once can be repeated.
@@ -109,6 +105,18 @@ pub fn train(
         false => Ok(history),
         true => Err(Error::new(Kind::Interrupted, format!("training was interrupted after {} steps", history.steps))
             .hint(format!("the checkpoints of finished epochs are in `{}`", folder.display()))),
+    }
+}
+
+/// Checks that there are records.
+///
+/// # Errors
+/// There are none.
+pub fn check_not_empty(records: &Records, what: &str) -> Result<()> {
+    match records.is_empty() {
+        false => Ok(()),
+        true => Err(Error::data(format!("there are no {what} records in `{}`", records.source()))
+            .hint("a file needs at least one record below its header")),
     }
 }
 

@@ -50,7 +50,9 @@ fn check(recipe: &Path) -> Result<()> {
         return Err(Error::script(format!("`{name}` is a folder, expected a recipe")).maybe_hint(hint));
     }
     if !recipe.exists() {
-        return Err(Error::script(format!("there is no recipe `{name}`")).maybe_hint(near_file(recipe)));
+        let folder = recipe.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir());
+        let why = folder.map(|folder| format!(": there is no folder `{}`", folder.display())).unwrap_or_default();
+        return Err(Error::script(format!("there is no recipe `{name}`{why}")).maybe_hint(near_file(recipe)));
     }
     match recipe.extension().and_then(|ending| ending.to_str()) {
         Some("json" | "json5" | "toml" | "yaml" | "yml") => {

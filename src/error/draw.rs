@@ -27,9 +27,11 @@ fn one(error: &Error, renderer: &Renderer) -> String {
     let mut group = match error.place() {
         Some(place) => {
             let mut snippet = snippet(place, AnnotationKind::Primary, error.span_label().unwrap_or(""));
+            let mut marked = Vec::new();
             for frame in error.frames() {
                 let same = |call: &&Place| call.file == place.file && call.text == place.text;
-                if let Some(call) = frame.place.as_ref().filter(same) {
+                if let Some(call) = frame.place.as_ref().filter(same).filter(|call| !marked.contains(&call.span)) {
+                    marked.push(call.span.clone());
                     let label = if frame.function == IMPORT { "imported here" } else { "called from here" };
                     snippet = snippet.annotation(mark(call, AnnotationKind::Context).label(label));
                 }

@@ -55,6 +55,9 @@ impl Place {
         let rest = text.get(start_of_line..).unwrap_or("");
         let in_line = rest.lines().next().unwrap_or("");
         let offset = in_line.char_indices().nth(column.saturating_sub(1)).map_or(in_line.len(), |(at, _)| at);
+        // A position of a field may be that of the dot before it.
+        let field = in_line[offset..].strip_prefix('.').is_some_and(|name| name.starts_with(char::is_alphabetic));
+        let offset = offset + usize::from(field);
         let tail = &in_line[offset..];
         let number = tail.starts_with(|c: char| c.is_ascii_digit());
         let point = |at: usize| number && tail[at + 1..].starts_with(|c: char| c.is_ascii_digit());
@@ -201,6 +204,17 @@ impl Error {
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.0.label = Some(label.into());
+        self
+    }
+
+    /// Forgets the text beside the mark, of errors that have no place yet: it would stand beside another word.
+    #[must_use]
+    pub fn without_label(mut self) -> Self {
+        self.each(|error| {
+            if error.place.is_none() {
+                error.label = None;
+            }
+        });
         self
     }
 

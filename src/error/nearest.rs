@@ -20,6 +20,8 @@ pub fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -
         let distance = strsim::damerau_levenshtein(&folded, &other);
         let limit = (other.chars().count().max(letters) / 3).max(1);
         let rank = match () {
+            // A letter is not almost another letter.
+            () if letters < 3 && distance >= letters => return None,
             () if distance <= limit.min(2) => 0,
             () if letters >= 3 && shortens(&folded, &other) => 1,
             () if distance <= limit => 2,

@@ -67,7 +67,7 @@ impl Import {
         let whole = self.written.as_ref();
         let layer = whole.and_then(|params| layer(params, error));
         let named = || message.split('`').skip(1).step_by(2);
-        let key = message.contains("no parameter");
+        let key = ["no parameter", "given twice", "the loader gives"].iter().any(|about| message.contains(about));
         // The component's own name may stand first, and is where nothing better is found.
         let search = |imports: bool| {
             let scope = layer.or(whole)?;

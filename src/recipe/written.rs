@@ -241,7 +241,7 @@ impl Node {
             (Value::Number(number), Some(place)) => {
                 // A script may have computed it.
                 let written = place.text.get(place.span.clone()).unwrap_or("");
-                match written.contains(|c: char| c.is_ascii_digit()) && !written.starts_with(char::is_alphabetic) {
+                match written.contains(|c: char| c.is_ascii_digit()) && !self.is_scripted() {
                     true => written.to_owned(),
                     false => number.to_string(),
                 }

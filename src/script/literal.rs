@@ -115,6 +115,8 @@ impl<'a> Literals<'a> {
                 let items = values.iter().zip(literals.iter()).map(|(value, literal)| self.node(value, literal));
                 Node { value: WrittenValue::List(items.collect()), place }
             }
+            // A literal that says something else was changed later.
+            _ if is_other(value, literal) => Node::from_value(value),
             // A value that is computed is marked where it is used.
             _ => Node { place: self.place(expression.start_position()), ..Node::from_value(value) },
         }
@@ -122,6 +124,19 @@ impl<'a> Literals<'a> {
 
     fn place(&self, position: Position) -> Option<Place> {
         self.host.sources().place(self.label, position)
+    }
+}
+
+/// Whether a literal is not this value.
+fn is_other(value: &Json, literal: &Expr) -> bool {
+    match literal {
+        Expr::IntegerConstant(number, _) => value.as_i64() != Some(*number),
+        Expr::FloatConstant(number, _) => value.as_f64() != Some(**number),
+        Expr::BoolConstant(flag, _) => value.as_bool() != Some(*flag),
+        Expr::StringConstant(text, _) => value.as_str() != Some(text.as_str()),
+        Expr::Map(..) => !value.is_object(),
+        Expr::Array(..) => !value.is_array(),
+        _ => false,
     }
 }
 

@@ -9,6 +9,8 @@
 pub mod adaptor;
 pub mod api;
 pub mod cast;
+pub mod clues;
+pub mod compiled;
 pub mod component;
 pub mod engine;
 pub mod host;

@@ -1,6 +1,6 @@
 //! A session of the prompt: variables, functions and imports live from line to line.
 
-use rhai::{AST, Dynamic, ParseErrorType, Position, Scope};
+use rhai::{AST, Caches, Dynamic, EvalAltResult, ImmutableString, Module, ParseErrorType, Position, Scope, Shared};
 
 use crate::error::Result;
 use crate::script::host::Host;
@@ -15,6 +15,7 @@ pub struct Session {
     host: Host,
     scope: Scope<'static>,
     functions: AST,
+    imports: Vec<(ImmutableString, Shared<Module>)>,
     /// All entries as one text: a line number says which entry a function is from, however often others followed.
     text: String,
 }
@@ -22,7 +23,7 @@ pub struct Session {
 impl Session {
     /// Starts an empty session.
     pub fn new(host: Host) -> Self {
-        Session { host, scope: Scope::new(), functions: AST::empty(), text: String::new() }
+        Session { host, scope: Scope::new(), functions: AST::empty(), imports: Vec::new(), text: String::new() }
     }
 
     /// Runs one entry; returns its value as text, or `None` when it has none.
@@ -51,8 +52,7 @@ impl Session {
         let mut whole = self.functions.merge(&ast);
         whole.set_source(LABEL);
         let depth = self.scope.len();
-        let result = self.host.engine().eval_ast_with_scope::<Dynamic>(&mut self.scope, &whole);
-        match result {
+        match self.run(&whole) {
             Ok(value) => {
                 whole.clear_statements();
                 self.functions = whole;
@@ -63,6 +63,22 @@ impl Session {
                 Err(traceback::explain(&self.host, *error, LABEL))
             }
         }
+    }
+
+    /// Runs the statements of an entry with the functions and imports of all entries.
+    fn run(&mut self, entry: &AST) -> std::result::Result<Dynamic, Box<EvalAltResult>> {
+        let engine = self.host.engine();
+        let mut global = engine.new_global_runtime_state();
+        global.source = Some(LABEL.into());
+        global.lib.push(entry.shared_lib().clone());
+        for (name, module) in &self.imports {
+            global.push_import(name.clone(), module.clone());
+        }
+        // The ways that are not deprecated forget what an entry imports.
+        #[allow(deprecated)]
+        let value = engine.eval_statements_raw(&mut global, &mut Caches::new(), &mut self.scope, entry.statements())?;
+        self.imports = global.scan_imports_raw().map(|(name, module)| (name.clone(), module.clone())).collect();
+        Ok(value)
     }
 
     /// Returns whether more lines are needed: a bracket, a text or a comment is open.

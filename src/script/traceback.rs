@@ -3,6 +3,7 @@
 use rhai::{Dynamic, EvalAltResult, ParseError, ParseErrorType, Position};
 
 use crate::error::{self, Error, Frame, IMPORT, Kind};
+use crate::script::clues;
 use crate::script::host::Host;
 use crate::script::manual;
 
@@ -59,7 +60,7 @@ pub fn explain_with(
         // A native function gives no place: the call of it is the place.
         (None, place) => {
             if let Some(place) = place.or_else(|| frames.last().and_then(|frame| frame.place.clone())) {
-                explained = explained.at(place);
+                explained = explained.without_label().at(place);
             }
         }
     }
@@ -81,6 +82,12 @@ fn syntax(error: &ParseErrorType, word: &str, place: Option<&error::Place>) -> E
     // What follows the word tells a key from a variable.
     let after = place.and_then(|place| place.text.get(place.span.end..)).unwrap_or("").trim_start();
     let is_key = after.starts_with(':') && !after.starts_with("::");
+    let before = place.and_then(|place| place.text.get(..place.span.start)).unwrap_or("").trim_end();
+    let is_field = before.ends_with('.');
+    let found = match word.trim() {
+        "" => "the end of the script".to_owned(),
+        word => format!("`{word}`"),
+    };
     let reserved = || {
         let base = Error::script(format!("`{word}` is a reserved word and cannot be a name here"));
         match word {
@@ -94,22 +101,25 @@ fn syntax(error: &ParseErrorType, word: &str, place: Option<&error::Place>) -> E
         }
     };
     match error {
-        ParseErrorType::Reserved(name) if name == "eval" => {
-            Error::script("`eval` is not available").hint("text cannot become code: write a function instead")
-        }
-        ParseErrorType::Reserved(_) | ParseErrorType::PropertyExpected if RESERVED.contains(&word) => reserved(),
+        ParseErrorType::Reserved(_) if RESERVED.contains(&word) => reserved(),
         // A keyword as a key ends the map for the parser.
         _ if is_key && RESERVED.contains(&word) => reserved(),
+        ParseErrorType::PropertyExpected if is_field && RESERVED.contains(&word) => reserved(),
+        ParseErrorType::PropertyExpected if is_field => {
+            Error::script(format!("syntax error: expected the name of a field after `.`, found {found}"))
+        }
+        ParseErrorType::PropertyExpected => {
+            Error::script(format!("syntax error: expected a key or `}}`, found {found}"))
+                .hint("is the map before this not closed?")
+        }
+        other if other.to_string().contains("is disabled") => Error::script(format!("`{word}` is not available"))
+            .hint("text cannot become code: write a function instead"),
         ParseErrorType::BadInput(rhai::LexError::UnterminatedString) => Error::script("a text is never closed")
             .hint("close it with `\"` on the same line; a text between backticks may go over several"),
         ParseErrorType::AssignmentToConstant(name) if !name.is_empty() => {
             Error::script(format!("`{name}` is a constant and cannot be changed")).hint("declare it with `let`")
         }
         ParseErrorType::MissingToken(token, purpose) => {
-            let found = match word {
-                "" => "the end of the script".to_owned(),
-                word => format!("`{word}`"),
-            };
             let purpose = purpose.replace('\'', "`");
             Error::script(format!("syntax error: expected `{token}` {}, found {found}", purpose.trim()))
         }
@@ -256,7 +266,7 @@ fn missing_field(
     fields: &dyn Fn(&str) -> Option<Vec<String>>,
 ) -> Error {
     let error = Error::script(format!("unknown field `{name}`"));
-    let owner = place.map(owner).unwrap_or_default();
+    let owner = place.map(clues::owner).unwrap_or_default();
     if let Some(known) = fields(owner) {
         let known = || known.iter().map(String::as_str);
         return error.maybe_hint(error::did_you_mean(name, known())).hint(match known().next() {
@@ -265,19 +275,12 @@ fn missing_field(
         });
     }
     let sources = host.sources().all();
-    let mut names: Vec<&str> = sources.iter().flat_map(|script| field_names(&script.text)).collect();
+    let mut names: Vec<&str> = sources.iter().flat_map(|script| clues::field_names(&script.text)).collect();
     names.sort_unstable();
     names.dedup();
     error.maybe_hint(error::did_you_mean(name, names)).maybe_hint(matches!(name, "y" | "w").then(|| {
         format!("in score mode there are no outputs and weights: test `this.mode != \"score\"` or `\"{name}\" in …`")
     }))
-}
-
-/// Returns what stands before the `.` of a field: `this.params`.
-fn owner(place: &error::Place) -> &str {
-    let before = place.text.get(..place.span.start).unwrap_or("").trim_end_matches(['.', '?']);
-    let word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
-    before.rsplit(|c: char| !word(c)).next().unwrap_or("")
 }
 
 /// `field += value` makes a field that is not there, with nothing in it.
@@ -299,35 +302,12 @@ fn unset(error: Error, place: Option<&error::Place>) -> Error {
 fn unknown_variable(name: &str, place: Option<&error::Place>) -> Error {
     let error = Error::script(format!("unknown variable `{name}`"));
     let text = place.map_or("", |place| &*place.text);
-    let declared = declared(text);
+    let declared = clues::declared(text);
     match declared.iter().find(|(_, known)| *known == name) {
         Some(("const", _)) => error.hint(format!("a function sees constants of its script as `global::{name}`")),
         Some(_) => error.hint("a function sees its parameters, `this`, and constants of its script as `global::NAME`"),
         None => error.maybe_hint(error::did_you_mean(name, declared.iter().map(|(_, known)| *known))),
     }
-}
-
-/// The variables, constants and parameters of a script, each with the word before it.
-fn declared(text: &str) -> Vec<(&str, &str)> {
-    let words: Vec<&str> =
-        text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty()).collect();
-    let named = words.windows(2).filter(|pair| ["let", "const", "for", "as"].contains(&pair[0]));
-    let parameters = text.split("fn ").skip(1).filter_map(|rest| rest.split_once('(')?.1.split_once(')'));
-    let parameters = parameters.flat_map(|(list, _)| list.split(',')).map(|name| ("fn", name.trim()));
-    named.map(|pair| (pair[0], pair[1])).chain(parameters).collect()
-}
-
-/// The names that a script reads, writes or gives as fields: `.name`, `name:` and `"name"`.
-fn field_names(text: &str) -> impl Iterator<Item = &str> {
-    let word = |c: char| c.is_alphanumeric() || c == '_';
-    text.split(move |c| !word(c)).filter(move |name| {
-        let start = name.as_ptr() as usize - text.as_ptr() as usize;
-        let before = text[..start].chars().next_back();
-        let after = text[start + name.len()..].chars().next();
-        !name.is_empty()
-            && !name.starts_with(|first: char| first.is_numeric())
-            && (before == Some('.') || after == Some(':') || (before == Some('"') && after == Some('"')))
-    })
 }
 
 fn thrown(value: &Dynamic) -> Error {
@@ -368,11 +348,22 @@ fn unknown_function(host: &Host, signature: &str) -> Error {
     let name = name.rsplit("::").next().unwrap_or(name);
     let known = manual::signatures(host, name);
     if known.is_empty() {
-        let names = manual::function_names(host);
+        let sources = host.sources().all();
+        let own: Vec<(&str, &str)> = sources.iter().flat_map(|script| clues::functions(&script.text)).collect();
+        let mut versions = own.iter().filter(|(known, _)| *known == name).peekable();
+        if versions.peek().is_some() {
+            let error = Error::script(format!("`{name}` cannot be called with {given}"));
+            return versions.fold(error, |error, (name, list)| error.hint(format!("it is `{name}({list})`")));
+        }
+        let mut names = manual::function_names(host);
+        names.extend(own.iter().map(|(name, _)| (*name).to_owned()));
         return Error::script(format!("unknown function `{name}`"))
             .maybe_hint(error::did_you_mean(name, names.iter().map(String::as_str)));
     }
     let mut error = Error::script(format!("`{name}` cannot be called with {given}"));
+    if types.starts_with("array") && known.iter().any(|signature| signature.contains("Tensor")) {
+        error = error.hint("values that are texts, or differ in length, come as an array: make a tensor of them first");
+    }
     for signature in known.iter().take(4) {
         error = error.hint(format!("it is `{signature}`"));
     }

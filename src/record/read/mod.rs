@@ -46,6 +46,9 @@ impl Records {
 }
 
 fn read(path: &Path, schema: Option<&Schema>) -> Result<Records> {
+    if path.is_dir() {
+        return Err(Error::data(format!("{} is a folder, expected a file with records", path.display())));
+    }
     let ending = ending(path)?;
     let file = File { name: path.display().to_string(), source: source(path), text: text_of(path)? };
     if file.text.trim().is_empty() {
