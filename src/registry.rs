@@ -122,11 +122,15 @@ impl<T: ?Sized> Entry<T> {
 /// An unknown name is refused with the nearest one and the whole list.
 pub fn find<T: ?Sized>(list: &'static [Entry<T>], room: &str, name: &str) -> Result<&'static Entry<T>> {
     lookup(list, name).ok_or_else(|| {
-        let names = || list.iter().flat_map(|entry| std::iter::once(entry.name).chain(entry.aliases.iter().copied()));
         Error::recipe(format!("unknown {room} `{name}`"))
-            .maybe_hint(error::did_you_mean(name, names()))
+            .maybe_hint(error::did_you_mean(name, names(list)))
             .hint(format!("built in: {}", error::list(list.iter().map(|entry| entry.name))))
     })
+}
+
+/// Returns the names and aliases of a list.
+pub fn names<T: ?Sized>(list: &'static [Entry<T>]) -> impl Iterator<Item = &'static str> {
+    list.iter().flat_map(|entry| std::iter::once(entry.name).chain(entry.aliases.iter().copied()))
 }
 
 /// Finds a component, or returns `None`; see [`find`].
@@ -175,12 +179,19 @@ impl Arguments {
                     values.insert(parameter.name.to_owned(), value.clone());
                     given.push(parameter.name);
                 }
-                Some(value) => errors.push(Error::recipe(format!(
-                    "parameter `{}` of `{component}`: expected {}, found {}",
-                    parameter.name,
-                    parameter.kind.describe(),
-                    found(value)
-                ))),
+                Some(value) => {
+                    let number = matches!(parameter.kind, Type::Int | Type::Float);
+                    let quoted = value.as_str().filter(|text| number && text.trim().parse::<f64>().is_ok());
+                    errors.push(
+                        Error::recipe(format!(
+                            "parameter `{}` of `{component}`: expected {}, found {}",
+                            parameter.name,
+                            parameter.kind.describe(),
+                            found(value)
+                        ))
+                        .maybe_hint(quoted.map(|text| format!("a number has no quotes: `{}`", text.trim()))),
+                    );
+                }
                 None if parameter.default.is_some() => {
                     values.insert(parameter.name.to_owned(), default());
                 }

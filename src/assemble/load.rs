@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::artifact::{self, Folder, layout};
 use crate::assemble::{model, open, provenance, stations};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::predictor::Predictor;
 use crate::recipe::{Recipe, Written};
 use crate::record::{Fields, Mode, Records, Schema, Transformer};
@@ -57,8 +57,10 @@ impl Model {
 /// Reads the resolved recipe of a run.
 pub(super) fn read_recipe(folder: &Folder) -> Result<Recipe> {
     let path = folder.join(layout::CONFIG);
-    let written = Written::from_json(&path.display().to_string(), &artifact::read_text(&path)?)?;
-    Ok(Recipe::resolve(&written)?.0)
+    let text = artifact::read_text(&path)?;
+    let damaged = |error: Error| error.of_kind(Kind::Artifact).hint("the file was changed or cut after training");
+    let written = Written::from_json(&path.display().to_string(), &text).map_err(damaged)?;
+    Ok(Recipe::resolve(&written).map_err(damaged)?.0)
 }
 
 /// Loads the best checkpoint of a run. The host's project root is the run's own `scripts/` folder.

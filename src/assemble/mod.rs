@@ -3,6 +3,7 @@
 //! [`train`] checks everything before the artifact folder is made: imports, parameters, names, shapes of a
 //! first batch, monitors, storable state, one backward pass. [`load`] reads such a folder back.
 
+mod blame;
 mod check;
 mod load;
 mod model;
@@ -17,7 +18,7 @@ pub use check::{Report, check};
 pub use load::{Model, load};
 pub use resume::resume;
 pub use run::{Fitted, Run, assemble};
-pub use train::{fresh_seed, train};
+pub use train::{check_not_empty, fresh_seed, train};
 
 use crate::error::{Error, Result};
 use crate::record::{Field, Fields};
@@ -41,6 +42,12 @@ fn open(wanted: crate::recipe::Device) -> Result<Device> {
     match wanted {
         crate::recipe::Device::Auto | crate::recipe::Device::Cpu => Ok(device::cpu()),
         crate::recipe::Device::Cuda(number) => device::cuda(number).map_err(|reason| {
+            let reason = match reason.to_string() {
+                reason if reason.contains("not been built with cuda") => {
+                    "this program was built without CUDA".to_owned()
+                }
+                reason => reason,
+            };
             Error::recipe(format!("the device `cuda:{number}` cannot be used: {reason}"))
                 .hint("set `solver.device` to `cpu`, or use a binary built with the feature `cuda`")
         }),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::assemble::stations::choose;
+use crate::assemble::stations::{self, choose};
 use crate::error::{Error, Result};
 use crate::loss::{self, Loss};
 use crate::metric::{self, MetricTarget};
@@ -71,7 +71,7 @@ pub fn outputs(host: &Host, outputs: &[Output]) -> Result<Vec<OutputSpec>> {
 }
 
 fn loss(host: &Host, import: &Import) -> Result<Box<dyn Loss>> {
-    choose(host, import, loss::LIST, None, |component| Ok(Box::new(ScriptLoss::new(component)?) as _))
+    choose(host, import, "loss", loss::LIST, None, |component| Ok(Box::new(ScriptLoss::new(component)?) as _))
 }
 
 /// What a metric's name means may depend on shapes, so it is made when they are known; its name and
@@ -101,7 +101,16 @@ fn is_built_in(path: &str) -> bool {
 }
 
 fn scripted_metric(host: &Host, import: &Import) -> Result<Box<dyn metric::Metric>> {
-    choose(host, import, metric::LIST, None, |component| Ok(Box::new(ScriptMetric::new(component)?) as _))
+    let make = || {
+        let component = host.component(&import.path, &import.params).map_err(|error| {
+            // Any loss is a metric too.
+            let names = registry::names(metric::LIST).chain(registry::names(loss::LIST));
+            let main = metric::LIST.iter().map(|entry| entry.name).chain(loss::LIST.iter().map(|entry| entry.name));
+            stations::unknown(error, import, "metric", names.chain(["accuracy", "crossentropy"]), main)
+        })?;
+        Ok(Box::new(ScriptMetric::new(component)?) as Box<dyn metric::Metric>)
+    };
+    make().map_err(|error| import.locate(error))
 }
 
 /// Makes the optimizer.
@@ -116,7 +125,7 @@ pub fn rate(host: &Host, rate: &recipe::Rate) -> Result<Rate> {
         recipe::Rate::Schedule(import) => {
             let made = match registry::lookup(schedule::LIST, &import.path) {
                 Some(_) => schedule::make(&import.path, &import.params).map_err(|error| import.locate(error)),
-                None => choose(host, import, schedule::LIST, None, |component| {
+                None => choose(host, import, "schedule", schedule::LIST, None, |component| {
                     Ok(Box::new(ScriptSchedule::new(component)?) as _)
                 }),
             };

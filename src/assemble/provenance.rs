@@ -38,7 +38,9 @@ pub fn check_scripts(folder: &Folder) -> Result<()> {
     let root = folder.join(layout::SCRIPTS);
     let lock: Value = artifact::read_json(&root.join(layout::SCRIPTS_LOCK))?;
     for (label, known) in lock.as_object().into_iter().flatten() {
-        let text = artifact::read(&root.join(label))?;
+        let text = artifact::read(&root.join(label)).map_err(|error| {
+            error.within("the scripts of this run").hint("restore the file from a copy of the folder")
+        })?;
         if known.as_str() != Some(hash(&text).as_str()) {
             return Err(Error::artifact(format!("the script `{label}` of this run was changed after training"))
                 .hint("scores would not be those of the trained model; restore the file from a copy of the folder"));

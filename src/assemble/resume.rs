@@ -6,6 +6,7 @@ use crate::artifact::{self, Folder, layout};
 use crate::assemble::load::read_recipe;
 use crate::assemble::provenance;
 use crate::assemble::run::{Fitted, assemble};
+use crate::assemble::train::finish;
 use crate::error::{Error, Result};
 use crate::record::Records;
 use crate::registry::Params;
@@ -56,5 +57,5 @@ pub fn resume(host: &Host, folder: &Path, records: Option<(&Records, &Records)>)
         }
         None => progress.message("there is no checkpoint yet: starting again at step 0"),
     }
-    run.trainer.train(&mut *progress)
+    finish(run.trainer.train(&mut *progress)?, folder.path())
 }

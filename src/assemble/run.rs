@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::assemble::{model, open, services, stations};
+use crate::assemble::{blame, model, open, services, stations};
 use crate::dataset::{self, Dataset, Stations};
 use crate::error::Result;
 use crate::network::LayerInfo;
@@ -53,7 +53,7 @@ pub fn assemble(
             transformer
                 .fit(train, &*loader)
                 .map_err(|error| error.within(format!("fitting `{}`", recipe.dataset.transformer.path)))?;
-            transformer.check_storable()?;
+            transformer.check_storable().map_err(|error| recipe.dataset.transformer.locate(error))?;
             transformer.network_params()
         }
         Fitted::From(folder, network_params) => {
@@ -83,13 +83,13 @@ pub fn assemble(
         services: services::services(host, recipe)?,
         epochs: recipe.solver.epochs,
         seed,
-        device: open(recipe.solver.device)?,
+        device: open(recipe.solver.device).map_err(|error| blame::key(recipe, error, "solver.device"))?,
         folder: folder.to_owned(),
         graph: network.layers().into_iter().map(graph_node).collect(),
         network,
     };
     let transformer = stations.transformer.clone();
-    let mut trainer = Trainer::new(parts)?;
+    let mut trainer = Trainer::new(parts).map_err(|error| blame::blame(recipe, error))?;
     trainer.set_stop_flag(host.stop_flag().clone());
     Ok(Run { trainer, transformer, network_params })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::augmentor::{self, Chain};
 use crate::error::{Error, Result};
 use crate::recipe::{Dataset, Import};
-use crate::record::{Augmentor, Loader, Mode, Transformer};
+use crate::record::{Augmentor, DataRecords, Loader, Mode, Record, Transformer};
 use crate::registry::{self, Entry};
 use crate::script::adaptor::{ScriptAugmentor, ScriptLoader, ScriptTransformer};
 use crate::script::host::Factory;
@@ -17,8 +17,9 @@ use crate::{loader, transformer};
 pub fn loader(host: &Host, dataset: &Dataset) -> Result<Arc<dyn Loader>> {
     let import = &dataset.loader;
     let native = host.native_loader(&import.path);
-    let made = choose(host, import, loader::LIST, native, |component| Ok(Box::new(ScriptLoader::new(component)?) as _));
-    Ok(Arc::from(made?))
+    let scripted = |component| Ok(Box::new(ScriptLoader::new(component)?) as _);
+    let inner = choose(host, import, "loader", loader::LIST, native, scripted)?;
+    Ok(Arc::new(Located { inner, import: import.clone() }))
 }
 
 /// Makes the transformer, not fitted yet.
@@ -30,7 +31,7 @@ pub fn transformer(
 ) -> Result<Box<dyn Transformer>> {
     let import = &dataset.transformer;
     let native = host.native_transformer(&import.path);
-    choose(host, import, transformer::LIST, native, |component| {
+    choose(host, import, "transformer", transformer::LIST, native, |component| {
         Ok(Box::new(ScriptTransformer::new(component, loader.clone(), mode)?) as _)
     })
 }
@@ -41,7 +42,7 @@ pub fn augmentors(host: &Host, dataset: &Dataset) -> Result<Option<Arc<dyn Augme
         return Ok(None);
     }
     let one = |import: &Import| {
-        choose(host, import, augmentor::LIST, host.native_augmentor(&import.path), |component| {
+        choose(host, import, "augmentor", augmentor::LIST, host.native_augmentor(&import.path), |component| {
             Ok(Box::new(ScriptAugmentor::new(component)?) as Box<dyn Augmentor>)
         })
     };
@@ -54,6 +55,7 @@ pub fn augmentors(host: &Host, dataset: &Dataset) -> Result<Option<Arc<dyn Augme
 pub fn choose<T: ?Sized>(
     host: &Host,
     import: &Import,
+    slot: &str,
     list: &'static [Entry<T>],
     native: Option<&Factory<T>>,
     scripted: impl FnOnce(Component) -> Result<Box<T>>,
@@ -66,27 +68,46 @@ pub fn choose<T: ?Sized>(
             return native(&import.params);
         }
         host.component(&import.path, &import.params)
-            .map_err(|error| unknown(host, error, import, list))
+            .map_err(|error| {
+                let built_in: Vec<&str> = registry::names(list).collect();
+                unknown(error, import, slot, built_in.into_iter().chain(host.native_names()), list.iter().map(|entry| entry.name))
+            })
             .and_then(scripted)
     };
     make().map_err(|error| import.locate(error))
 }
 
-/// A name without dots was probably meant to be built in.
-fn unknown<T: ?Sized>(host: &Host, error: Error, import: &Import, list: &'static [Entry<T>]) -> Error {
+/// A name without dots was probably meant to be built in: the nearest of those comes before the nearest script.
+pub fn unknown<'a>(
+    error: Error,
+    import: &Import,
+    slot: &str,
+    names: impl Iterator<Item = &'a str>,
+    main: impl Iterator<Item = &'static str>,
+) -> Error {
     if import.path.contains('.') || !error.message().starts_with("no component") {
         return error;
     }
-    let names = || {
-        let built_in = list.iter().flat_map(|entry| std::iter::once(entry.name).chain(entry.aliases.iter().copied()));
-        built_in.chain(host.native_names())
-    };
-    let near = crate::error::did_you_mean(&import.path, names());
-    let listed = match list.is_empty() {
-        true => None,
-        false => Some(format!("built in: {}", crate::error::list(list.iter().map(|entry| entry.name)))),
-    };
-    // The nearest built-in name comes before the nearest script.
-    let own = Error::recipe(error.message().to_owned()).maybe_hint(near);
-    error.hints().iter().fold(own, |own, hint| own.hint(hint.clone())).maybe_hint(listed)
+    let near = crate::error::did_you_mean(&import.path, names);
+    // Dozens of names help only where none is near.
+    let listed = near.is_none().then(|| crate::error::list(main)).filter(|list| !list.is_empty());
+    let own = Error::recipe(format!("unknown {slot} `{}`", import.path)).maybe_hint(near);
+    let own = error.hints().iter().fold(own, |own, hint| own.hint(hint.clone()));
+    own.maybe_hint(listed.map(|list| format!("built in: {list}")))
+}
+
+/// A loader whose errors say where in the recipe it stands, unless they know a better place.
+struct Located {
+    inner: Box<dyn Loader>,
+    import: Import,
+}
+
+impl Loader for Located {
+    fn load(&self, records: &[Record], mode: Mode) -> Result<DataRecords> {
+        self.inner.load(records, mode).map_err(|error| match mode {
+            // What is scored is wrong then, rather than the recipe of the run.
+            Mode::Score => error,
+            Mode::Train | Mode::Validation => self.import.locate(error),
+        })
+    }
 }

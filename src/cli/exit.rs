@@ -19,6 +19,7 @@ pub const CODES: &str = "\
 pub fn code(error: &Error) -> u8 {
     match error.kind() {
         Kind::Run => 1,
+        Kind::Usage => 2,
         Kind::Recipe | Kind::Script => 3,
         Kind::Data | Kind::Artifact => 4,
         Kind::Interrupted => 130,

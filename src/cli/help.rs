@@ -6,6 +6,8 @@ use clap::CommandFactory;
 
 use crate::Result;
 use crate::cli::{Arguments, exit, terminal};
+use crate::error::Kind;
+use crate::script::api::PAGES;
 use crate::script::manual;
 
 /// Explain a function, a built-in component, a page of the manual, or `exit-codes`
@@ -26,16 +28,31 @@ pub fn run(args: Args) -> Result<()> {
         return write(&folder);
     }
     let mut command = Arguments::command();
+    // A verb's usage then names the program too.
+    command.build();
     let text = match args.name.as_deref() {
-        None => format!("{}\n{}", command.render_help(), manual::index()),
+        None => format!("{}\n{}", command.render_help(), names()),
         Some("exit-codes") => exit::CODES.to_owned(),
         Some(name) => match command.find_subcommand_mut(name) {
-            Some(verb) => format!("{}\n", verb.render_long_help()),
-            None => manual::help(name)?,
+            Some(verb) => verb.render_long_help().to_string(),
+            None => manual::help(name).map_err(|error| error.of_kind(Kind::Usage))?,
         },
     };
     terminal::data(&text);
     Ok(())
+}
+
+/// What else there is help on, to be asked for by name.
+fn names() -> String {
+    let pages = PAGES.iter().map(|page| page.name);
+    let components = manual::sections().into_iter().map(|section| section.name);
+    format!(
+        "Explained by `barrage help NAME`:\n  types and functions: {}\n  built-in components: {}\n  and each function and \
+         component: {}\n",
+        pages.collect::<Vec<_>>().join(", "),
+        components.collect::<Vec<_>>().join(", "),
+        "split, tensor, KeySelector, Adam, mean_squared_error ..."
+    )
 }
 
 fn write(folder: &std::path::Path) -> Result<()> {

@@ -1,11 +1,11 @@
 //! `barrage predict`: scores records with a trained model.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::options::Scripts;
 use crate::cli::terminal;
 use crate::record::Records;
-use crate::{Result, artifact, assemble};
+use crate::{Error, Result, artifact, assemble};
 
 /// Score records with a trained model
 ///
@@ -30,6 +30,7 @@ pub struct Args {
 
 /// Scores.
 pub fn run(args: Args) -> Result<()> {
+    check_folder(&args.output)?;
     let host = args.scripts.host(artifact::Folder::open(&args.artifacts)?.join(artifact::layout::SCRIPTS)).build()?;
     let model = assemble::load(&host, &args.artifacts)?;
     let records = Records::read_as(&args.score, model.schema())?;
@@ -45,4 +46,13 @@ pub fn run(args: Args) -> Result<()> {
         false => artifact::write_atomic(&args.output, text.as_bytes())?,
     }
     Ok(())
+}
+
+/// Scoring may take long; where it cannot be written is told before.
+fn check_folder(output: &Path) -> Result<()> {
+    match output.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        Some(folder) => Err(Error::artifact(format!("cannot write `{}`", output.display()))
+            .hint(format!("make the folder `{}` first", folder.display()))),
+        None => Ok(()),
+    }
 }

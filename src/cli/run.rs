@@ -1,10 +1,11 @@
 //! `barrage run`: runs a recipe.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::Result;
 use crate::cli::options::Scripts;
+use crate::error::near_file;
 use crate::script::resolver::Roots;
+use crate::{Error, Result};
 
 /// Run a recipe: a script that reads records, trains and scores
 ///
@@ -34,7 +35,30 @@ pub struct Args {
 
 /// Runs the recipe.
 pub fn run(args: Args) -> Result<()> {
+    check(&args.recipe)?;
     let root = args.root.unwrap_or_else(|| Roots::project_of(&args.recipe));
     let host = args.scripts.host(root).overwrite(args.overwrite).arguments(args.arguments).build()?;
     host.run_file(&args.recipe).map(drop)
+}
+
+/// What is no recipe is refused before a project root is looked for.
+fn check(recipe: &Path) -> Result<()> {
+    let name = recipe.display();
+    if recipe.is_dir() {
+        let inside = recipe.join("recipe.rhai");
+        let hint = inside.is_file().then(|| format!("run `{}`", inside.display()));
+        return Err(Error::script(format!("`{name}` is a folder, expected a recipe")).maybe_hint(hint));
+    }
+    if !recipe.exists() {
+        let folder = recipe.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir());
+        let why = folder.map(|folder| format!(": there is no folder `{}`", folder.display())).unwrap_or_default();
+        return Err(Error::script(format!("there is no recipe `{name}`{why}")).maybe_hint(near_file(recipe)));
+    }
+    match recipe.extension().and_then(|ending| ending.to_str()) {
+        Some("json" | "json5" | "toml" | "yaml" | "yml") => {
+            Err(Error::script(format!("`{name}` is a config, expected a recipe"))
+                .hint(format!("train it with `barrage train {name} TRAIN VALIDATION`")))
+        }
+        _ => Ok(()),
+    }
 }

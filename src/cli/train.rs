@@ -6,7 +6,8 @@ use crate::cli::options::Scripts;
 use crate::recipe::{Recipe, Written};
 use crate::record::Records;
 use crate::script::resolver::Roots;
-use crate::{Result, assemble};
+use crate::service::terminate_on_nan;
+use crate::{Error, Result, assemble};
 
 /// Train from a config file, training records and validation records
 ///
@@ -40,8 +41,15 @@ pub struct Args {
 pub fn run(args: Args) -> Result<()> {
     let (recipe, notes) = Recipe::resolve(&Written::read(&args.config)?)?;
     let train = Records::read(&args.train)?;
+    assemble::check_not_empty(&train, "training")?;
     // The schema of the training records holds for every later file.
     let validation = Records::read_as(&args.validation, train.schema())?;
     let host = args.scripts.host(Roots::project_of(&args.config)).overwrite(args.overwrite).build()?;
-    assemble::train(&host, &recipe, &notes, &train, &validation, &args.artifacts, args.overwrite).map(drop)
+    let history = assemble::train(&host, &recipe, &notes, &train, &validation, &args.artifacts, args.overwrite)?;
+    // A recipe can look at why a run ended; who calls this command sees the exit code.
+    match history.stopped.filter(|reason| reason.starts_with(terminate_on_nan::REASON)) {
+        Some(reason) => Err(Error::run(reason)
+            .hint("lower the learning rate, scale the inputs, or look for values that are not finite")),
+        None => Ok(()),
+    }
 }

@@ -3,7 +3,7 @@
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::{Error, Place};
+use super::{Error, IMPORT, Place};
 
 /// Returns the error as a person reads it, ending in a line break; with `color`, ANSI styles.
 ///
@@ -27,11 +27,13 @@ fn one(error: &Error, renderer: &Renderer) -> String {
     let mut group = match error.place() {
         Some(place) => {
             let mut snippet = snippet(place, AnnotationKind::Primary, error.span_label().unwrap_or(""));
+            let mut marked = Vec::new();
             for frame in error.frames() {
-                if let Some(call) =
-                    frame.place.as_ref().filter(|call| call.file == place.file && call.text == place.text)
-                {
-                    snippet = snippet.annotation(mark(call, AnnotationKind::Context).label("called from here"));
+                let same = |call: &&Place| call.file == place.file && call.text == place.text;
+                if let Some(call) = frame.place.as_ref().filter(same).filter(|call| !marked.contains(&call.span)) {
+                    marked.push(call.span.clone());
+                    let label = if frame.function == IMPORT { "imported here" } else { "called from here" };
+                    snippet = snippet.annotation(mark(call, AnnotationKind::Context).label(label));
                 }
             }
             title.element(snippet)
@@ -61,7 +63,9 @@ fn frames(error: &Error) -> Vec<String> {
         .iter()
         .filter(|frame| frame.place.as_ref().map(|place| &place.file) != file)
         .map(|frame| match &frame.place {
+            Some(place) if frame.function == IMPORT => format!("imported at {place}"),
             Some(place) => format!("`{}` was called from {place}", frame.function),
+            None if frame.function == IMPORT => "while it was imported".to_owned(),
             None => format!("in the call of `{}`", frame.function),
         })
         .collect()

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use draw::draw;
-pub use nearest::{did_you_mean, list, nearest};
+pub use nearest::{did_you_mean, list, near_file, nearest};
 
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -30,6 +30,8 @@ pub enum Kind {
     Artifact,
     /// Training started and could not go on.
     Run,
+    /// The command line asks for something that does not exist.
+    Usage,
     /// Someone asked to stop.
     Interrupted,
 }
@@ -47,16 +49,24 @@ pub struct Place {
 
 impl Place {
     /// Creates a place from a 1-based line and column (in characters); the span is widened to the
-    /// identifier or number that starts there.
+    /// identifier, number or text that starts there.
     pub fn from_line(file: Arc<str>, text: Arc<str>, line: usize, column: usize) -> Self {
         let start_of_line: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
         let rest = text.get(start_of_line..).unwrap_or("");
         let in_line = rest.lines().next().unwrap_or("");
         let offset = in_line.char_indices().nth(column.saturating_sub(1)).map_or(in_line.len(), |(at, _)| at);
+        // A position of a field may be that of the dot before it.
+        let field = in_line[offset..].strip_prefix('.').is_some_and(|name| name.starts_with(char::is_alphabetic));
+        let offset = offset + usize::from(field);
         let tail = &in_line[offset..];
-        let word = |c: char| c.is_alphanumeric() || c == '_';
-        let length = match tail.find(|c: char| !word(c)) {
-            Some(0) => tail.chars().next().map_or(0, char::len_utf8),
+        let number = tail.starts_with(|c: char| c.is_ascii_digit());
+        let point = |at: usize| number && tail[at + 1..].starts_with(|c: char| c.is_ascii_digit());
+        let word = |(at, c): &(usize, char)| c.is_alphanumeric() || *c == '_' || (*c == '.' && point(*at));
+        let length = match tail.char_indices().find(|at| !word(at)).map(|(at, _)| at) {
+            Some(0) => match tail.strip_prefix('"').and_then(|text| text.find('"')) {
+                Some(closing) => closing + 2,
+                None => tail.chars().next().map_or(0, char::len_utf8),
+            },
             Some(length) => length,
             None => tail.len(),
         };
@@ -79,6 +89,9 @@ impl fmt::Display for Place {
         write!(f, "{}:{line}:{column}", self.file)
     }
 }
+
+/// The name of the step of a chain of calls that imports a script.
+pub const IMPORT: &str = "import";
 
 /// One step of the chain of calls that led to an error in a script, innermost first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,17 +179,24 @@ impl Error {
     }
 
     /// Adds what was being worked on: `record 17 of train.csv`, `loader loaders.iris`. Outer callers
-    /// add after inner ones.
+    /// add after inner ones; what the last one said is not said again. Errors of the same check are within it too.
     #[must_use]
     pub fn within(mut self, context: impl Into<String>) -> Self {
-        self.0.context.push(context.into());
+        let context = context.into();
+        self.each(|error| {
+            if error.context.last() != Some(&context) {
+                error.context.push(context.clone());
+            }
+        });
         self
     }
 
-    /// Sets the place, unless an inner caller already knew a better one.
+    /// Sets the place, unless an inner caller already knew a better one; also of errors of the same check.
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {
-        self.0.place.get_or_insert(place);
+        self.each(|error| {
+            error.place.get_or_insert_with(|| place.clone());
+        });
         self
     }
 
@@ -187,6 +207,17 @@ impl Error {
         self
     }
 
+    /// Forgets the text beside the mark, of errors that have no place yet: it would stand beside another word.
+    #[must_use]
+    pub fn without_label(mut self) -> Self {
+        self.each(|error| {
+            if error.place.is_none() {
+                error.label = None;
+            }
+        });
+        self
+    }
+
     /// Sets the kind: a shape error inside a script is an error of the script.
     #[must_use]
     pub fn of_kind(mut self, kind: Kind) -> Self {
@@ -194,11 +225,21 @@ impl Error {
         self
     }
 
-    /// Adds a step of the chain of calls; the innermost is added first.
+    /// Adds a step of the chain of calls; the innermost is added first. Errors of the same check get it too.
     #[must_use]
     pub fn called_from(mut self, frame: Frame) -> Self {
-        self.0.frames.push(frame);
+        self.each(|error| {
+            if error.frames.last() != Some(&frame) {
+                error.frames.push(frame.clone());
+            }
+        });
         self
+    }
+
+    /// This error and those of the same check.
+    fn each(&mut self, change: impl Fn(&mut Inner)) {
+        change(&mut self.0);
+        self.0.also.iter_mut().for_each(|other| change(&mut other.0));
     }
 
     /// Adds another error of the same check, with those that it brings, reported together with this one.

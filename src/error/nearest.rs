@@ -1,30 +1,62 @@
 //! "Did you mean": the nearest of a list of names.
 
-/// Returns the candidate nearest to `found`, if one is near enough to be what was meant: at most a
-/// third of the letters differ, or only the case does.
+use std::path::Path;
+
+/// Returns the candidate nearest to `found`, if one is near enough to be what was meant: it differs in a
+/// letter or two, or its words begin with those of `found`, or at most a third of the letters differ. Case
+/// does not count.
 ///
 /// ```
-/// assert_eq!(barrage::error::nearest("epoch", ["epochs", "steps"]), Some("epochs"));
-/// assert_eq!(barrage::error::nearest("banana", ["epochs", "steps"]), None);
+/// use barrage::error::nearest;
+/// assert_eq!(nearest("epoch", ["epochs", "steps"]), Some("epochs"));
+/// assert_eq!(nearest("val_acc", ["val_loss", "val_accuracy"]), Some("val_accuracy"));
+/// assert_eq!(nearest("banana", ["epochs", "steps"]), None);
 /// ```
 pub fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = found.to_lowercase();
-    candidates
-        .into_iter()
-        .filter(|candidate| *candidate != found)
-        .map(|candidate| (strsim::damerau_levenshtein(&folded, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| {
-            let longer = candidate.chars().count().max(found.chars().count());
-            // Any letter is as near to any other as can be, which says nothing.
-            *distance <= (longer / 3).max(1) && *distance < longer
-        })
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+    let letters = found.chars().count();
+    let rank = |candidate: &'a str| {
+        let other = candidate.to_lowercase();
+        let distance = strsim::damerau_levenshtein(&folded, &other);
+        let limit = (other.chars().count().max(letters) / 3).max(1);
+        let rank = match () {
+            // A letter is not almost another letter.
+            () if letters < 3 && distance >= letters => return None,
+            () if distance <= limit.min(2) => 0,
+            () if letters >= 3 && shortens(&folded, &other) => 1,
+            () if distance <= limit => 2,
+            () => return None,
+        };
+        Some(((rank, distance), candidate))
+    };
+    let ranked = candidates.into_iter().filter(|candidate| *candidate != found).filter_map(rank);
+    ranked.min_by_key(|(rank, _)| *rank).map(|(_, candidate)| candidate)
+}
+
+/// Whether each word of a name begins a word of the other, in the same order: `mean_abs_error` and
+/// `mean_absolute_error`, `sparse_crossentropy` and `sparse_categorical_crossentropy`.
+fn shortens(short: &str, long: &str) -> bool {
+    let mut words = long.split('_');
+    short.split('_').all(|start| !start.is_empty() && words.any(|word| word.starts_with(start)))
 }
 
 /// Returns the hint "did you mean `x`?" when a candidate is near.
 pub fn did_you_mean<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(found, candidates).map(|name| format!("did you mean `{name}`?"))
+}
+
+/// Returns the hint for a path that does not exist: the nearest name in the first folder that does.
+pub fn near_file(path: &Path) -> Option<String> {
+    let here = |folder: &Path| match folder.as_os_str().is_empty() {
+        true => Path::new(".").to_owned(),
+        false => folder.to_owned(),
+    };
+    let missing = path.ancestors().find(|part| part.parent().is_some_and(|folder| here(folder).is_dir()))?;
+    let entries = std::fs::read_dir(here(missing.parent()?)).ok()?;
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    names.retain(|name| !name.starts_with('.'));
+    names.sort();
+    did_you_mean(&missing.file_name()?.to_string_lossy(), names.iter().map(String::as_str))
 }
 
 /// Returns the names in backticks, separated by commas: `` `a`, `b` ``.

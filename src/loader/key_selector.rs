@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use crate::error::{Error, Result};
 use crate::record::{
     Column, Columns, DataColumns, DataRecord, DataRecords, Field, Fields, Loader, Mode, Name, Record, gather,
-    gather_list,
+    gather_list, stray_text,
 };
 use crate::registry::{Arguments, Entry, Parameter, Type, found};
 use crate::tensor::{Array, Dtype, Tensor};
@@ -129,6 +129,7 @@ fn stacked(keys: &[Name], record: &Record) -> Result<Field> {
             return Err(Error::data(format!(
                 "keys with texts and keys with numbers cannot be stacked: `{key}` holds text"
             ))
+            .maybe_hint(stray_text(record, key).map(|stray| format!("it is text because of {stray}")))
             .hint("give the texts an input of their own")
             .within(record.place()));
         };

@@ -86,7 +86,7 @@ pub(super) fn integers(loss: &str, y_true: &Graph) -> Result<Vec<i64>> {
     let values: Vec<f64> = flat.to_dtype(candle_core::DType::F64)?.to_vec1()?;
     let whole = |value: &f64| value.fract() == 0.0 && value.abs() < 1e15;
     match values.iter().find(|value| !whole(value)) {
-        Some(value) => Err(Error::data(format!("`{loss}`: label {value} is not a class index"))
+        Some(value) => Err(Error::data(format!("`{loss}`: label {} is not a class index", *value as f32))
             .hint("class indices are whole numbers: 0, 1, 2, …")),
         None => Ok(values.into_iter().map(|value| value as i64).collect()),
     }

@@ -161,8 +161,8 @@ fn remedy(kind: &Kind, absent: Absent, node: &Node) -> Option<String> {
             }),
             text => match (choices(kind), import_of(kind)) {
                 (choices, _) if !choices.is_empty() => error::did_you_mean(text, choices),
-                // Only scripts make values without a place, and they have a function for this.
-                (_, Some(others)) if node.place.is_none() => {
+                // Scripts have a function for this.
+                (_, Some(others)) if node.is_scripted() => {
                     others.is_empty().then(|| format!("write `component({text:?})`"))
                 }
                 (_, Some(others)) => Some(format!(r#"write `{{"import": {text:?}{others}}}`"#)),

@@ -21,40 +21,35 @@ pub struct Import {
     pub place: Option<Place>,
     /// The key of the block: `model.outputs[0].loss`.
     pub key_path: String,
-    /// Where each parameter stands, by its name: its key and its value.
-    pub param_places: Vec<(String, Place, Place)>,
+    /// The parameters with their places; `None` when they were left out.
+    pub written: Option<Node>,
 }
 
 impl Import {
     /// Creates an import without a place, as a default or a script gives it.
     pub fn new(path: impl Into<String>, params: Params, key_path: impl Into<String>) -> Self {
-        Import { path: path.into(), params, place: None, key_path: key_path.into(), param_places: Vec::new() }
+        Import { path: path.into(), params, place: None, key_path: key_path.into(), written: None }
     }
 
     pub(super) fn take(node: &Node, path: &KeyPath) -> Self {
         let import = node.get("import");
         let params = node.get("params");
-        let places = params
-            .map(Node::entries)
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|entry| Some((entry.key.clone(), entry.place.clone()?, entry.node.mark()?)));
         Import {
             path: import.and_then(Node::text).unwrap_or_default().to_owned(),
             params: params.map(Node::to_map).unwrap_or_default(),
             place: import.and_then(|node| node.place.clone()),
             key_path: path.text().to_owned(),
-            param_places: places.collect(),
+            written: params.cloned(),
         }
     }
 
-    /// Adds to errors about this component where they are: at the parameter that a message names in
-    /// backticks, else at the import path; without places, the key of the block.
+    /// Adds to errors about this component where they are: at the parameter, or the text in the parameters,
+    /// that a message names in backticks, else at the import path; without places, the key of the block.
     ///
     /// An error that has a place already keeps it.
     #[must_use]
     pub fn locate(&self, error: Error) -> Error {
-        let located = error.split().into_iter().map(|error| match self.spot(error.message()) {
+        let located = error.split().into_iter().map(|error| match self.spot(&error) {
             Some(place) => error.at(place),
             None => error.within(format!("`{}`", self.key_path)),
         });
@@ -67,16 +62,52 @@ impl Import {
         json!({"import": self.path, "params": self.params})
     }
 
-    fn spot(&self, message: &str) -> Option<Place> {
-        // The component's own name may stand first; its parameters are in backticks too.
-        let mut named = message.split('`').skip(1).step_by(2);
-        let parameter = named.find_map(|name| self.param_places.iter().find(|(parameter, ..)| parameter == name));
-        match parameter {
-            Some((_, key, _)) if message.contains("no parameter") => Some(key.clone()),
-            Some((_, _, value)) => Some(value.clone()),
-            None => self.place.clone(),
-        }
+    fn spot(&self, error: &Error) -> Option<Place> {
+        let message = error.message();
+        let whole = self.written.as_ref();
+        let layer = whole.and_then(|params| layer(params, error));
+        let named = || message.split('`').skip(1).step_by(2);
+        let key = ["no parameter", "given twice", "the loader gives"].iter().any(|about| message.contains(about));
+        // The component's own name may stand first, and is where nothing better is found.
+        let search = |imports: bool| {
+            let scope = layer.or(whole)?;
+            named().find_map(|name| find(scope, name, key, imports))
+        };
+        search(false)
+            .or_else(|| search(true))
+            .or_else(|| layer.and_then(|layer| layer.get("import")).and_then(Node::mark))
+            .or_else(|| self.place.clone())
     }
+}
+
+/// Returns the import block of a list `layers` that an error is about: `layer 2 of 3`.
+fn layer<'a>(params: &'a Node, error: &Error) -> Option<&'a Node> {
+    let number = error.context().iter().find_map(|context| {
+        let (number, _) = context.strip_prefix("layer ")?.split_once(" of ")?;
+        number.parse::<usize>().ok()
+    })?;
+    params.get("layers")?.items().get(number.checked_sub(1)?)
+}
+
+/// Returns the place of a key of this name (its value, or the key itself), or of a text that is just this;
+/// the nearest to the top. Names of other components count only where nothing else does.
+fn find(node: &Node, name: &str, key: bool, imports: bool) -> Option<Place> {
+    let mut level = vec![node];
+    while !level.is_empty() {
+        for node in &level {
+            if let Some(entry) = node.entry(name) {
+                return if key { entry.place.clone() } else { entry.node.mark() };
+            }
+            let listed = node.items().iter().find(|item| item.text() == Some(name));
+            let given = node.entries().iter().filter(|entry| imports || entry.key != "import");
+            let given = given.map(|entry| &entry.node).find(|value| value.text() == Some(name));
+            if let Some(place) = listed.or(given).and_then(Node::mark) {
+                return Some(place);
+            }
+        }
+        level = level.into_iter().flat_map(Node::children).collect();
+    }
+    None
 }
 
 impl PartialEq for Import {

@@ -55,7 +55,7 @@ pub use services::{BestCheckpoint, EarlyStopping, Services, TensorBoard, UpdateF
 pub use solver::{Device, Optimizer, Rate, Reducer, Solver};
 pub use written::{Entry, Node, Value as WrittenValue, Written};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use check::Report;
 use fields::Fields;
 use path::KeyPath;
@@ -76,6 +76,18 @@ pub struct Recipe {
     pub data: Map<String, Value>,
     /// What `make_data_loaders` gets as `hparams`.
     pub hyperparameters: Map<String, Value>,
+    /// Where all this was written.
+    pub origin: Origin,
+}
+
+/// The config a recipe was resolved from. Equal to any other: places do not change what a recipe means.
+#[derive(Clone, Debug)]
+pub struct Origin(Node);
+
+impl PartialEq for Origin {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Recipe {
@@ -98,6 +110,7 @@ impl Recipe {
             services: Services::resolve(&fields.map("services"), &mut report),
             data: fields.get("data").0.to_map(),
             hyperparameters: fields.get("hyperparameters").0.to_map(),
+            origin: Origin(written.root.clone()),
         };
         let notes = std::mem::take(&mut report.notes);
         match report.into_error() {
@@ -118,6 +131,11 @@ impl Recipe {
             "data": self.data,
             "hyperparameters": self.hyperparameters,
         })
+    }
+
+    /// Returns where the value at a path of keys stands (`services.best_checkpoint.monitor`), if it was given.
+    pub fn place(&self, path: &str) -> Option<Place> {
+        self.origin.0.at(path).and_then(Node::mark)
     }
 
     /// Returns every component that the recipe names, in the order of the config.

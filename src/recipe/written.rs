@@ -80,7 +80,7 @@ impl Written {
                 std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
                 _ => cause.to_string().to_lowercase(),
             };
-            Error::recipe(format!("cannot read the config `{name}`: {why}")).maybe_hint(neighbour(path))
+            Error::recipe(format!("cannot read the config `{name}`: {why}")).maybe_hint(error::near_file(path))
         })?;
         let text = String::from_utf8(bytes).map_err(|cause| {
             let valid = cause.utf8_error().valid_up_to();
@@ -162,6 +162,26 @@ impl Node {
         }
     }
 
+    /// Returns the values of a map and the items of a list.
+    pub fn children(&self) -> impl Iterator<Item = &Node> {
+        self.entries().iter().map(|entry| &entry.node).chain(self.items())
+    }
+
+    /// Returns whether a script wrote it, rather than a config file.
+    pub fn is_scripted(&self) -> bool {
+        // Labels of what is typed at the prompt are in angle brackets.
+        self.place.as_ref().is_none_or(|place| place.file.ends_with(".rhai") || place.file.starts_with('<'))
+    }
+
+    /// Returns the value at a path of keys: `model.outputs[0].loss`.
+    pub fn at(&self, path: &str) -> Option<&Node> {
+        let parts = path.split(['.', '[']).map(|part| part.trim_end_matches(']')).filter(|part| !part.is_empty());
+        parts.into_iter().try_fold(self, |node, part| match part.parse::<usize>() {
+            Ok(index) => node.items().get(index),
+            Err(_) => node.get(part),
+        })
+    }
+
     /// Returns the entry of a key.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries().iter().find(|entry| entry.key == key)
@@ -218,7 +238,14 @@ impl Node {
     /// Returns the value as errors show it: short, with its type, and a number as it was written.
     pub fn found(&self) -> String {
         match (&self.value, &self.place) {
-            (Value::Number(_), Some(place)) => place.text.get(place.span.clone()).unwrap_or("a number").to_owned(),
+            (Value::Number(number), Some(place)) => {
+                // A script may have computed it.
+                let written = place.text.get(place.span.clone()).unwrap_or("");
+                match written.contains(|c: char| c.is_ascii_digit()) && !self.is_scripted() {
+                    true => written.to_owned(),
+                    false => number.to_string(),
+                }
+            }
             (Value::List(items), _) if items.is_empty() => "an empty list".to_owned(),
             (Value::List(items), _) if items.len() == 1 => "a list of one".to_owned(),
             (Value::List(items), _) => format!("a list of {}", items.len()),
@@ -226,16 +253,4 @@ impl Node {
             _ => crate::registry::found(&self.to_value()),
         }
     }
-}
-
-/// The hint when a file is missing: the nearest name in the same folder.
-fn neighbour(path: &Path) -> Option<String> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut names: Vec<String> = std::fs::read_dir(folder)
-        .ok()?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| !name.starts_with('.'))
-        .collect();
-    names.sort();
-    error::did_you_mean(&path.file_name()?.to_string_lossy(), names.iter().map(String::as_str))
 }

@@ -64,6 +64,16 @@ pub fn gather_list(records: &[Record], names: &[Name]) -> Result<Option<Column>>
     })
 }
 
+/// Returns the value that makes a column of numbers one of texts, and its record: `"wide" in record 2 of
+/// train.csv`; `None` when no value of the column reads as a number.
+pub fn stray_text(record: &Record, name: &str) -> Option<String> {
+    let table = record.table();
+    let Data::Text(texts) = &table.cells(name, "field").ok()?.data else { return None };
+    let number = |text: &Arc<str>| text.trim().parse::<f64>().is_ok();
+    let stray = texts.iter().position(|text| !text.is_empty() && !number(text))?;
+    texts.iter().any(number).then(|| format!("{:?} in {}", &*texts[stray], table.place(stray)))
+}
+
 /// Returns the chosen rows of one column; `None` for a column of mixed types.
 pub(super) fn gather_cells(table: &Table, cells: &Cells, name: &str, rows: &[u32]) -> Result<Option<Column>> {
     check_present(table, cells, name, rows)?;

@@ -28,7 +28,7 @@ pub mod published;
 pub mod station;
 
 pub use data_record::{Column, Columns, DataColumns, DataRecord, DataRecords, Field, Fields};
-pub use gather::{gather, gather_list};
+pub use gather::{gather, gather_list, stray_text};
 pub use mode::Mode;
 pub use name::Name;
 pub use record::Record;

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 
 const ALPHA: Parameter =
-    Parameter::optional("alpha", Type::Float, "0.0", "The lowest rate, as a fraction of the highest");
+    Parameter::optional("alpha", Type::Float, "0.0", "the lowest rate, as a fraction of the highest");
 
 /// Cosine decay.
 pub(super) const DECAY: Entry<dyn Schedule> = Entry {
@@ -20,8 +20,8 @@ pub(super) const DECAY: Entry<dyn Schedule> = Entry {
         INITIAL,
         DECAY_STEPS,
         ALPHA,
-        Parameter::optional("warmup_target", Type::Float, "null", "The rate after warming up; null: no warming up"),
-        Parameter::optional("warmup_steps", Type::Float, "0", "The number of updates of warming up"),
+        Parameter::optional("warmup_target", Type::Float, "null", "the rate after warming up; null: no warming up"),
+        Parameter::optional("warmup_steps", Type::Float, "0", "the number of updates of warming up"),
     ],
     build: decay,
 };
@@ -34,9 +34,9 @@ pub(super) const RESTARTS: Entry<dyn Schedule> = Entry {
           high as the one before.",
     parameters: &[
         INITIAL,
-        Parameter::required("first_decay_steps", Type::Float, "The number of updates of the first period; above 0"),
-        Parameter::optional("t_mul", Type::Float, "2.0", "How much longer each period is; at least 1"),
-        Parameter::optional("m_mul", Type::Float, "1.0", "How much higher each period starts"),
+        Parameter::required("first_decay_steps", Type::Float, "the number of updates of the first period; above 0"),
+        Parameter::optional("t_mul", Type::Float, "2.0", "how much longer each period is; at least 1"),
+        Parameter::optional("m_mul", Type::Float, "1.0", "how much higher each period starts"),
         ALPHA,
     ],
     build: restarts,

@@ -37,16 +37,16 @@ pub fn make(name: &str, params: &Params) -> Result<Box<dyn Schedule>> {
     registry::find(LIST, "schedule", name)?.make(params)
 }
 
-const INITIAL: Parameter = Parameter::required("initial_learning_rate", Type::Float, "The rate at step 0");
+const INITIAL: Parameter = Parameter::required("initial_learning_rate", Type::Float, "the rate at step 0");
 const DECAY_STEPS: Parameter =
-    Parameter::required("decay_steps", Type::Float, "The number of updates in which the rate decays; above 0");
+    Parameter::required("decay_steps", Type::Float, "the number of updates in which the rate decays; above 0");
 const DECAY_RATE: Parameter =
-    Parameter::required("decay_rate", Type::Float, "How much the rate decays in `decay_steps` updates");
+    Parameter::required("decay_rate", Type::Float, "how much the rate decays in `decay_steps` updates");
 const STAIRCASE: Parameter = Parameter::optional(
     "staircase",
     Type::Bool,
     "false",
-    "Whether the rate falls in steps, every `decay_steps` updates, rather than at each",
+    "whether the rate falls in steps, every `decay_steps` updates, rather than at each",
 );
 
 /// Reads a number above 0.

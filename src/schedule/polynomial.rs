@@ -13,7 +13,7 @@ pub(super) const ENTRY: Entry<dyn Schedule> = Entry {
     parameters: &[
         INITIAL,
         DECAY_STEPS,
-        Parameter::optional("end_learning_rate", Type::Float, "0.0001", "The rate at the end"),
+        Parameter::optional("end_learning_rate", Type::Float, "0.0001", "the rate at the end"),
         Parameter::optional("power", Type::Float, "1.0", "1: linear; more: faster at first"),
         Parameter::optional(
             "cycle",

@@ -5,72 +5,18 @@
 //! read-only copy is bound, so that any number of workers can share one component. No lock is held while
 //! a script runs.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use rhai::{AST, Dynamic, Map, Module, Position, Scope, Stmt};
+use rhai::{Dynamic, Map, Module, Scope};
 
 use crate::error::{self, Error, Result};
 use crate::record::Mode;
 use crate::registry::Params;
 use crate::script::cast;
+use crate::script::compiled::Compiled;
 use crate::script::host::Host;
 use crate::script::source::Script;
-use crate::script::{traceback, writes};
-
-/// A compiled script that may serve as a component.
-pub struct Compiled {
-    /// Its text and name.
-    pub script: Script,
-    ast: AST,
-    functions: Vec<(String, usize)>,
-    writes: BTreeMap<String, Position>,
-}
-
-impl Compiled {
-    /// Compiles a script.
-    ///
-    /// # Errors
-    /// Syntax errors; statements other than `const` and `import` beside the functions, since they would
-    /// run whenever the component is made.
-    pub fn new(host: &Host, script: Script) -> Result<Self> {
-        host.sources().insert(script.clone());
-        let ast = host.compile_text(&script)?;
-        if let Some(statement) = ast.statements().iter().find(|statement| !is_declaration(statement)) {
-            let error = Error::script(format!("`{}` runs statements, so it cannot be a component", script.label))
-                .hint("a component's script holds functions, `const` and `import`; a recipe is another file");
-            return Err(match host.sources().place(&script.label, statement.position()) {
-                Some(place) => error.at(place),
-                None => error,
-            });
-        }
-        let functions =
-            ast.iter_functions().map(|function| (function.name.to_owned(), function.params.len())).collect();
-        let writes = writes::writes(&ast);
-        Ok(Compiled { script, ast, functions, writes })
-    }
-
-    /// Returns how many parameters each version of a function takes, in increasing order.
-    pub fn arities(&self, name: &str) -> Vec<usize> {
-        let mut arities: Vec<usize> =
-            self.functions.iter().filter(|(known, _)| known == name).map(|(_, arity)| *arity).collect();
-        arities.sort_unstable();
-        arities
-    }
-
-    /// Returns the names of the functions.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.functions.iter().map(|(name, _)| name.as_str())
-    }
-}
-
-fn is_declaration(statement: &Stmt) -> bool {
-    match statement {
-        Stmt::Import(..) | Stmt::Export(..) | Stmt::Noop(..) => true,
-        Stmt::Var(_, flags, _) => flags.bits() & 1 == 1,
-        _ => false,
-    }
-}
+use crate::script::traceback;
 
 /// A component made from an import path and parameters.
 pub struct Component {
@@ -94,6 +40,27 @@ struct Bound {
     version: u64,
     mode: Mode,
     this: Dynamic,
+    /// How many fields `this` has, and each map in it. Rhai refuses to change what is read-only, but not to
+    /// add to it.
+    sizes: Vec<(Option<rhai::Identifier>, usize)>,
+}
+
+impl Bound {
+    fn new(version: u64, mode: Mode, value: Map) -> Self {
+        let maps = value.iter().filter_map(|(name, field)| Some((Some(name.clone()), field.read_lock::<Map>()?.len())));
+        let sizes = std::iter::once((None, value.len())).chain(maps).collect();
+        Bound { version, mode, this: Dynamic::from(value).into_read_only(), sizes }
+    }
+
+    /// Returns the map that a call has added to (`None` is `this` itself).
+    fn grown(&self) -> Option<Option<rhai::Identifier>> {
+        let this = self.this.read_lock::<Map>()?;
+        let grown = |(name, size): &&(Option<rhai::Identifier>, usize)| match name {
+            None => this.len() != *size,
+            Some(name) => this.get(name).and_then(|field| Some(field.read_lock::<Map>()?.len() != *size)) == Some(true),
+        };
+        self.sizes.iter().find(grown).map(|(name, _)| name.clone())
+    }
 }
 
 impl Component {
@@ -177,9 +144,21 @@ impl Component {
         }
         match known.iter().rev().find(|arity| arities.contains(arity)) {
             Some(&arity) => Ok((name.to_owned(), arity)),
-            None => Err(Error::recipe(format!("`{name}` takes {} parameters", known[0]))
-                .hint(format!("write `{wanted}`"))
-                .within(format!("import `{}`", self.import))),
+            None => {
+                let plural = if known[0] == 1 { "" } else { "s" };
+                let expected = match (arities.start(), arities.end()) {
+                    (least, most) if least == most => least.to_string(),
+                    (least, most) => format!("{least} to {most}"),
+                };
+                let error =
+                    Error::recipe(format!("`{name}` takes {} parameter{plural}, expected {expected}", known[0]))
+                        .hint(format!("write `{wanted}`"))
+                        .within(format!("import `{}`", self.import));
+                Err(match self.compiled.defined(name) {
+                    Some(place) => error.at(place),
+                    None => error,
+                })
+            }
         }
     }
 
@@ -199,7 +178,8 @@ impl Component {
         let mut value = self.read_state().value.clone();
         value.insert("mode".into(), mode.name().into());
         let mut this = Dynamic::from(value);
-        let result = self.session(None).call_with(&mut this, name, arguments)?;
+        let given = arguments.first().and_then(|argument| argument.read_lock::<Map>().map(|map| field_names(&map)));
+        let result = self.session(None).call_with(&mut this, name, arguments, given)?;
         let value = this.try_cast::<Map>().ok_or_else(|| {
             Error::script(format!("`{name}` replaced `this` by something else"))
                 .hint("set fields of it: `this.mean = …`")
@@ -220,6 +200,16 @@ impl Component {
         self.session(Some(mode)).call(name, arguments)
     }
 
+    /// Adds to an error about what a function returned whose function it is and where that is defined.
+    #[must_use]
+    pub fn returned(&self, function: &str, error: Error) -> Error {
+        let error = error.within(format!("what `{function}` of `{}` returned", self.import));
+        match self.compiled.defined(function) {
+            Some(place) => error.at(place),
+            None => error,
+        }
+    }
+
     /// Returns the fields of the state that the script set itself.
     pub fn state(&self) -> Map {
         let mut value = self.read_state().value.clone();
@@ -234,6 +224,39 @@ impl Component {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         state.value.insert(name.into(), field);
         state.version += 1;
+    }
+
+    /// Returns the fields of a variable's map, as far as they are known: those of `this`, of the parameters, and
+    /// of a called function's first argument.
+    fn fields(&self, this: &Dynamic, owner: &str, function: &str, given: Option<&Vec<String>>) -> Option<Vec<String>> {
+        let first = || self.compiled.versions(function).find_map(|function| function.parameters.first());
+        match owner {
+            "this" => this.read_lock::<Map>().map(|map| field_names(&map)),
+            "params" | "this.params" => self.params.read_lock::<Map>().map(|map| field_names(&map)),
+            _ if first().is_some_and(|name| name == owner) => given.cloned(),
+            _ => None,
+        }
+    }
+
+    /// Returns the error for a function that added a field to its read-only state.
+    fn grew(&self, this: &Dynamic, owner: Option<&str>, function: &str) -> Error {
+        let this = this.read_lock::<Map>();
+        let known = |name: &str| {
+            let state = self.read_state();
+            name == "mode" || state.value.contains_key(name)
+        };
+        let added = this.as_ref().and_then(|this| this.keys().find(|name| !known(name)));
+        let (what, place) = match (owner, added) {
+            (Some(owner), _) => (format!("a field of `this.{owner}`"), self.compiled.assigned(&self.host, owner)),
+            (None, Some(field)) => (format!("`this.{field}`"), self.compiled.assigned(&self.host, field)),
+            (None, None) => ("a field of `this`".to_owned(), None),
+        };
+        let error = Error::script(format!("`this` cannot be changed in `{function}`, which sets {what}"))
+            .hint("a component's state may change in `init` and `fit` only; use `let` for what one call needs");
+        match place.or_else(|| self.compiled.defined(function)) {
+            Some(place) => error.at(place),
+            None => error,
+        }
     }
 
     fn read_state(&self) -> std::sync::RwLockReadGuard<'_, State> {
@@ -251,7 +274,7 @@ impl Component {
         }
         let mut value = self.read_state().value.clone();
         value.insert("mode".into(), mode.name().into());
-        Bound { version, mode, this: Dynamic::from(value).into_read_only() }
+        Bound::new(version, mode, value)
     }
 }
 
@@ -280,11 +303,22 @@ impl Session<'_> {
         }
         let mode = self.mode.unwrap_or(Mode::Score);
         let bound = self.bound.get_or_insert_with(|| component.bind(mode));
-        self.caller.call(component, &mut bound.this, name, arguments)
+        let result = self.caller.call(component, &mut bound.this, name, arguments, None);
+        let Some(owner) = bound.grown() else { return result };
+        let grew = component.grew(&bound.this, owner.as_deref(), name);
+        // The next call gets a clean copy.
+        self.bound = None;
+        result.and(Err(grew))
     }
 
-    fn call_with(&mut self, this: &mut Dynamic, name: &str, arguments: &mut [Dynamic]) -> Result<Dynamic> {
-        self.caller.call(self.component, this, name, arguments)
+    fn call_with(
+        &mut self,
+        this: &mut Dynamic,
+        name: &str,
+        arguments: &mut [Dynamic],
+        given: Option<Vec<String>>,
+    ) -> Result<Dynamic> {
+        self.caller.call(self.component, this, name, arguments, given)
     }
 }
 
@@ -317,13 +351,15 @@ impl Caller {
         this: &mut Dynamic,
         name: &str,
         arguments: &mut [Dynamic],
+        given: Option<Vec<String>>,
     ) -> Result<Dynamic> {
-        let mut all: rhai::FnArgsVec<&mut Dynamic> = std::iter::once(this).chain(arguments.iter_mut()).collect();
+        let mut all: rhai::FnArgsVec<&mut Dynamic> = std::iter::once(&mut *this).chain(arguments.iter_mut()).collect();
         // Limits on operations count one call.
         self.global.num_operations = 0;
         let mut context =
             rhai::EvalContext::new(component.host.engine(), &mut self.global, &mut self.caches, &mut self.scope, None);
         let result = context.call_fn_raw(name, true, true, &mut all);
+        drop(all);
         self.scope.rewind(0);
         result.map_err(|error| {
             let label = &component.compiled.script.label;
@@ -336,7 +372,17 @@ impl Caller {
                 }
                 other => Box::new(other),
             };
-            traceback::explain(&component.host, *error, label)
+            let fields = |owner: &str| component.fields(this, owner, name, given.as_ref());
+            let error = traceback::explain_with(&component.host, *error, label, &fields);
+            // Rhai does not say where a recursion without end was.
+            match component.compiled.defined(name) {
+                Some(place) => error.at(place),
+                None => error,
+            }
         })
     }
+}
+
+fn field_names(map: &Map) -> Vec<String> {
+    map.keys().map(ToString::to_string).collect()
 }

@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rhai::{Dynamic, Engine, Scope};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, near_file};
 use crate::record::{Augmentor, Loader, Transformer};
 use crate::registry::Params;
-use crate::script::component::{Compiled, Component};
+use crate::script::compiled::Compiled;
+use crate::script::component::Component;
 use crate::script::resolver::{self, Resolved, Roots};
 use crate::script::source::{Script, Sources};
 use crate::script::{Limits, engine, lint, traceback};
@@ -408,6 +409,7 @@ impl Host {
         let label = self.0.settings.roots.label(file);
         let text = std::fs::read_to_string(file).map_err(|error| {
             Error::new(Kind::Script, format!("cannot read the script `{}`: {}", file.display(), reason(&error)))
+                .maybe_hint(near_file(file))
         })?;
         Ok(Script { label: label.into(), text: text.into(), file: Some(file.to_owned()) })
     }
@@ -460,7 +462,8 @@ pub(crate) fn reason(error: &std::io::Error) -> String {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
         std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         std::io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
-        _ => error.to_string(),
+        std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        _ => error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase(),
     }
 }
 

@@ -9,11 +9,14 @@
 pub mod adaptor;
 pub mod api;
 pub mod cast;
+pub mod clues;
+pub mod compiled;
 pub mod component;
 pub mod engine;
 pub mod host;
 pub mod limits;
 pub mod lint;
+pub mod literal;
 pub mod manual;
 pub mod repl;
 pub mod resolver;

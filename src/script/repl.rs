@@ -1,24 +1,29 @@
 //! A session of the prompt: variables, functions and imports live from line to line.
 
-use rhai::{AST, Dynamic, ParseErrorType, Position, Scope};
+use rhai::{AST, Caches, Dynamic, EvalAltResult, ImmutableString, Module, ParseErrorType, Position, Scope, Shared};
 
 use crate::error::Result;
 use crate::script::host::Host;
 use crate::script::source::Script;
 use crate::script::traceback;
 
+/// The name errors show for what was entered.
+const LABEL: &str = "<prompt>";
+
 /// What was entered so far.
 pub struct Session {
     host: Host,
     scope: Scope<'static>,
     functions: AST,
-    entries: usize,
+    imports: Vec<(ImmutableString, Shared<Module>)>,
+    /// All entries as one text: a line number says which entry a function is from, however often others followed.
+    text: String,
 }
 
 impl Session {
     /// Starts an empty session.
     pub fn new(host: Host) -> Self {
-        Session { host, scope: Scope::new(), functions: AST::empty(), entries: 0 }
+        Session { host, scope: Scope::new(), functions: AST::empty(), imports: Vec::new(), text: String::new() }
     }
 
     /// Runs one entry; returns its value as text, or `None` when it has none.
@@ -26,20 +31,28 @@ impl Session {
     /// # Errors
     /// Syntax errors and whatever the entry raises; the session goes on.
     pub fn eval(&mut self, text: &str) -> Result<Option<String>> {
-        self.entries += 1;
-        let script = Script { label: format!("<line {}>", self.entries).into(), text: text.into(), file: None };
-        self.host.sources().insert(script.clone());
-        let mut ast = self
-            .host
-            .engine()
-            .compile_with_scope(&self.scope, text)
-            .map_err(|error| traceback::explain_parse(&self.host, &error, &script.label))?;
-        ast.set_source(&*script.label);
+        let before = self.text.len();
+        // The lines before keep their places and are not compiled again.
+        let padded = "\n".repeat(self.text.matches('\n').count()) + text;
+        self.text.push_str(text);
+        if !text.ends_with('\n') {
+            self.text.push('\n');
+        }
+        let script = Script { label: LABEL.into(), text: self.text.as_str().into(), file: None };
+        self.host.sources().insert(script);
+        let mut ast = self.host.engine().compile_with_scope(&self.scope, &padded).map_err(|error| {
+            let error = traceback::explain_parse(&self.host, &error, LABEL);
+            // What does not compile stays out of the text, which is read again for the places of configs.
+            let lines = self.text[before..].matches('\n').count();
+            self.text.truncate(before);
+            self.text.push_str(&"\n".repeat(lines));
+            error
+        })?;
+        ast.set_source(LABEL);
         let mut whole = self.functions.merge(&ast);
-        whole.set_source(&*script.label);
+        whole.set_source(LABEL);
         let depth = self.scope.len();
-        let result = self.host.engine().eval_ast_with_scope::<Dynamic>(&mut self.scope, &whole);
-        match result {
+        match self.run(&whole) {
             Ok(value) => {
                 whole.clear_statements();
                 self.functions = whole;
@@ -47,9 +60,25 @@ impl Session {
             }
             Err(error) => {
                 self.scope.rewind(depth);
-                Err(traceback::explain(&self.host, *error, &script.label))
+                Err(traceback::explain(&self.host, *error, LABEL))
             }
         }
+    }
+
+    /// Runs the statements of an entry with the functions and imports of all entries.
+    fn run(&mut self, entry: &AST) -> std::result::Result<Dynamic, Box<EvalAltResult>> {
+        let engine = self.host.engine();
+        let mut global = engine.new_global_runtime_state();
+        global.source = Some(LABEL.into());
+        global.lib.push(entry.shared_lib().clone());
+        for (name, module) in &self.imports {
+            global.push_import(name.clone(), module.clone());
+        }
+        // The ways that are not deprecated forget what an entry imports.
+        #[allow(deprecated)]
+        let value = engine.eval_statements_raw(&mut global, &mut Caches::new(), &mut self.scope, entry.statements())?;
+        self.imports = global.scan_imports_raw().map(|(name, module)| (name.clone(), module.clone())).collect();
+        Ok(value)
     }
 
     /// Returns whether more lines are needed: a bracket, a text or a comment is open.

@@ -5,12 +5,13 @@
 //! longest prefix that is a file is the script, what remains is a function in it. Rhai's own `import "augment/noise" as noise;` uses the same
 //! places.
 
+use std::cell::RefCell;
 use std::path::{Component as Part, Path, PathBuf};
 use std::sync::Arc;
 
 use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 
-use crate::error::{Error, Kind, Result, nearest};
+use crate::error::{Error, Kind, Result, near_file, nearest};
 use crate::script::host::{Host, Weak};
 use crate::script::source::Script;
 use crate::script::{stdlib, traceback};
@@ -38,8 +39,9 @@ impl Roots {
     pub fn canonical(self) -> Result<Self> {
         let resolve = |folder: &PathBuf| {
             folder.canonicalize().map_err(|_| {
-                Error::new(Kind::Script, format!("the folder `{}` does not exist", folder.display()))
-                    .hint("give the folder of a project, or make it first")
+                Error::new(Kind::Usage, format!("the folder `{}` does not exist", folder.display()))
+                    .maybe_hint(near_file(folder))
+                    .hint("scripts and data are looked up below folders that exist")
             })
         };
         Ok(Roots {
@@ -59,6 +61,25 @@ impl Roots {
         shown.to_string_lossy().replace('\\', "/")
     }
 
+    /// Returns a path as messages show it: relative to the current folder, if it lies below it.
+    pub fn near(&self, path: &Path) -> PathBuf {
+        let here = std::env::current_dir().ok();
+        let below = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
+        match below {
+            Some(below) if below.as_os_str().is_empty() => PathBuf::from("."),
+            Some(below) => below.to_owned(),
+            None => path.to_owned(),
+        }
+    }
+
+    /// Returns the project root for the end of a sentence: nothing when it is the current folder.
+    fn shown(&self) -> String {
+        match self.near(&self.root) {
+            root if root == Path::new(".") => String::new(),
+            root => format!(" `{}`", root.display()),
+        }
+    }
+
     /// Returns the file a script may read under this name.
     ///
     /// # Errors
@@ -75,7 +96,7 @@ impl Roots {
                 .maybe_hint(
                     nearest(&wanted, names.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?")),
                 )
-                .hint(format!("file names are relative to the project root `{}`", self.root.display()))
+                .hint(format!("file names are relative to the project root{}", self.shown()))
         })?;
         self.check_inside(&real, name)?;
         Ok(real)
@@ -93,14 +114,14 @@ impl Roots {
         let existing = parent.ancestors().find(|folder| folder.exists()).unwrap_or(&self.root);
         let real = existing.canonicalize().unwrap_or_else(|_| existing.to_owned());
         match real.starts_with(&self.root) {
-            true => Ok(file),
+            true => Ok(self.near(&file)),
             false => Err(self.outside(name).hint("scripts write below the project root only: name a file there")),
         }
     }
 
     fn joined(&self, path: &Path) -> Result<PathBuf> {
         if path.components().any(|part| part == Part::ParentDir) {
-            return Err(Error::data(format!("`{}` leaves the project: `..` is not allowed", path.display()))
+            return Err(Error::script(format!("`{}` leaves the project: `..` is not allowed", path.display()))
                 .hint("give a path below the project root, or allow the folder with `--allow-read DIR` and name it absolutely"));
         }
         Ok(self.root.join(path))
@@ -115,7 +136,7 @@ impl Roots {
     }
 
     fn outside(&self, name: &str) -> Error {
-        Error::data(format!("`{name}` lies outside the project `{}`", self.root.display()))
+        Error::script(format!("`{name}` lies outside the project{}", self.shown()))
     }
 }
 
@@ -174,7 +195,7 @@ fn find(host: &Host, relative: &str, looked: &mut Vec<String>) -> Result<Option<
         });
         if file.is_file() {
             let real = file.canonicalize().unwrap_or_else(|_| file.clone());
-            roots.check_inside(&real, &format!("{relative}.rhai")).map_err(|error| error.of_kind(Kind::Script))?;
+            roots.check_inside(&real, &format!("{relative}.rhai"))?;
             return host.read(&real).map(Some);
         }
     }
@@ -200,6 +221,38 @@ fn known_paths(host: &Host) -> Vec<String> {
         .chain(host.scripts().keys().map(|name| name.replace('/', ".")))
         .chain(stdlib::names().map(|name| format!("std.{}", name.replace('/', "."))))
         .collect()
+}
+
+thread_local! {
+    /// The scripts whose import is under way on this thread, outermost first.
+    static UNDER_WAY: RefCell<Vec<Arc<str>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Marks a script's import as under way, until it is dropped.
+struct UnderWay;
+
+impl UnderWay {
+    /// # Errors
+    /// The script is being imported already: scripts import each other in a circle.
+    fn enter(label: &Arc<str>) -> Result<Self> {
+        UNDER_WAY.with_borrow_mut(|way| match way.iter().position(|known| known == label) {
+            Some(at) => {
+                let circle: Vec<&str> = way[at..].iter().chain([label]).map(|label| &**label).collect();
+                Err(Error::script(format!("scripts import each other in a circle: `{}`", circle.join("` → `")))
+                    .hint("move what several of them need into a script of its own"))
+            }
+            None => {
+                way.push(label.clone());
+                Ok(UnderWay)
+            }
+        })
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        UNDER_WAY.with_borrow_mut(|way| _ = way.pop());
+    }
 }
 
 /// Resolves Rhai's `import` statements for one host.
@@ -237,6 +290,7 @@ impl ModuleResolver for Resolver {
             )
         })?;
         let label = script.label.clone();
+        let _under_way = UnderWay::enter(&label).map_err(fail)?;
         let ast = compile(engine, &host, script).map_err(fail)?;
         let module = Module::eval_ast_as_new(Scope::new(), &ast, engine)
             .map_err(|error| fail(traceback::explain(&host, *error, &label)))?;

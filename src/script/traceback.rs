@@ -2,7 +2,8 @@
 
 use rhai::{Dynamic, EvalAltResult, ParseError, ParseErrorType, Position};
 
-use crate::error::{self, Error, Frame, Kind};
+use crate::error::{self, Error, Frame, IMPORT, Kind};
+use crate::script::clues;
 use crate::script::host::Host;
 use crate::script::manual;
 
@@ -20,6 +21,16 @@ impl From<Error> for Box<EvalAltResult> {
 
 /// Explains what a script raised; `label` is the script whose statements or function were called.
 pub fn explain(host: &Host, error: EvalAltResult, label: &str) -> Error {
+    explain_with(host, error, label, &|_| None)
+}
+
+/// Explains what a script raised; `fields` knows which fields a variable's map has, by the variable's name.
+pub fn explain_with(
+    host: &Host,
+    error: EvalAltResult,
+    label: &str,
+    fields: &dyn Fn(&str) -> Option<Vec<String>>,
+) -> Error {
     let mut frames = Vec::new();
     let mut label = label.to_owned();
     let mut cause = error;
@@ -34,7 +45,7 @@ pub fn explain(host: &Host, error: EvalAltResult, label: &str) -> Error {
                 cause = *inner;
             }
             EvalAltResult::ErrorInModule(_, inner, position) => {
-                frames.push(Frame { function: "import".to_owned(), place: host.sources().place(&label, position) });
+                frames.push(Frame { function: IMPORT.to_owned(), place: host.sources().place(&label, position) });
                 cause = *inner;
             }
             other => {
@@ -44,10 +55,21 @@ pub fn explain(host: &Host, error: EvalAltResult, label: &str) -> Error {
         }
     }
     let place = host.sources().place(&label, cause.position());
-    let mut explained = cause_of(host, cause, place.as_ref());
-    // A native function gives no place of its own: the call of it is the place.
-    if let Some(place) = place.or_else(|| frames.last().and_then(|frame| frame.place.clone())) {
-        explained = explained.at(place);
+    let mut explained = cause_of(host, cause, place.as_ref(), fields);
+    match (explained.place(), place) {
+        // What failed inside of a native function has a place of its own: the call is one step of the chain.
+        (Some(known), Some(call)) if *known != call => {
+            let word = call.text.get(call.span.clone()).unwrap_or("");
+            let function = if word.starts_with(['"', '`']) { IMPORT.to_owned() } else { word.to_owned() };
+            explained = explained.called_from(Frame { function, place: Some(call) });
+        }
+        (Some(_), _) => (),
+        // A native function gives no place: the call of it is the place.
+        (None, place) => {
+            if let Some(place) = place.or_else(|| frames.last().and_then(|frame| frame.place.clone())) {
+                explained = explained.without_label().at(place);
+            }
+        }
     }
     frames.into_iter().rev().fold(explained, Error::called_from)
 }
@@ -56,14 +78,23 @@ pub fn explain(host: &Host, error: EvalAltResult, label: &str) -> Error {
 pub fn explain_parse(host: &Host, error: &ParseError, label: &str) -> Error {
     let place = host.sources().get(label).map(|_| ()).and_then(|()| host.sources().place(label, error.position()));
     let word = place.as_ref().and_then(|place| place.text.get(place.span.clone())).unwrap_or("").to_owned();
-    let mut explained = syntax(error.err_type(), &word);
+    let mut explained = syntax(error.err_type(), &word, place.as_ref());
     if let Some(place) = place {
         explained = explained.at(place);
     }
     explained
 }
 
-fn syntax(error: &ParseErrorType, word: &str) -> Error {
+fn syntax(error: &ParseErrorType, word: &str, place: Option<&error::Place>) -> Error {
+    // What follows the word tells a key from a variable.
+    let after = place.and_then(|place| place.text.get(place.span.end..)).unwrap_or("").trim_start();
+    let is_key = after.starts_with(':') && !after.starts_with("::");
+    let before = place.and_then(|place| place.text.get(..place.span.start)).unwrap_or("").trim_end();
+    let is_field = before.ends_with('.');
+    let found = match word.trim() {
+        "" => "the end of the script".to_owned(),
+        word => format!("`{word}`"),
+    };
     let reserved = || {
         let base = Error::script(format!("`{word}` is a reserved word and cannot be a name here"));
         match word {
@@ -77,8 +108,30 @@ fn syntax(error: &ParseErrorType, word: &str) -> Error {
         }
     };
     match error {
-        ParseErrorType::Reserved(_) | ParseErrorType::PropertyExpected if RESERVED.contains(&word) => reserved(),
-        ParseErrorType::MissingToken(_, what) if what.contains("object map") && RESERVED.contains(&word) => reserved(),
+        ParseErrorType::Reserved(_) if RESERVED.contains(&word) => reserved(),
+        // A keyword as a key ends the map for the parser.
+        _ if is_key && RESERVED.contains(&word) => reserved(),
+        ParseErrorType::PropertyExpected if is_field && RESERVED.contains(&word) => reserved(),
+        ParseErrorType::PropertyExpected if is_field => {
+            Error::script(format!("syntax error: expected the name of a field after `.`, found {found}"))
+        }
+        ParseErrorType::PropertyExpected => {
+            Error::script(format!("syntax error: expected a key or `}}`, found {found}"))
+                .hint("is the map before this not closed?")
+        }
+        other if other.to_string().contains("is disabled") => Error::script(format!("`{word}` is not available"))
+            .hint("text cannot become code: write a function instead"),
+        ParseErrorType::BadInput(rhai::LexError::UnterminatedString) => Error::script("a text is never closed")
+            .hint("close it with `\"` on the same line; a text between backticks may go over several"),
+        ParseErrorType::AssignmentToConstant(name) if !name.is_empty() => {
+            Error::script(format!("`{name}` is a constant and cannot be changed")).hint("declare it with `let`")
+        }
+        ParseErrorType::MissingToken(token, purpose) => {
+            let purpose = purpose.replace('\'', "`");
+            Error::script(format!("syntax error: expected `{token}` {}, found {found}", purpose.trim()))
+        }
+        ParseErrorType::ModuleUndefined(name) => Error::script(format!("unknown module `{name}`"))
+            .hint(format!("import it first: `import \"folder/script\" as {name};`")),
         ParseErrorType::UnexpectedEOF => {
             Error::script("the script ends too early").hint("a bracket, a brace or a text is not closed")
         }
@@ -86,7 +139,7 @@ fn syntax(error: &ParseErrorType, word: &str) -> Error {
         ParseErrorType::FnDuplicatedDefinition(name, _) => {
             Error::script(format!("the function `{name}` is defined twice"))
         }
-        other => Error::script(format!("syntax error: {}", lower_first(&other.to_string()))),
+        other => Error::script(format!("syntax error: {}", lower_first(&other.to_string()).replace('\'', "`"))),
     }
 }
 
@@ -150,11 +203,16 @@ const RESERVED: &[&str] = &[
     "yield",
 ];
 
-fn cause_of(host: &Host, cause: EvalAltResult, place: Option<&error::Place>) -> Error {
+fn cause_of(
+    host: &Host,
+    cause: EvalAltResult,
+    place: Option<&error::Place>,
+    fields: &dyn Fn(&str) -> Option<Vec<String>>,
+) -> Error {
     use EvalAltResult as E;
     match cause {
         E::ErrorRuntime(value, _) => match value.try_cast_result::<Error>() {
-            Ok(error) => error,
+            Ok(error) => unset(error, place),
             Err(value) => thrown(&value),
         },
         E::ErrorSystem(_, error) => match error.downcast::<Error>() {
@@ -163,12 +221,12 @@ fn cause_of(host: &Host, cause: EvalAltResult, place: Option<&error::Place>) -> 
         },
         E::ErrorParsing(error, _) => {
             let word = place.and_then(|place| place.text.get(place.span.clone())).unwrap_or("");
-            syntax(&error, word)
+            syntax(&error, word, place)
         }
-        E::ErrorVariableNotFound(name, _) => Error::script(format!("unknown variable `{name}`"))
-            .hint("a function sees its parameters, `this`, and constants of its script as `global::NAME`"),
+        E::ErrorVariableNotFound(name, _) => unknown_variable(&name, place),
+        E::ErrorModuleNotFound(name, _) => syntax(&ParseErrorType::ModuleUndefined(name), "", place),
         E::ErrorFunctionNotFound(signature, _) => unknown_function(host, &signature),
-        E::ErrorPropertyNotFound(name, _) => missing_field(host, property(&name)),
+        E::ErrorPropertyNotFound(name, _) => missing_field(host, property(&name), place, fields),
         E::ErrorDotExpr(message, _) => match message.strip_prefix("No writable property '") {
             Some(rest) => {
                 let name = rest.split('\'').next().unwrap_or(rest);
@@ -178,7 +236,7 @@ fn cause_of(host: &Host, cause: EvalAltResult, place: Option<&error::Place>) -> 
                     owner,
                 )
             }
-            None => missing_field(host, property(&message)),
+            None => missing_field(host, property(&message), place, fields),
         },
         E::ErrorIndexNotFound(index, _) => Error::script(format!("there is nothing at `{index}`")),
         E::ErrorIndexingType(kinds, _) => indexing(&kinds),
@@ -221,32 +279,57 @@ fn cause_of(host: &Host, cause: EvalAltResult, place: Option<&error::Place>) -> 
     }
 }
 
-/// Rhai does not say which fields the map has, so the nearest name comes from those the scripts use.
-fn missing_field(host: &Host, name: &str) -> Error {
+/// Rhai does not say which fields the map has: those of `this` and of a function's parameters are known; for
+/// other maps the nearest name comes from those the scripts use.
+fn missing_field(
+    host: &Host,
+    name: &str,
+    place: Option<&error::Place>,
+    fields: &dyn Fn(&str) -> Option<Vec<String>>,
+) -> Error {
+    let error = Error::script(format!("unknown field `{name}`"));
+    let owner = place.map(clues::owner).unwrap_or_default();
+    if let Some(known) = fields(owner) {
+        let known = || known.iter().map(String::as_str);
+        return error.maybe_hint(error::did_you_mean(name, known())).hint(match known().next() {
+            Some(_) => format!("fields of `{owner}`: {}", error::list(known())),
+            None => format!("`{owner}` has no fields"),
+        });
+    }
     let sources = host.sources().all();
-    let mut names: Vec<&str> = sources.iter().flat_map(|script| field_names(&script.text)).collect();
+    let mut names: Vec<&str> = sources.iter().flat_map(|script| clues::field_names(&script.text)).collect();
     names.sort_unstable();
     names.dedup();
-    Error::script(format!("unknown field `{name}`")).maybe_hint(error::did_you_mean(name, names)).maybe_hint(
-        matches!(name, "y" | "w").then(|| {
-            format!(
-                "in score mode there are no outputs and weights: test `this.mode != \"score\"` or `\"{name}\" in …`"
-            )
-        }),
-    )
+    error.maybe_hint(error::did_you_mean(name, names)).maybe_hint(matches!(name, "y" | "w").then(|| {
+        format!("in score mode there are no outputs and weights: test `this.mode != \"score\"` or `\"{name}\" in …`")
+    }))
 }
 
-/// The names that a script reads, writes or gives as fields: `.name`, `name:` and `"name"`.
-fn field_names(text: &str) -> impl Iterator<Item = &str> {
-    let word = |c: char| c.is_alphanumeric() || c == '_';
-    text.split(move |c| !word(c)).filter(move |name| {
-        let start = name.as_ptr() as usize - text.as_ptr() as usize;
-        let before = text[..start].chars().next_back();
-        let after = text[start + name.len()..].chars().next();
-        !name.is_empty()
-            && !name.starts_with(|first: char| first.is_numeric())
-            && (before == Some('.') || after == Some(':') || (before == Some('"') && after == Some('"')))
-    })
+/// `field += value` makes a field that is not there, with nothing in it.
+fn unset(error: Error, place: Option<&error::Place>) -> Error {
+    let Some(place) = place.filter(|_| error.message().contains("nothing")) else { return error };
+    let before = place.text.get(..place.span.start).unwrap_or("").trim_end();
+    let operator = place.text.get(place.span.start..).unwrap_or("");
+    let changes = ["+=", "-=", "*=", "/=", "%=", "**="].iter().any(|change| operator.starts_with(change));
+    let word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    match before.rsplit(|c: char| !word(c)).next() {
+        Some(field) if changes && field.contains('.') => {
+            let (owner, name) = field.rsplit_once('.').unwrap_or_default();
+            error.hint(format!("`{owner}` has no field `{name}` yet"))
+        }
+        _ => error,
+    }
+}
+
+fn unknown_variable(name: &str, place: Option<&error::Place>) -> Error {
+    let error = Error::script(format!("unknown variable `{name}`"));
+    let text = place.map_or("", |place| &*place.text);
+    let declared = clues::declared(text);
+    match declared.iter().find(|(_, known)| *known == name) {
+        Some(("const", _)) => error.hint(format!("a function sees constants of its script as `global::{name}`")),
+        Some(_) => error.hint("a function sees its parameters, `this`, and constants of its script as `global::NAME`"),
+        None => error.maybe_hint(error::did_you_mean(name, declared.iter().map(|(_, known)| *known))),
+    }
 }
 
 fn thrown(value: &Dynamic) -> Error {
@@ -319,11 +402,22 @@ fn unknown_function(host: &Host, signature: &str) -> Error {
     let name = name.rsplit("::").next().unwrap_or(name);
     let known = manual::signatures(host, name, types.split(", ").next().unwrap_or(""));
     if known.is_empty() {
-        let names = manual::function_names(host);
+        let sources = host.sources().all();
+        let own: Vec<(&str, &str)> = sources.iter().flat_map(|script| clues::functions(&script.text)).collect();
+        let mut versions = own.iter().filter(|(known, _)| *known == name).peekable();
+        if versions.peek().is_some() {
+            let error = Error::script(format!("`{name}` cannot be called with {given}"));
+            return versions.fold(error, |error, (name, list)| error.hint(format!("it is `{name}({list})`")));
+        }
+        let mut names = manual::function_names(host);
+        names.extend(own.iter().map(|(name, _)| (*name).to_owned()));
         return Error::script(format!("unknown function `{name}`"))
             .maybe_hint(error::did_you_mean(name, names.iter().map(String::as_str)));
     }
     let mut error = Error::script(format!("`{name}` cannot be called with {given}"));
+    if types.starts_with("array") && known.iter().any(|signature| signature.contains("Tensor")) {
+        error = error.hint("values that are texts, or differ in length, come as an array: make a tensor of them first");
+    }
     for signature in known.iter().take(4) {
         error = error.hint(format!("it is `{signature}`"));
     }

@@ -13,7 +13,7 @@ mod events;
 mod learning_rate_reducer;
 mod resume_checkpoint;
 mod tensorboard;
-mod terminate_on_nan;
+pub mod terminate_on_nan;
 
 #[cfg(test)]
 mod testing;

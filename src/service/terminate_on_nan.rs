@@ -8,6 +8,9 @@ use crate::service::{Moment, Service};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TerminateOnNan;
 
+/// How the reason begins for which it stops.
+pub const REASON: &str = "the loss became";
+
 pub(super) const ENTRY: Entry<dyn Service> = Entry {
     name: "terminate_on_nan",
     aliases: &["TerminateOnNan", "TerminateOnNaN"],
@@ -25,7 +28,7 @@ impl Service for TerminateOnNan {
         // The running mean is NaN or infinite as soon as one batch was.
         let loss = moment.logs.iter().find(|(name, _)| name == "loss");
         if let Some((_, loss)) = loss.filter(|(_, loss)| !loss.is_finite()) {
-            moment.control.stop_after_epoch(format!("the loss became {loss} at step {}", moment.step));
+            moment.control.stop_after_epoch(format!("{REASON} {loss} at step {}", moment.step));
             moment.control.at_once = true;
         }
         Ok(())

@@ -88,6 +88,10 @@ impl Rows {
                 }
                 let message = error.to_string();
                 let message = message.split(" at line ").next().unwrap_or(&message);
+                if error.is_eof() {
+                    let message = "the file ends before the object that starts here is closed";
+                    return Err(refuse(file, start..start + 1, message));
+                }
                 Err(refuse(file, at..at + 1, &format!("not valid JSON: {message}")))
             }
             None => Ok(limit),

@@ -52,6 +52,9 @@ impl Records {
 }
 
 fn read(path: &Path, schema: Option<&Schema>) -> Result<Records> {
+    if path.is_dir() {
+        return Err(Error::data(format!("{} is a folder, expected a file with records", path.display())));
+    }
     let ending = ending(path)?;
     if ending == "parquet" {
         return Ok(Records::from_table(parquet::read(path, source(path), schema)?));

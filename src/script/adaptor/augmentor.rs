@@ -43,9 +43,7 @@ impl Augmentor for ScriptAugmentor {
                 arguments[2] = Dynamic::from(Rng::new(random.clone()));
             }
             let value = session.call(&self.function, &mut arguments[..self.arity])?;
-            *row = cast::to_data_record(value).map_err(|error| {
-                error.within(format!("what `{}` of `{}` returned", self.function, self.component.import()))
-            })?;
+            *row = cast::to_data_record(value).map_err(|error| self.component.returned(&self.function, error))?;
         }
         Ok(DataRecords::Rows(rows))
     }

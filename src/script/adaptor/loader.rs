@@ -46,7 +46,7 @@ impl Loader for ScriptLoader {
 
 impl ScriptLoader {
     fn returned(&self, error: Error) -> Error {
-        error.within(format!("what `{}` of `{}` returned", self.function, self.component.import()))
+        self.component.returned(&self.function, error)
     }
 }
 

@@ -44,8 +44,7 @@ impl Loss for ScriptLoss {
             arguments[2] = self.component.params();
         }
         let value = self.component.call(&self.function, Mode::Train, &mut arguments[..self.arity])?;
-        let within =
-            |error: Error| error.within(format!("what `{}` of `{}` returned", self.function, self.component.import()));
+        let within = |error: Error| self.component.returned(&self.function, error);
         let kind = value.type_name();
         let tensor = value.try_cast::<Tensor>().ok_or_else(|| {
             within(

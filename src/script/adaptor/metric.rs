@@ -56,11 +56,8 @@ impl ScriptMetric {
             .ok()
             .or_else(|| value.read_lock::<Tensor>().and_then(|tensor| tensor.item().ok().map(Number::to_f64)));
         number.ok_or_else(|| {
-            Error::script(format!(
-                "expected a number, found {}",
-                crate::script::traceback::type_phrase(value.type_name())
-            ))
-            .within(format!("what `{function}` of `{}` returned", self.component.import()))
+            let found = crate::script::traceback::type_phrase(value.type_name());
+            self.component.returned(function, Error::script(format!("expected a number, found {found}")))
         })
     }
 }

@@ -19,8 +19,9 @@ pub fn build(component: &Component, params: &Params) -> Result<Network> {
     let value: Dynamic = component.call(&function, Mode::Train, &mut arguments[..arity])?;
     let kind = value.type_name();
     value.try_cast::<Network>().ok_or_else(|| {
-        Error::script(format!("expected a Network, found {}", crate::script::traceback::type_phrase(kind)))
-            .hint("end with `network(inputs, outputs)`")
-            .within(format!("what `{function}` of `{}` returned", component.import()))
+        let found = crate::script::traceback::type_phrase(kind);
+        let error =
+            Error::script(format!("expected a Network, found {found}")).hint("end with `network(inputs, outputs)`");
+        component.returned(&function, error)
     })
 }

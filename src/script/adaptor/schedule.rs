@@ -34,14 +34,13 @@ impl Schedule for ScriptSchedule {
         }
         let value = self.component.call(&self.function, Mode::Train, &mut arguments[..self.arity])?;
         let rate = value.as_float().or_else(|_| value.as_int().map(|value| value as f64));
-        match rate {
+        let rate = match rate {
             Ok(rate) if rate.is_finite() && rate >= 0.0 => Ok(rate),
-            Ok(rate) => Err(Error::script(format!("expected a learning rate of at least 0, found {rate}"))
-                .within(format!("what `{}` returned at step {step}", self.function))),
-            Err(found) => {
-                Err(Error::script(format!("expected a number, found {}", crate::script::traceback::type_phrase(found)))
-                    .within(format!("what `{}` returned at step {step}", self.function)))
-            }
-        }
+            Ok(rate) => Err(format!("expected a learning rate of at least 0, found {rate}")),
+            Err(found) => Err(format!("expected a number, found {}", crate::script::traceback::type_phrase(found))),
+        };
+        rate.map_err(|message| {
+            self.component.returned(&self.function, Error::script(message)).within(format!("step {step}"))
+        })
     }
 }

@@ -51,7 +51,7 @@ impl ScriptService {
         }
         // A service keeps what it has seen: its functions may change `this`.
         let answer = self.component.change(hook, Mode::Train, &mut [Dynamic::from(logs)])?;
-        let within = |error: Error| error.within(format!("what `{hook}` of `{}` returned", self.component.import()));
+        let within = |error: Error| self.component.returned(hook, error);
         let Some(answer) = answer.try_cast::<Map>() else { return Ok(()) };
         for (name, value) in answer {
             match name.as_str() {

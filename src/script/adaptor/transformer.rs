@@ -46,8 +46,7 @@ impl Transformer for ScriptTransformer {
         for row in &mut rows {
             let record = cast::from_data_record(std::mem::take(row));
             let value = session.call("transform", &mut [record])?;
-            *row = cast::to_data_record(value)
-                .map_err(|error| error.within(format!("what `transform` of `{}` returned", self.component.import())))?;
+            *row = cast::to_data_record(value).map_err(|error| self.component.returned("transform", error))?;
         }
         Ok(DataRecords::Rows(rows))
     }
@@ -57,8 +56,7 @@ impl Transformer for ScriptTransformer {
             return Ok(score);
         }
         let value = self.component.call("postprocess", Mode::Score, &mut [cast::from_fields(score)])?;
-        cast::to_fields(value, "a score")
-            .map_err(|error| error.within(format!("what `postprocess` of `{}` returned", self.component.import())))
+        cast::to_fields(value, "a score").map_err(|error| self.component.returned("postprocess", error))
     }
 
     fn has_postprocess(&self) -> bool {

@@ -9,12 +9,13 @@ use rhai::{Array as List, Dynamic, Engine, Map};
 use crate::artifact::{Folder, layout};
 use crate::assemble::{self, Model};
 use crate::error::Error;
-use crate::recipe::{Recipe, Written};
+use crate::recipe::Recipe;
 use crate::record::Records;
 use crate::script::api::arguments::Answer;
 use crate::script::api::{Page, options::Options};
 use crate::script::cast;
 use crate::script::host::Host;
+use crate::script::literal;
 use crate::script::traceback::raise;
 use crate::trainer::History;
 
@@ -138,7 +139,7 @@ mod functions {
     ) -> Answer<Map> {
         let host = Host::of(&context)?;
         let json = cast::to_json(&Dynamic::from(config)).map_err(|error| raise(error.within("the config")))?;
-        let (recipe, notes) = Recipe::resolve(&Written::from_value(&json)).map_err(raise)?;
+        let (recipe, notes) = Recipe::resolve(&literal::written(&host, &context, &json)).map_err(raise)?;
         if let Some(report) = host.check_only() {
             report(&assemble::check(&host, &recipe, &notes, &train, &validation).map_err(raise)?);
             // What follows in the recipe needs the run that was not started.
