@@ -141,6 +141,7 @@ fn position(context: &NativeCallContext, array: &List, value: &Dynamic, start: u
     Ok(None)
 }
 
+#[allow(clippy::unwrap_used, reason = "what the macro makes of a `&mut` argument")]
 #[export_module]
 mod functions {
     /// Returns whether both hold equal values: arrays in the same order, maps under the same names. Tensors in
