@@ -2,8 +2,12 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod architecture;
 mod broken;
 mod cli;
+mod documents;
 mod end_to_end;
 mod numeric;
 mod recipe;
+mod resume;
+mod script;

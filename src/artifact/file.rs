@@ -58,6 +58,34 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     })
 }
 
+/// Creates a folder and its parents; one that is there is fine.
+///
+/// # Errors
+/// The error names the path.
+pub fn make_folder(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|error| failed("create", path, &error))
+}
+
+/// Cuts a file back to a length; one that is shorter already, as after a power cut, stays as it is.
+///
+/// # Errors
+/// The error names the path.
+pub fn shorten(path: &Path, bytes: u64) -> Result<()> {
+    let cut = || {
+        let file = OpenOptions::new().write(true).open(path)?;
+        file.set_len(bytes.min(file.metadata()?.len()))
+    };
+    cut().map_err(|error| failed("shorten", path, &error))
+}
+
+/// Removes a file.
+///
+/// # Errors
+/// The error names the path.
+pub fn remove_file(path: &Path) -> Result<()> {
+    fs::remove_file(path).map_err(|error| failed("remove", path, &error))
+}
+
 /// Returns the error "cannot `action` `path`: …".
 pub fn failed(action: &str, path: &Path, error: &io::Error) -> Error {
     let reason = match error.kind() {

@@ -120,54 +120,63 @@ impl Prepared {
         &self.path
     }
 
-    /// Makes the folder, and moves an earlier run out of the way.
+    /// Makes the folder under a hidden name beside its own, so that a start that fails, or is killed, never
+    /// leaves half a run under the name asked for, nor touches an earlier one.
     ///
     /// # Errors
     /// Whatever the disk says; nothing is left behind then.
     pub fn create(self) -> Result<NewFolder> {
-        let mut new = NewFolder { folder: Folder { path: self.path }, made: Vec::new(), moved: None, undo: true };
-        if let Some(from) = self.in_the_way {
-            let to = free_name(&from)?;
-            fs::rename(&from, &to).map_err(|error| file::failed("move", &from, &error))?;
-            new.moved = Some(to);
-        }
-        let path = new.folder.path.clone();
-        let missing: Vec<&Path> = path.ancestors().take_while(|folder| is_missing(folder)).collect();
+        let hidden = layout::partial(&self.path, &format!(".{}", std::process::id()));
+        let mut new = NewFolder {
+            folder: Folder { path: hidden.clone() },
+            path: self.path,
+            in_the_way: self.in_the_way,
+            made: Vec::new(),
+            undo: true,
+        };
+        let missing: Vec<&Path> = hidden.ancestors().take_while(|folder| is_missing(folder)).collect();
         for folder in missing.into_iter().rev() {
             fs::create_dir(folder).map_err(|error| file::failed("create", folder, &error))?;
             new.made.push(folder.to_owned());
         }
-        // Another process may have come in between the check and this.
-        match contents(&path)? {
-            Contents::Empty => Ok(new),
-            _ => {
-                new.undo = false;
-                Err(Error::artifact(format!("`{}` was filled by someone else", path.display())))
-            }
-        }
+        Ok(new)
     }
 }
 
-/// A folder just made: removed again, and the earlier run put back, unless it is kept.
+/// A folder just made, under a hidden name: removed again unless it is kept.
 #[derive(Debug)]
 pub struct NewFolder {
     folder: Folder,
+    /// The path the folder will have.
+    path: PathBuf,
+    /// An earlier run that is moved when this one is kept.
+    in_the_way: Option<PathBuf>,
     /// The folders that were made, outermost first.
     made: Vec<PathBuf>,
-    moved: Option<PathBuf>,
     undo: bool,
 }
 
 impl NewFolder {
-    /// Returns where the earlier run was moved.
-    pub fn moved(&self) -> Option<&Path> {
-        self.moved.as_deref()
-    }
-
-    /// Keeps the folder: the run has started.
-    pub fn keep(mut self) -> Folder {
+    /// Keeps the folder: the run starts. An earlier run is moved out of the way, and the folder gets its name.
+    ///
+    /// # Errors
+    /// Another process filled the folder in the meantime; whatever the disk says.
+    pub fn keep(mut self) -> Result<Folder> {
+        if let Some(from) = &self.in_the_way {
+            let to = free_name(from)?;
+            fs::rename(from, &to).map_err(|error| file::failed("move", from, &error))?;
+        }
+        match contents(&self.path)? {
+            Contents::Nothing => {}
+            // An empty folder stands where the run goes: the run takes its place.
+            Contents::Empty => {
+                fs::remove_dir(&self.path).map_err(|error| file::failed("replace", &self.path, &error))?
+            }
+            _ => return Err(Error::artifact(format!("`{}` was filled by someone else", self.path.display()))),
+        }
+        fs::rename(&self.folder.path, &self.path).map_err(|error| file::failed("create", &self.path, &error))?;
         self.undo = false;
-        self.folder.clone()
+        Ok(Folder { path: self.path.clone() })
     }
 }
 
@@ -190,9 +199,6 @@ impl Drop for NewFolder {
         }
         for folder in self.made.iter().rev() {
             let _ = fs::remove_dir(folder);
-        }
-        if let Some(moved) = &self.moved {
-            let _ = fs::rename(moved, &self.folder.path);
         }
     }
 }
@@ -270,7 +276,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let prepared = Folder::prepare(root.path().join("a/b/run"), false).unwrap();
         assert!(tree(root.path()).is_empty());
-        let folder = prepared.create().unwrap().keep();
+        let folder = prepared.create().unwrap().keep().unwrap();
         assert_eq!(tree(root.path()), ["a", "a/b", "a/b/run"]);
         assert_eq!(folder.path(), root.path().join("a/b/run"));
     }
@@ -302,17 +308,15 @@ mod tests {
         assert!(error.hints()[0].contains("`--overwrite`") && error.hints()[0].contains("#{overwrite: true}"));
 
         let before = tree(root.path());
-        let folder = Folder::prepare(&path, true).unwrap().create().unwrap();
-        assert_eq!(folder.moved().unwrap(), root.path().join("run.1"));
-        assert_eq!(tree(root.path()), ["run", "run.1", "run.1/config.json", "run.1/events.jsonl"]);
-        drop(folder);
+        drop(Folder::prepare(&path, true).unwrap().create().unwrap());
         assert_eq!(tree(root.path()), before);
 
-        Folder::prepare(&path, true).unwrap().create().unwrap().keep();
+        Folder::prepare(&path, true).unwrap().create().unwrap().keep().unwrap();
+        assert_eq!(tree(root.path()), ["run", "run.1", "run.1/config.json", "run.1/events.jsonl"]);
         run_in(&path);
-        let folder = Folder::prepare(&path, true).unwrap().create().unwrap();
-        assert_eq!(folder.moved().unwrap(), root.path().join("run.2"));
-        assert_eq!(folder.keep().checkpoints().unwrap(), []);
+        let folder = Folder::prepare(&path, true).unwrap().create().unwrap().keep().unwrap();
+        assert_eq!(folder.checkpoints().unwrap(), []);
+        assert!(root.path().join("run.2").exists());
     }
 
     #[test]

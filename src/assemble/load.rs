@@ -54,6 +54,15 @@ impl Model {
     }
 }
 
+/// Reads the resolved recipe of a run.
+pub(super) fn read_recipe(folder: &Folder) -> Result<Recipe> {
+    let path = folder.join(layout::CONFIG);
+    let text = artifact::read_text(&path)?;
+    let damaged = |error: Error| error.of_kind(Kind::Artifact).hint("the file was changed or cut after training");
+    let written = Written::from_json(&path.display().to_string(), &text).map_err(damaged)?;
+    Ok(Recipe::resolve(&written).map_err(damaged)?.0)
+}
+
 /// Loads the best checkpoint of a run. The host's project root is the run's own `scripts/` folder.
 ///
 /// # Errors
@@ -61,11 +70,7 @@ impl Model {
 pub fn load(host: &Host, folder: &Path) -> Result<Model> {
     let folder = Folder::open(folder)?;
     provenance::check_scripts(&folder)?;
-    let path = folder.join(layout::CONFIG);
-    let text = artifact::read_text(&path)?;
-    let damaged = |error: Error| error.of_kind(Kind::Artifact).hint("the file was changed or cut after training");
-    let written = Written::from_json(&path.display().to_string(), &text).map_err(damaged)?;
-    let (recipe, _) = Recipe::resolve(&written).map_err(damaged)?;
+    let recipe = read_recipe(&folder)?;
     let network_params: Params = artifact::read_json(&folder.join(layout::NETWORK_PARAMS))?;
 
     let loader = stations::loader(host, &recipe.dataset)?;

@@ -4,15 +4,21 @@
 //! first batch, monitors, storable state, one backward pass. [`load`] reads such a folder back.
 
 mod blame;
+mod check;
 mod load;
 mod model;
 mod provenance;
+mod resume;
+mod run;
 mod services;
 mod stations;
 mod train;
 
+pub use check::{Report, check};
 pub use load::{Model, load};
-pub use train::{check_not_empty, train};
+pub use resume::resume;
+pub use run::{Fitted, Run, assemble, check_not_empty};
+pub use train::{fresh_seed, train};
 
 use crate::error::{Error, Result};
 use crate::record::{Field, Fields};

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use crate::assemble::stations::{self, choose};
 use crate::error::{Error, Result};
 use crate::loss::{self, Loss};
@@ -134,9 +132,4 @@ pub fn rate(host: &Host, rate: &recipe::Rate) -> Result<Rate> {
             made.map(Rate::Schedule)
         }
     }
-}
-
-/// Returns the resolved parameters of the network as they are kept beside the weights.
-pub fn network_params_json(from_transformer: &Params) -> Value {
-    Value::Object(from_transformer.clone())
 }

@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::artifact::{self, Folder, layout};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::record::{Records, Schema};
 use crate::script::Host;
 
 /// Writes the scripts that were used, and a lock of their hashes.
 pub fn write_scripts(host: &Host, folder: &Folder) -> Result<()> {
     let root = folder.join(layout::SCRIPTS);
-    make(&root)?;
+    artifact::make_folder(&root)?;
     let mut lock = serde_json::Map::new();
     for script in host.sources().all() {
         // What was typed at a prompt has no name to be found under.
@@ -22,7 +22,7 @@ pub fn write_scripts(host: &Host, folder: &Folder) -> Result<()> {
         }
         let file = root.join(&*script.label);
         if let Some(parent) = file.parent() {
-            make(parent)?;
+            artifact::make_folder(parent)?;
         }
         artifact::write_atomic(&file, script.text.as_bytes())?;
         lock.insert(script.label.to_string(), Value::from(hash(script.text.as_bytes())));
@@ -53,8 +53,8 @@ pub fn check_scripts(folder: &Folder) -> Result<()> {
 pub fn write_data(folder: &Folder, train: &Records, validation: &Records) -> Result<()> {
     let value = json!({
         "schema": train.schema(),
-        "train": source(train),
-        "validation": source(validation),
+        "train": source(train)?,
+        "validation": source(validation)?,
     });
     write_json(&folder.join(layout::DATA), &value)
 }
@@ -67,16 +67,88 @@ pub fn read_schema(folder: &Folder) -> Result<Schema> {
         .map_err(|error| Error::artifact(format!("`{}` is damaged: {error}", path.display())))
 }
 
-fn source(records: &Records) -> Value {
-    let mut value = json!({ "source": records.source(), "records": records.len() });
+/// Reads the records a run was started with from its files.
+///
+/// # Errors
+/// Records that were made by a script, and files that are gone or were changed.
+pub fn read_records(folder: &Folder) -> Result<(Records, Records)> {
+    let path = folder.join(layout::DATA);
+    let known: Value = artifact::read_json(&path)?;
+    let schema = read_schema(folder)?;
+    let read = |which: &str| {
+        let source = &known[which];
+        let Some(file) = source["path"].as_str().filter(|_| source["whole"].as_bool() == Some(true)) else {
+            return Err(Error::artifact(format!("the {which} records of this run are no file that can be read again"))
+                .hint("a recipe made them: resume it in the recipe, with `trainer(dir).resume(train, validation)`"));
+        };
+        let bytes = artifact::read(Path::new(file))?;
+        if source["sha256"].as_str() != Some(hash(&bytes).as_str()) {
+            return Err(Error::artifact(format!(
+                "the {which} records `{file}` were changed since the run was started"
+            ))
+            .hint("put the file back as it was, or start a new run"));
+        }
+        Records::read_as(Path::new(file), &schema)
+    };
+    Ok((read("train")?, read("validation")?))
+}
+
+/// Checks that records are those of the run, as far as their number and columns tell.
+///
+/// # Errors
+/// Names what differs.
+pub fn check_records(folder: &Folder, train: &Records, validation: &Records) -> Result<()> {
+    let known: Value = artifact::read_json(&folder.join(layout::DATA))?;
+    for (which, records) in [("train", train), ("validation", validation)] {
+        let number = known[which]["records"].as_u64().unwrap_or(0);
+        if number != records.len() as u64 {
+            return Err(Error::data(format!(
+                "expected the {number} {which} records of the run, found {}",
+                records.len()
+            ))
+            .hint("a run goes on with the records it was started with"));
+        }
+        if known[which]["content"].as_str() != Some(fingerprint(records)?.as_str()) {
+            return Err(Error::data(format!("the {which} records are not those the run was started with"))
+                .hint("the same rows in the same order are needed; is the split seeded as before?"));
+        }
+    }
+    Ok(())
+}
+
+fn source(records: &Records) -> Result<Value> {
+    let mut value = json!({
+        "source": records.source(),
+        "records": records.len(),
+        "content": fingerprint(records)?,
+        "whole": false,
+    });
     let path = Path::new(records.source());
     if let Ok(bytes) = std::fs::read(path) {
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         value["path"] = Value::from(absolute.to_string_lossy());
         value["bytes"] = Value::from(bytes.len());
         value["sha256"] = Value::from(hash(&bytes));
+        // Rows that a script chose or changed cannot be read from the file again.
+        let again = Records::read_as(path, records.schema());
+        value["whole"] = Value::from(again.is_ok_and(|again| fingerprint(&again).ok() == fingerprint(records).ok()));
     }
-    value
+    Ok(value)
+}
+
+/// Returns a hash of all values, in order.
+fn fingerprint(records: &Records) -> Result<String> {
+    let mut hash = Sha256::new();
+    for record in records.iter() {
+        for name in record.keys() {
+            let value = record.get_or(name)?.map(|value| value.to_json()).transpose()?;
+            hash.update(name.as_bytes());
+            hash.update([0]);
+            hash.update(value.unwrap_or(Value::Null).to_string().as_bytes());
+            hash.update([0]);
+        }
+    }
+    Ok(hex(&hash.finalize()))
 }
 
 /// Writes a JSON file a person may read.
@@ -85,12 +157,10 @@ pub fn write_json(path: &Path, value: &Value) -> Result<()> {
     artifact::write_atomic(path, format!("{text}\n").as_bytes())
 }
 
-/// Makes a folder and its parents.
-pub fn make(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder)
-        .map_err(|error| Error::new(Kind::Artifact, format!("cannot make the folder `{}`: {error}", folder.display())))
+fn hash(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
-fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -68,18 +68,22 @@ pub fn choose<T: ?Sized>(
             return native(&import.params);
         }
         host.component(&import.path, &import.params)
-            .map_err(|error| unknown(error, import, slot, registry::names(list), list.iter().map(|entry| entry.name)))
+            .map_err(|error| {
+                let built_in: Vec<&str> = registry::names(list).collect();
+                let names = built_in.into_iter().chain(host.native_names());
+                unknown(error, import, slot, names, list.iter().map(|entry| entry.name))
+            })
             .and_then(scripted)
     };
     make().map_err(|error| import.locate(error))
 }
 
 /// A name without dots was probably meant to be built in: the nearest of those comes before the nearest script.
-pub fn unknown(
+pub fn unknown<'a>(
     error: Error,
     import: &Import,
     slot: &str,
-    names: impl Iterator<Item = &'static str>,
+    names: impl Iterator<Item = &'a str>,
     main: impl Iterator<Item = &'static str>,
 ) -> Error {
     if import.path.contains('.') || !error.message().starts_with("no component") {

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::CommandFactory;
 
+use crate::Result;
 use crate::cli::{Arguments, exit, terminal};
 use crate::error::Kind;
 use crate::script::api::PAGES;
 use crate::script::manual;
-use crate::{Error, Result};
 
 /// Explain a function, a built-in component, a page of the manual, or `exit-codes`
 #[derive(clap::Args)]
@@ -56,8 +56,7 @@ fn names() -> String {
 }
 
 fn write(folder: &std::path::Path) -> Result<()> {
-    let cannot = |error: std::io::Error| Error::artifact(format!("cannot write `{}`: {error}", folder.display()));
-    std::fs::create_dir_all(folder).map_err(cannot)?;
+    crate::artifact::make_folder(folder)?;
     for (name, text) in manual::pages() {
         crate::artifact::write_atomic(&folder.join(name), text.as_bytes())?;
     }

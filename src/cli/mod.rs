@@ -3,15 +3,18 @@
 //! One file for each verb, with its `Args` and `run`. Data goes to standard output, everything else to
 //! standard error.
 
+mod completions;
 mod evaluate;
 mod exit;
 mod help;
 mod inspect;
+mod man;
 mod new;
 mod options;
 mod predict;
 mod progress;
 mod repl;
+mod resume;
 mod run;
 mod terminal;
 mod train;
@@ -37,11 +40,14 @@ struct Arguments {
 enum Verb {
     Run(run::Args),
     Train(train::Args),
+    Resume(resume::Args),
     Predict(predict::Args),
     Evaluate(evaluate::Args),
     Inspect(inspect::Args),
     New(new::Args),
     Repl(repl::Args),
+    Completions(completions::Args),
+    Man(man::Args),
     Help(help::Args),
 }
 
@@ -68,11 +74,14 @@ pub fn main() -> ExitCode {
     let result = match arguments.verb {
         Verb::Run(args) => run::run(args),
         Verb::Train(args) => train::run(args),
+        Verb::Resume(args) => resume::run(args),
         Verb::Predict(args) => predict::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Inspect(args) => inspect::run(args),
         Verb::New(args) => new::run(args),
         Verb::Repl(args) => repl::run(args),
+        Verb::Completions(args) => completions::run(args),
+        Verb::Man(args) => man::run(args),
         Verb::Help(args) => help::run(args),
     };
     exit::finish(result)

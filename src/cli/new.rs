@@ -65,8 +65,6 @@ impl Template {
 /// Makes the project.
 pub fn run(args: Args) -> Result<()> {
     let folder = &args.name;
-    let cannot =
-        |path: &Path, error: std::io::Error| Error::artifact(format!("cannot make `{}`: {error}", path.display()));
     if folder.exists() {
         return Err(Error::artifact(format!("`{}` exists already", folder.display()))
             .hint("name a folder that does not exist yet"));
@@ -74,7 +72,7 @@ pub fn run(args: Args) -> Result<()> {
     for (name, contents) in args.template.files() {
         let file = folder.join(name);
         if let Some(parent) = file.parent() {
-            std::fs::create_dir_all(parent).map_err(|error| cannot(parent, error))?;
+            artifact::make_folder(parent)?;
         }
         let here = PathBuf::from(folder.file_name().unwrap_or(folder.as_os_str()));
         artifact::write_atomic(&file, adapt(name, contents, &here).as_ref())?;

@@ -14,7 +14,7 @@ use crate::cli::options::Scripts;
 use crate::cli::{exit, terminal};
 use crate::error::{self, Kind};
 use crate::script::repl::Session;
-use crate::{Error, Result};
+use crate::{Error, Result, artifact};
 
 /// Explore line by line: the same functions as in a recipe
 ///
@@ -128,6 +128,6 @@ impl Prompt {
 fn history_file() -> Option<PathBuf> {
     let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
     let folder = state.or_else(|| Some(std::env::home_dir()?.join(".local/state")))?.join("barrage");
-    std::fs::create_dir_all(&folder).ok()?;
+    artifact::make_folder(&folder).ok()?;
     Some(folder.join("history"))
 }

@@ -17,6 +17,10 @@ pub struct Args {
     /// The recipe
     recipe: PathBuf,
 
+    /// Use this folder as the project root, so that a script from elsewhere works on files below it
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+
     #[command(flatten)]
     scripts: Scripts,
 
@@ -32,12 +36,8 @@ pub struct Args {
 /// Runs the recipe.
 pub fn run(args: Args) -> Result<()> {
     check(&args.recipe)?;
-    let host = args
-        .scripts
-        .host(Roots::project_of(&args.recipe))
-        .overwrite(args.overwrite)
-        .arguments(args.arguments)
-        .build()?;
+    let root = args.root.unwrap_or_else(|| Roots::project_of(&args.recipe));
+    let host = args.scripts.host(root).overwrite(args.overwrite).arguments(args.arguments).build()?;
     host.run_file(&args.recipe).map(drop)
 }
 

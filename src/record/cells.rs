@@ -45,6 +45,16 @@ impl Cells {
         Cells { data, nulls: nulls.contains(&true).then(|| nulls.into()) }
     }
 
+    /// Creates cells from an array with the rows on axis 0; none is missing.
+    pub fn from_array(array: Array) -> Self {
+        let data = match (array.rank(), array.dtype()) {
+            (1, Dtype::I64 | Dtype::U8) => Data::Int(array.as_i64().into_owned()),
+            (1, Dtype::F32 | Dtype::F64) => Data::Float(array.as_f64().into_owned()),
+            _ => Data::Stacked(array),
+        };
+        Cells { data, nulls: None }
+    }
+
     /// Creates cells from values: of the wanted type, or of the narrowest type that holds them all.
     ///
     /// A wanted whole number may turn out to have a fraction: the column is then of floats.

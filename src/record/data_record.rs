@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::record::Name;
-use crate::tensor::Tensor;
+use crate::tensor::{Array, Tensor};
 
 /// One named value of a data record: numbers or text, until the batch border asks for dense numbers.
 #[derive(Clone, Debug)]
@@ -67,4 +67,28 @@ pub enum DataRecords {
     Rows(Vec<DataRecord>),
     /// Column by column.
     Columns(DataColumns),
+}
+
+impl From<Tensor> for Field {
+    fn from(tensor: Tensor) -> Self {
+        Field::Tensor(tensor)
+    }
+}
+
+impl From<Array> for Field {
+    fn from(array: Array) -> Self {
+        Field::Tensor(array.into())
+    }
+}
+
+impl From<&str> for Field {
+    fn from(text: &str) -> Self {
+        Field::Text(text.into())
+    }
+}
+
+impl FromIterator<DataRecord> for DataRecords {
+    fn from_iter<I: IntoIterator<Item = DataRecord>>(rows: I) -> Self {
+        DataRecords::Rows(rows.into_iter().collect())
+    }
 }

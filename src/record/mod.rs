@@ -14,6 +14,7 @@ mod records;
 mod schema;
 
 mod describe;
+mod parquet;
 mod read;
 mod split;
 mod write;
@@ -23,6 +24,7 @@ mod gather;
 mod table;
 
 mod data_record;
+pub mod published;
 pub mod station;
 
 pub use data_record::{Column, Columns, DataColumns, DataRecord, DataRecords, Field, Fields};

@@ -46,6 +46,30 @@ impl Record {
             .map_err(|error| error.within(format!("field `{name}`")).within(self.place()))
     }
 
+    /// Returns a number; `true` and `false` are 1 and 0.
+    ///
+    /// # Errors
+    /// As [`Record::get`], and a value of another type.
+    pub fn number(&self, name: &str) -> Result<f64> {
+        match self.get(name)? {
+            Value::Int(value) => Ok(value as f64),
+            Value::Float(value) => Ok(value),
+            Value::Bool(value) => Ok(f64::from(u8::from(value))),
+            other => Err(self.mistyped(name, "a number", &other)),
+        }
+    }
+
+    /// Returns a text.
+    ///
+    /// # Errors
+    /// As [`Record::get`], and a value of another type.
+    pub fn text(&self, name: &str) -> Result<Arc<str>> {
+        match self.get(name)? {
+            Value::Text(text) => Ok(text),
+            other => Err(self.mistyped(name, "a text", &other)),
+        }
+    }
+
     /// Returns the names of the fields in order, missing values included.
     pub fn keys(&self) -> &[Name] {
         self.table.names()
@@ -81,6 +105,10 @@ impl Record {
             true => Err(missing(&self.table, name, self.row)),
             false => Ok(cells),
         }
+    }
+
+    fn mistyped(&self, name: &str, expected: &str, found: &Value) -> Error {
+        Error::data(format!("field `{name}`: expected {expected}, found {}", found.describe())).within(self.place())
     }
 
     /// A row beyond the table's end is missing.

@@ -40,6 +40,46 @@ impl Records {
         Ok(Records::from_table(table))
     }
 
+    /// Creates records from whole columns: tensors with the records on axis 0. A tensor of shape `[n]` becomes
+    /// a column of numbers (u8 as whole numbers), any other one of tensors. `source` is what errors call them.
+    ///
+    /// ```
+    /// use barrage::record::Records;
+    /// use barrage::tensor::Array;
+    ///
+    /// let images = Array::from_f32(vec![0.0; 2 * 28 * 28], &[2, 28, 28])?;
+    /// let labels = Array::from_i64(vec![3, 7], &[2])?;
+    /// let records = Records::from_columns(vec![("image".into(), images.into()), ("label".into(), labels.into())], "digits")?;
+    /// assert_eq!(records.column("image")?.shape(), [2, 28, 28]);
+    /// # Ok::<(), barrage::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// No column, columns of different lengths, scalars, an empty name, and a name that is given twice.
+    pub fn from_columns(columns: Vec<(Name, Tensor)>, source: &str) -> Result<Records> {
+        let Some(first) = columns.first() else { return Err(Error::data("records need at least one column")) };
+        let (first, len) = (first.0.clone(), first.1.len());
+        check_length(len)?;
+        let mut finished: Vec<(Name, Arc<Cells>)> = Vec::with_capacity(columns.len());
+        for (name, tensor) in columns {
+            if name.is_empty() {
+                return Err(Error::data(format!("column {} has no name", finished.len() + 1)));
+            }
+            if finished.iter().any(|(known, _)| *known == name) {
+                return Err(Error::data(format!("column `{name}` is given twice")));
+            }
+            if tensor.rank() == 0 {
+                return Err(Error::data(format!("column `{name}` is a single number: expected records on axis 0")));
+            }
+            if tensor.len() != len {
+                let found = tensor.len();
+                return Err(Error::data(format!("column `{first}` has {len} records, column `{name}` has {found}")));
+            }
+            finished.push((name, Arc::new(Cells::from_array(tensor.to_host()?))));
+        }
+        Ok(Records::from_table(Table::new(len, finished, Origin::Source(source.into()), Arc::default())))
+    }
+
     pub(super) fn from_table(table: Table) -> Records {
         Records { table: Arc::new(table), rows: None }
     }
@@ -284,12 +324,12 @@ fn same_names(first: &Records, part: &Records) -> Result<()> {
         for name in one.columns() {
             if other.table.get(name).is_none() {
                 let columns = listed(other.columns().iter().map(|name| &**name));
-                return Err(Error::data(format!(
-                    "the columns differ: {} has `{name}`, {} does not",
-                    one.source(),
-                    other.source()
-                ))
-                .hint(format!("columns of {}: {columns}; `select` picks those that both have", other.source())));
+                let (named, unnamed) = match one.source() == other.source() {
+                    true => ("one table", "the other"),
+                    false => (one.source(), other.source()),
+                };
+                return Err(Error::data(format!("the columns differ: {named} has `{name}`, {unnamed} does not"))
+                    .hint(format!("columns of {unnamed}: {columns}; `select` picks those that both have")));
             }
         }
     }
@@ -313,8 +353,8 @@ fn common_kind(name: &str, cells: &Cells, parts: &[Records]) -> Result<ColumnTyp
                 _ => {
                     return Err(Error::data(format!(
                         "column `{name}` has the type {known} in {} and {kind} in {}",
-                        first.source(),
-                        part.source()
+                        if first.source() == part.source() { "one table" } else { first.source() },
+                        if first.source() == part.source() { "the other" } else { part.source() }
                     )));
                 }
             },

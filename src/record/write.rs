@@ -7,16 +7,18 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::record::cells::Cells;
 use crate::record::read::{ending, reason};
-use crate::record::{ColumnType, Name, Records, Value};
+use crate::record::{ColumnType, Name, Records, Value, parquet};
 
 impl Records {
-    /// Writes the records as `.csv`, `.json` (an array of objects, one a line) or `.jsonl`, replacing the
-    /// file at once: it is written beside it and then renamed. Missing values are an empty field in CSV
-    /// and null in JSON. The file reads back as the same records, but for texts in CSV that look like
-    /// something else (`NA`, `007`): impose the schema to keep those, or write JSON.
+    /// Writes the records as `.csv`, `.json` (an array of objects, one a line) or `.jsonl`, with the cargo
+    /// feature `parquet` also as `.parquet` (compressed with snappy), replacing the file at once: it is
+    /// written beside it and then renamed. Missing values are an empty field in CSV and null elsewhere. The
+    /// file reads back as the same records, but for texts in CSV that look like something else (`NA`,
+    /// `007`): impose the schema to keep those, or write JSON.
     ///
     /// # Errors
-    /// Another ending, tensors or lists in CSV, and whatever the file system refuses.
+    /// Another ending, tensors or lists in CSV, columns of mixed types in Parquet, and whatever the file
+    /// system refuses.
     pub fn write(&self, path: &Path) -> Result<()> {
         let ending = ending(path)?;
         let name = path.display();
@@ -29,6 +31,7 @@ impl Records {
         let mut out = BufWriter::new(temporary.as_file_mut());
         match ending {
             "csv" => self.write_csv(&mut out).map_err(failed)?,
+            "parquet" => parquet::write(self, &mut out).map_err(|error| error.within(name.to_string()))?,
             _ => self.write_json(&mut out, ending == "json").map_err(|error| error.within(name.to_string()))?,
         }
         out.flush().map_err(failed)?;

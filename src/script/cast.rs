@@ -113,7 +113,8 @@ pub fn to_nested(value: &Dynamic) -> Result<Nested> {
     if let Some(list) = value.read_lock::<List>() {
         return list.iter().map(to_nested).collect::<Result<_>>().map(Nested::List);
     }
-    Err(Error::script(format!("expected numbers, found {}", type_phrase(value.type_name()))))
+    let error = Error::script(format!("expected numbers, found {}", type_phrase(value.type_name())));
+    Err(if value.is::<Tensor>() { error.hint("`stack` puts tensors together along a new axis") } else { error })
 }
 
 /// Returns nested numbers as a script's arrays.

@@ -1,10 +1,13 @@
 //! A compiled script: its functions, where they stand, and what they do to `this`.
 
-use rhai::{AST, ASTNode, Expr, Position, Stmt};
+use std::collections::BTreeMap;
+
+use rhai::{AST, Position, Stmt};
 
 use crate::error::{Error, Place, Result};
 use crate::script::host::Host;
 use crate::script::source::Script;
+use crate::script::writes;
 
 /// A compiled script that may serve as a component.
 pub struct Compiled {
@@ -12,6 +15,8 @@ pub struct Compiled {
     pub script: Script,
     pub(super) ast: AST,
     functions: Vec<Function>,
+    /// Where each function assigns to `this`, if it does.
+    pub(super) writes: BTreeMap<String, Position>,
 }
 
 /// A function of a script.
@@ -45,7 +50,8 @@ impl Compiled {
             place: definition(&script, function.name, function.params.len()),
         };
         let functions = ast.iter_functions().map(function).collect();
-        Ok(Compiled { script, ast, functions })
+        let writes = writes::writes(&ast);
+        Ok(Compiled { script, ast, functions, writes })
     }
 
     /// Returns how many parameters each version of a function takes, in increasing order.
@@ -67,35 +73,6 @@ impl Compiled {
     /// Returns where a function is defined.
     pub(super) fn defined(&self, name: &str) -> Option<Place> {
         self.versions(name).find_map(|function| function.place.clone())
-    }
-
-    /// Returns where a field of `this` is set.
-    pub(super) fn assigned(&self, host: &Host, field: &str) -> Option<Place> {
-        let mut found = Position::NONE;
-        self.ast.walk(&mut |path: &[ASTNode]| {
-            if let Some(ASTNode::Stmt(Stmt::Assignment(assignment))) = path.last()
-                && sets(&assignment.1.lhs, field)
-            {
-                found = assignment.1.lhs.start_position();
-            }
-            found.is_none()
-        });
-        host.sources().place(&self.script.label, found)
-    }
-}
-
-/// Whether an expression is `this.FIELD` or goes on from there.
-fn sets(target: &Expr, field: &str) -> bool {
-    match target {
-        Expr::Dot(parts, ..) | Expr::Index(parts, ..) if matches!(parts.lhs, Expr::ThisPtr(_)) => match &parts.rhs {
-            Expr::Property(property, _) => property.2 == field,
-            Expr::StringConstant(name, _) => name == field,
-            Expr::Dot(rest, ..) | Expr::Index(rest, ..) => {
-                matches!(&rest.lhs, Expr::Property(property, _) if property.2 == field)
-            }
-            _ => false,
-        },
-        _ => false,
     }
 }
 

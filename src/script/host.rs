@@ -16,14 +16,20 @@ use crate::script::compiled::Compiled;
 use crate::script::component::Component;
 use crate::script::resolver::{self, Resolved, Roots};
 use crate::script::source::{Script, Sources};
-use crate::script::{Limits, engine, traceback};
+use crate::script::{Limits, engine, lint, traceback};
 use crate::trainer::Progress;
 
 /// Makes a native component from its parameters.
 pub type Factory<T> = Arc<dyn Fn(&Params) -> Result<Box<T>> + Send + Sync>;
 
+/// Registers functions and types with an engine.
+type Register = Arc<dyn Fn(&mut Engine) + Send + Sync>;
+
 /// Receives text that scripts print.
 pub type Sink = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Receives what checking a run found.
+pub type ReportSink = Arc<dyn Fn(&crate::assemble::Report) + Send + Sync>;
 
 /// Makes the display of one training run.
 pub type ProgressFactory = Arc<dyn Fn() -> Box<dyn Progress> + Send + Sync>;
@@ -36,6 +42,7 @@ struct Shared {
     settings: Settings,
     sources: Sources,
     engine: OnceLock<Engine>,
+    known: OnceLock<lint::Known>,
     compiled: Mutex<BTreeMap<PathBuf, Arc<Compiled>>>,
 }
 
@@ -46,6 +53,7 @@ struct Settings {
     limits: Limits,
     stop: Arc<AtomicBool>,
     overwrite: bool,
+    check: Option<ReportSink>,
     arguments: Vec<String>,
     print: Sink,
     debug: Sink,
@@ -53,7 +61,8 @@ struct Settings {
     loaders: BTreeMap<String, Factory<dyn Loader>>,
     transformers: BTreeMap<String, Factory<dyn Transformer>>,
     augmentors: BTreeMap<String, Factory<dyn Augmentor>>,
-    extend: Vec<Arc<dyn Fn(&mut Engine) + Send + Sync>>,
+    scripts: BTreeMap<String, Arc<str>>,
+    extend: Vec<Register>,
 }
 
 /// Collects what a host needs before its engine is made.
@@ -95,6 +104,14 @@ impl Builder {
         self
     }
 
+    /// Lets `train` check its run instead of starting it: the recipe ends there, and the report goes to the
+    /// sink.
+    #[must_use]
+    pub fn check_only(mut self, report: impl Fn(&crate::assemble::Report) + Send + Sync + 'static) -> Self {
+        self.0.check = Some(Arc::new(report));
+        self
+    }
+
     /// Sets what `args()` returns.
     #[must_use]
     pub fn arguments(mut self, arguments: Vec<String>) -> Self {
@@ -130,40 +147,55 @@ impl Builder {
         self
     }
 
-    /// Adds a native loader under a name that recipes may import.
+    /// Adds a native loader under a name that recipes may import; it is made from the parameters that the
+    /// recipe gives ([`Arguments::check`](crate::registry::Arguments::check) checks them against a declaration).
     #[must_use]
-    pub fn loader(
+    pub fn loader<T: Loader + 'static>(
         mut self,
         name: impl Into<String>,
-        make: impl Fn(&Params) -> Result<Box<dyn Loader>> + Send + Sync + 'static,
+        make: impl Fn(&Params) -> Result<T> + Send + Sync + 'static,
     ) -> Self {
+        let make = move |params: &Params| make(params).map(|made| Box::new(made) as Box<dyn Loader>);
         self.0.loaders.insert(name.into(), Arc::new(make));
         self
     }
 
-    /// Adds a native transformer under a name that recipes may import.
+    /// Adds a native transformer under a name that recipes may import; it is made from the parameters that the
+    /// recipe gives ([`Arguments::check`](crate::registry::Arguments::check) checks them against a declaration).
     #[must_use]
-    pub fn transformer(
+    pub fn transformer<T: Transformer + 'static>(
         mut self,
         name: impl Into<String>,
-        make: impl Fn(&Params) -> Result<Box<dyn Transformer>> + Send + Sync + 'static,
+        make: impl Fn(&Params) -> Result<T> + Send + Sync + 'static,
     ) -> Self {
+        let make = move |params: &Params| make(params).map(|made| Box::new(made) as Box<dyn Transformer>);
         self.0.transformers.insert(name.into(), Arc::new(make));
         self
     }
 
-    /// Adds a native augmentor under a name that recipes may import.
+    /// Adds a native augmentor under a name that recipes may import; it is made from the parameters that the
+    /// recipe gives ([`Arguments::check`](crate::registry::Arguments::check) checks them against a declaration).
     #[must_use]
-    pub fn augmentor(
+    pub fn augmentor<T: Augmentor + 'static>(
         mut self,
         name: impl Into<String>,
-        make: impl Fn(&Params) -> Result<Box<dyn Augmentor>> + Send + Sync + 'static,
+        make: impl Fn(&Params) -> Result<T> + Send + Sync + 'static,
     ) -> Self {
+        let make = move |params: &Params| make(params).map(|made| Box::new(made) as Box<dyn Augmentor>);
         self.0.augmentors.insert(name.into(), Arc::new(make));
         self
     }
 
-    /// Registers functions and types of the embedding program.
+    /// Adds a script from a text, under the import path that finds it (`networks.small`): for a program that
+    /// brings its scripts along. A file of the same path below the project root comes first.
+    #[must_use]
+    pub fn script(mut self, path: impl AsRef<str>, text: impl Into<String>) -> Self {
+        self.0.scripts.insert(path.as_ref().replace('.', "/"), text.into().into());
+        self
+    }
+
+    /// Registers functions and types of the embedding program with the engine of scripts. A function that
+    /// may fail returns `Result<T, Box<EvalAltResult>>`; `?` turns an [`Error`] into that.
     #[must_use]
     pub fn extend(mut self, register: impl Fn(&mut Engine) + Send + Sync + 'static) -> Self {
         self.0.extend.push(Arc::new(register));
@@ -180,6 +212,7 @@ impl Builder {
             settings,
             sources: Sources::default(),
             engine: OnceLock::new(),
+            known: OnceLock::new(),
             compiled: Mutex::new(BTreeMap::new()),
         }));
         let settings = &host.0.settings;
@@ -201,6 +234,7 @@ impl Host {
             limits: Limits::default(),
             stop: Arc::new(AtomicBool::new(false)),
             overwrite: false,
+            check: None,
             arguments: Vec::new(),
             print: Arc::new(|_| ()),
             debug: Arc::new(|_| ()),
@@ -208,6 +242,7 @@ impl Host {
             loaders: BTreeMap::new(),
             transformers: BTreeMap::new(),
             augmentors: BTreeMap::new(),
+            scripts: BTreeMap::new(),
             extend: Vec::new(),
         })
     }
@@ -244,6 +279,11 @@ impl Host {
         self.0.engine.get_or_init(Engine::new_raw)
     }
 
+    /// Returns the functions scripts may call, with their numbers of parameters.
+    pub fn known_functions(&self) -> &lint::Known {
+        self.0.known.get_or_init(|| lint::known(self.engine()))
+    }
+
     /// Returns the folders this host may read.
     pub fn roots(&self) -> &Roots {
         &self.0.settings.roots
@@ -262,6 +302,11 @@ impl Host {
     /// Returns whether an existing run is moved out of the way.
     pub fn overwrite(&self) -> bool {
         self.0.settings.overwrite
+    }
+
+    /// Returns where a check's report goes, when runs are checked and not started.
+    pub fn check_only(&self) -> Option<&ReportSink> {
+        self.0.settings.check.as_ref()
     }
 
     /// Returns the arguments after `--` on the command line.
@@ -300,28 +345,51 @@ impl Host {
             .map(String::as_str)
     }
 
+    /// Returns the scripts that the embedding program added: path without ending, and text.
+    pub(crate) fn scripts(&self) -> &BTreeMap<String, Arc<str>> {
+        &self.0.settings.scripts
+    }
+
     /// Runs a recipe from a file.
     ///
     /// # Errors
     /// A missing file, a syntax error, or whatever the recipe raises, with its place.
     pub fn run_file(&self, file: &Path) -> Result<Dynamic> {
         let script = self.read(file)?;
-        self.run(script)
+        self.run(&mut Scope::new(), script)
     }
 
-    /// Runs a text as a script; errors show it as `<script>`.
+    /// Runs a text as a script and returns its last value; errors show it as `<script>`.
     ///
     /// # Errors
     /// A syntax error, or whatever the script raises.
     pub fn eval(&self, text: &str) -> Result<Dynamic> {
-        self.run(Script { label: "<script>".into(), text: text.into(), file: None })
+        self.eval_with(&mut Scope::new(), text)
     }
 
-    fn run(&self, script: Script) -> Result<Dynamic> {
+    /// Runs a text as a script that sees the variables of a scope, and leaves its own there.
+    ///
+    /// ```
+    /// use barrage::prelude::*;
+    /// let host = Host::builder(".").build()?;
+    /// let mut scope = Scope::new();
+    /// scope.push("rate", 0.5);
+    /// host.eval_with(&mut scope, "let half = rate * 10.0;")?;
+    /// assert_eq!(scope.get_value::<f64>("half"), Some(5.0));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A syntax error, or whatever the script raises.
+    pub fn eval_with(&self, scope: &mut Scope, text: &str) -> Result<Dynamic> {
+        self.run(scope, Script { label: "<script>".into(), text: text.into(), file: None })
+    }
+
+    fn run(&self, scope: &mut Scope, script: Script) -> Result<Dynamic> {
         self.0.sources.insert(script.clone());
         let ast = self.compile_text(&script)?;
         self.engine()
-            .eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &ast)
+            .eval_ast_with_scope::<Dynamic>(scope, &ast)
             .map_err(|error| traceback::explain(self, *error, &script.label))
     }
 
@@ -332,6 +400,7 @@ impl Host {
             .compile(&*script.text)
             .map_err(|error| traceback::explain_parse(self, &error, &script.label))?;
         ast.set_source(&*script.label);
+        lint::check(self, &ast, &script.label)?;
         Ok(ast)
     }
 
@@ -395,5 +464,47 @@ pub(crate) fn reason(error: &std::io::Error) -> String {
         std::io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
         std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
         _ => error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_goes_to_any_thread() {
+        fn check<T: Send + Sync + Clone>() {}
+        check::<Host>();
+    }
+
+    #[test]
+    fn scripts_of_the_embedding_program_are_found_after_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = Host::builder(folder.path())
+            .script("ours.double", "fn double(x) { 2 * x }")
+            .script("broken", "fn double(x) { 2 * }")
+            .build()
+            .unwrap();
+        let value = |text: &str| host.eval(text).map(|value| value.to_string());
+        assert_eq!(value("import \"ours/double\" as ours; ours::double(4)").unwrap(), "8");
+        std::fs::create_dir(folder.path().join("ours")).unwrap();
+        std::fs::write(folder.path().join("ours/double.rhai"), "fn double(x) { 20 * x }").unwrap();
+        assert_eq!(value("import \"ours/double\" as ours; ours::double(4)").unwrap(), "80");
+        let error = value("import \"broken\" as broken; 1").unwrap_err();
+        assert_eq!(error.place().unwrap().to_string(), "broken.rhai:1:20");
+        let error = value("import \"ours/dubble\" as ours; 1").unwrap_err();
+        assert_eq!(error.hints()[0], "did you mean `ours/double`?");
+    }
+
+    #[test]
+    fn native_functions_raise_errors_of_ours() {
+        fn refuse() -> std::result::Result<i64, Box<rhai::EvalAltResult>> {
+            Err(Error::data("nothing was measured").hint("measure first"))?
+        }
+        let host = Host::builder(".").extend(|engine| _ = engine.register_fn("refuse", refuse)).build().unwrap();
+        let error = host.eval("let x = 1;\nrefuse()").unwrap_err();
+        assert_eq!((error.message(), error.hints()), ("nothing was measured", &["measure first".to_owned()][..]));
+        assert_eq!(error.place().unwrap().to_string(), "<script>:2:1");
+        assert_eq!(error.kind(), Kind::Data);
     }
 }

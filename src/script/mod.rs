@@ -15,6 +15,7 @@ pub mod component;
 pub mod engine;
 pub mod host;
 pub mod limits;
+pub mod lint;
 pub mod literal;
 pub mod manual;
 pub mod repl;
@@ -23,6 +24,7 @@ pub mod source;
 pub mod state;
 pub mod stdlib;
 pub mod traceback;
+mod writes;
 
 pub use component::Component;
 pub use host::{Builder, Host};

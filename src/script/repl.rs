@@ -106,6 +106,9 @@ fn show(host: &Host, value: &Dynamic) -> String {
     if value.is_string() {
         return format!("{:?}", value.to_string());
     }
+    if let Ok(character) = value.as_char() {
+        return format!("{character:?}");
+    }
     let mut scope = Scope::new();
     scope.push_dynamic("value", value.clone());
     host.engine().eval_with_scope::<String>(&mut scope, "value.to_string()").unwrap_or_else(|_| value.to_string())

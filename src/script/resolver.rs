@@ -1,8 +1,8 @@
 //! Finds scripts by import path, and keeps every file access inside the project.
 //!
 //! A dotted path (`augment.noise.gaussian`) is looked up below the project root, then below each extra
-//! path, then in the embedded standard library (`std.…`): the longest prefix that is a file is the
-//! script, what remains is a function in it. Rhai's own `import "augment/noise" as noise;` uses the same
+//! path, then among the scripts of an embedding program; `std.…` is the embedded standard library. The
+//! longest prefix that is a file is the script, what remains is a function in it. Rhai's own `import "augment/noise" as noise;` uses the same
 //! places.
 
 use std::cell::RefCell;
@@ -102,7 +102,8 @@ impl Roots {
         Ok(real)
     }
 
-    /// Returns the file or folder a script may write under this name (it need not exist).
+    /// Returns the file or folder a script may write under this name (it need not exist): only below the
+    /// project root, whatever else may be read.
     ///
     /// # Errors
     /// See [`Roots::readable`].
@@ -112,8 +113,10 @@ impl Roots {
         // The nearest folder that exists decides where the file really lies.
         let existing = parent.ancestors().find(|folder| folder.exists()).unwrap_or(&self.root);
         let real = existing.canonicalize().unwrap_or_else(|_| existing.to_owned());
-        self.check_inside(&real, name)?;
-        Ok(self.near(&file))
+        match real.starts_with(&self.root) {
+            true => Ok(self.near(&file)),
+            false => Err(self.outside(name).hint("scripts write below the project root only: name a file there")),
+        }
     }
 
     fn joined(&self, path: &Path) -> Result<PathBuf> {
@@ -128,9 +131,12 @@ impl Roots {
         let mut allowed = std::iter::once(&self.root).chain(&self.paths).chain(&self.readable);
         match allowed.any(|root| real.starts_with(root)) {
             true => Ok(()),
-            false => Err(Error::script(format!("`{name}` lies outside the project{}", self.shown()))
-                .hint("allow its folder with `--allow-read DIR`")),
+            false => Err(self.outside(name).hint("allow its folder with `--allow-read DIR`")),
         }
+    }
+
+    fn outside(&self, name: &str) -> Error {
+        Error::script(format!("`{name}` lies outside the project{}", self.shown()))
     }
 }
 
@@ -193,7 +199,12 @@ fn find(host: &Host, relative: &str, looked: &mut Vec<String>) -> Result<Option<
             return host.read(&real).map(Some);
         }
     }
-    Ok(None)
+    // Scripts that the embedding program brought along.
+    Ok(host.scripts().get(relative).map(|text| Script {
+        label: format!("{relative}.rhai").into(),
+        text: text.clone(),
+        file: None,
+    }))
 }
 
 /// Returns the import paths of all scripts below the root and in the standard library, for hints.
@@ -205,7 +216,11 @@ fn known_paths(host: &Host) -> Vec<String> {
         let relative = entry.path().strip_prefix(root).ok()?;
         (entry.path().extension()? == "rhai").then(|| dotted(relative))
     });
-    below.take(2000).chain(stdlib::names().map(|name| format!("std.{}", name.replace('/', ".")))).collect()
+    below
+        .take(2000)
+        .chain(host.scripts().keys().map(|name| name.replace('/', ".")))
+        .chain(stdlib::names().map(|name| format!("std.{}", name.replace('/', "."))))
+        .collect()
 }
 
 thread_local! {
@@ -288,6 +303,7 @@ fn compile(engine: &Engine, host: &Host, script: Script) -> Result<AST> {
     let mut ast =
         engine.compile(&*script.text).map_err(|error| traceback::explain_parse(host, &error, &script.label))?;
     ast.set_source(&*script.label);
+    crate::script::lint::check(host, &ast, &script.label)?;
     Ok(ast)
 }
 

@@ -7,7 +7,7 @@ macro_rules! embedded {
     };
 }
 
-const SCRIPTS: &[(&str, &str)] = embedded!["transformers/standardise", "augmentors/noise"];
+const SCRIPTS: &[(&str, &str)] = embedded!["transformers/standardise", "transformers/labels", "augmentors/noise"];
 
 /// Returns the text of a script by its path without ending: `transformers/standardise`.
 pub fn text(name: &str) -> Option<&'static str> {

@@ -12,6 +12,13 @@ pub fn raise(error: Error) -> Box<EvalAltResult> {
     Box::new(EvalAltResult::ErrorRuntime(Dynamic::from(error), Position::NONE))
 }
 
+impl From<Error> for Box<EvalAltResult> {
+    /// Lets a native function use `?` on what this program returns.
+    fn from(error: Error) -> Self {
+        raise(error)
+    }
+}
+
 /// Explains what a script raised; `label` is the script whose statements or function were called.
 pub fn explain(host: &Host, error: EvalAltResult, label: &str) -> Error {
     explain_with(host, error, label, &|_| None)
@@ -220,14 +227,27 @@ fn cause_of(
         E::ErrorModuleNotFound(name, _) => syntax(&ParseErrorType::ModuleUndefined(name), "", place),
         E::ErrorFunctionNotFound(signature, _) => unknown_function(host, &signature),
         E::ErrorPropertyNotFound(name, _) => missing_field(host, property(&name), place, fields),
-        E::ErrorDotExpr(message, _) => missing_field(host, property(&message), place, fields),
+        E::ErrorDotExpr(message, _) => match message.strip_prefix("No writable property '") {
+            Some(rest) => {
+                let name = rest.split('\'').next().unwrap_or(rest);
+                let owner = rest.split("for type '").nth(1).and_then(|rest| rest.split('\'').next()).unwrap_or("");
+                unchangeable(
+                    Error::script(format!("the field `{name}` of {} cannot be changed", type_phrase(owner))),
+                    owner,
+                )
+            }
+            None => missing_field(host, property(&message), place, fields),
+        },
         E::ErrorIndexNotFound(index, _) => Error::script(format!("there is nothing at `{index}`")),
-        E::ErrorIndexingType(kind, _) => Error::script(format!("{} cannot be indexed like this", type_phrase(&kind))),
+        E::ErrorIndexingType(kinds, _) => indexing(&kinds),
         E::ErrorMismatchDataType(expected, found, _) if found.is_empty() => {
             Error::script(format!("expected {}", type_phrase(&expected)))
         }
         E::ErrorMismatchDataType(expected, found, _) | E::ErrorMismatchOutputType(expected, found, _) => {
+            let hint = (expected == "bool" && found.ends_with("Tensor"))
+                .then(|| "compare numbers: `x.sum().item > 0`, or `x.any().item == 1`".to_owned());
             Error::script(format!("expected {}, found {}", type_phrase(&expected), type_phrase(&found)))
+                .maybe_hint(hint)
         }
         E::ErrorArrayBounds(0, index, _) => Error::script(format!("index {index} is out of range: the array is empty")),
         E::ErrorArrayBounds(length, index, _) => {
@@ -240,7 +260,9 @@ fn cause_of(
             Error::script("`this` has no value here").hint("only functions called on a component have a `this`")
         }
         E::ErrorAssignmentToConstant(name, _) => read_only(&name),
-        E::ErrorNonPureMethodCallOnConstant(name, _) => read_only(&name),
+        E::ErrorNonPureMethodCallOnConstant(name, _) => {
+            Error::script(format!("`{name}` would change a value that cannot be changed here")).hint(READ_ONLY)
+        }
         E::ErrorArithmetic(message, _) => Error::script(lower_first(&message)),
         E::ErrorTooManyOperations(_) => {
             Error::script("the script took too many steps").hint("is there a loop without end?")
@@ -318,10 +340,42 @@ fn thrown(value: &Dynamic) -> Error {
     }
 }
 
-fn read_only(name: &str) -> Error {
+/// Returns the error of a change to `this`, or to a constant of this name, where nothing may change.
+pub fn read_only(name: &str) -> Error {
     let what = if name.is_empty() { "`this`".to_owned() } else { format!("`{name}`") };
-    Error::script(format!("{what} cannot be changed here"))
-        .hint("a component's state may change in `init` and `fit` only; a constant never changes")
+    Error::script(format!("{what} cannot be changed here")).hint(READ_ONLY)
+}
+
+const READ_ONLY: &str = "a component's state may change in `init` and `fit` only; a constant never changes";
+
+/// `Tensor [string]` when something is read, `Tensor [i64] = i64` when it is set.
+fn indexing(kinds: &str) -> Error {
+    let (place, set) = match kinds.split_once(" = ") {
+        Some((place, _)) => (place, true),
+        None => (kinds, false),
+    };
+    let (owner, index) = place.trim_end_matches(']').split_once(" [").unwrap_or((place, ""));
+    let error = match set {
+        true => Error::script(format!("{} cannot be changed", type_phrase(owner))),
+        false => Error::script(format!("{} cannot be indexed by {}", type_phrase(owner), type_phrase(index))),
+    };
+    match (owner, set) {
+        (_, true) => unchangeable(error, owner),
+        ("Tensor", false) => error.hint("`x[0]` is a row, `x[1..3]` are rows, `x[\"name\"]` needs a map"),
+        ("Record", false) => error.hint("a record's fields are read by name: `record.x`, `record[\"x\"]`"),
+        ("Records", false) => error.hint("`records[0]` is a record, `records.column(\"x\")` a column"),
+        _ => error,
+    }
+}
+
+/// Adds what to do instead of changing a value of ours.
+fn unchangeable(error: Error, owner: &str) -> Error {
+    match owner.rsplit("::").next().unwrap_or(owner) {
+        "Record" => error.hint("`let row = record.to_map()` is a copy that can; `records.map` makes new records"),
+        "Records" => error.hint("`records.map` makes new records"),
+        "Tensor" => error.hint("tensors are never changed: compute a new one, for example with `where` or `reshape`"),
+        _ => error,
+    }
 }
 
 /// `name (types)` as Rhai gives it, or an operator, or a getter.
@@ -346,7 +400,7 @@ fn unknown_function(host: &Host, signature: &str) -> Error {
         };
     }
     let name = name.rsplit("::").next().unwrap_or(name);
-    let known = manual::signatures(host, name);
+    let known = manual::signatures(host, name, types.split(", ").next().unwrap_or(""));
     if known.is_empty() {
         let sources = host.sources().all();
         let own: Vec<(&str, &str)> = sources.iter().flat_map(|script| clues::functions(&script.text)).collect();
@@ -367,7 +421,10 @@ fn unknown_function(host: &Host, signature: &str) -> Error {
     for signature in known.iter().take(4) {
         error = error.hint(format!("it is `{signature}`"));
     }
-    error
+    match known.len().saturating_sub(4) {
+        0 => error,
+        more => error.hint(format!("and {more} more: see `barrage help {name}`")),
+    }
 }
 
 fn property(message: &str) -> &str {
@@ -376,6 +433,8 @@ fn property(message: &str) -> &str {
 
 /// Returns a type's name as scripts know it, with its article.
 pub fn type_phrase(name: &str) -> String {
+    // Rhai shows a text among arguments as all the types it may have.
+    let name = if name.contains("ImmutableString") { "string" } else { name.trim() };
     let plain = match name.rsplit("::").next().unwrap_or(name) {
         "i64" | "int" => "a whole number",
         "f64" | "float" => "a number with a fraction",
@@ -387,12 +446,21 @@ pub fn type_phrase(name: &str) -> String {
         "blob" | "Blob" => "a blob",
         "()" => "nothing",
         "Fn" | "FnPtr" => "a function",
+        "Symbol" => "a Layer",
+        "LoaderHandle" => "a Loader",
+        "TrainerHandle" => "a Trainer",
         "range" | "Range<i64>" | "RangeInclusive<i64>" => "a range",
         "Dynamic" => "any value",
         other => {
             let other = other.trim_end_matches('>').to_owned();
-            let article = if other.starts_with(['A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
-            return format!("{article} {other}");
+            return match other.as_str() {
+                // Plural.
+                "Records" => other,
+                // "an R N G".
+                "Rng" => format!("an {other}"),
+                _ if other.starts_with(['A', 'E', 'I', 'O', 'U']) => format!("an {other}"),
+                _ => format!("a {other}"),
+            };
         }
     };
     plain.to_owned()

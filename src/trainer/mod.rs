@@ -137,6 +137,16 @@ impl Trainer {
         Ok(cpu::warning(&state.cpu))
     }
 
+    /// Returns the training records with their stations.
+    pub fn train_data(&self) -> &Dataset {
+        &self.setup.train
+    }
+
+    /// Returns the validation records with their stations, when there are any.
+    pub fn validation_data(&self) -> Option<&Dataset> {
+        self.setup.validation.as_ref()
+    }
+
     /// Returns the network.
     pub fn network(&self) -> &Arc<Network> {
         &self.setup.network

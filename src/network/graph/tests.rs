@@ -1,3 +1,5 @@
+#![allow(clippy::cloned_ref_to_slice_refs, reason = "a list of one reads like a list of two")]
+
 use candle_core::Var;
 use serde_json::{Value, json};
 

@@ -1,5 +1,7 @@
 //! Gradients against finite differences in 64 bits, on odd sizes; random and moving parts; refusals.
 
+#![allow(clippy::cloned_ref_to_slice_refs, reason = "a list of one reads like a list of two")]
+
 use candle_core::{DType, Var};
 use serde_json::{Value, json};
 

@@ -8,26 +8,32 @@ use std::sync::Arc;
 
 use crate::error::{Error, Place, Result, did_you_mean, list};
 use crate::record::table::Table;
-use crate::record::{Records, Schema};
+use crate::record::{Records, Schema, parquet};
 
 /// The endings that [`Records::read`] and [`Records::write`] know.
-pub(super) const ENDINGS: [&str; 3] = ["csv", "json", "jsonl"];
+pub(super) const ENDINGS: [&str; 4] = ["csv", "json", "jsonl", "parquet"];
 
 /// What a missing value is written as in a text table (spaces around it do not count).
 const MISSING: [&str; 5] = ["", "NA", "NaN", "nan", "null"];
 
 impl Records {
     /// Reads records from a file: `.csv` (comma, a header row), `.json` (an array of objects) or `.jsonl`
-    /// (one object a line), in UTF-8.
+    /// (one object a line), in UTF-8; with the cargo feature `parquet` also `.parquet`.
     ///
     /// The type of a CSV column is the narrowest that holds all its values: whole numbers, numbers,
     /// `true`/`false`, texts. Missing: nothing, `NA`, `NaN`, `nan`, `null`; a column of nothing else is of
     /// numbers. A whole number beyond 64 bits makes its column one of floats. In JSON, a missing key and
     /// null are missing, and nested lists of numbers with equal lengths are tensors.
     ///
+    /// The columns of a Parquet file have the types it says: whole numbers of any size (unsigned ones beyond
+    /// 64 bits with sign make their column one of floats), floats (not a number is missing), true and false,
+    /// texts, lists and structures as in JSON; a list of floats is f32, one of unsigned bytes u8. Compressed
+    /// with snappy or zstd, or not at all.
+    ///
     /// # Errors
     /// No such file, another ending, not UTF-8, an empty file, an empty or repeated column name, a row
-    /// whose length is not the header's, broken JSON: kind `Data`, with the file and the line.
+    /// whose length is not the header's, broken JSON, in Parquet a column of dates, times, decimals or bytes:
+    /// kind `Data`, with the file and the line or the column.
     pub fn read(path: &Path) -> Result<Records> {
         read(path, None)
     }
@@ -50,6 +56,9 @@ fn read(path: &Path, schema: Option<&Schema>) -> Result<Records> {
         return Err(Error::data(format!("{} is a folder, expected a file with records", path.display())));
     }
     let ending = ending(path)?;
+    if ending == "parquet" {
+        return Ok(Records::from_table(parquet::read(path, source(path), schema)?));
+    }
     let file = File { name: path.display().to_string(), source: source(path), text: text_of(path)? };
     if file.text.trim().is_empty() {
         return Err(Error::data(format!("the file {} is empty", file.name)).hint(match ending {
@@ -92,7 +101,7 @@ pub(super) fn ending(path: &Path) -> Result<&'static str> {
             false => format!("has the ending `.{found}`"),
         };
         Error::data(format!("the format of {} is unknown: its name {problem}", path.display()))
-            .hint(format!("endings: {}", list([".csv", ".json", ".jsonl"])))
+            .hint(format!("endings: {}", list([".csv", ".json", ".jsonl", ".parquet"])))
     })
 }
 
@@ -115,7 +124,7 @@ fn text_of(path: &Path) -> Result<String> {
     })
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     let name = path.display();
     if error.kind() != std::io::ErrorKind::NotFound {
         return Error::data(format!("cannot read {name}: {}", reason(error)));

@@ -14,7 +14,13 @@ use crate::script::{cast, traceback::raise};
 pub const PAGE: Page = Page {
     name: "loader",
     title: "The loader of a transformer",
-    intro: "A transformer reaches the recipe's loader as `this.loader`, so that `fit` does not care how the data is stored.",
+    intro: "A transformer reaches the recipe's loader as `this.loader`, so that `fit` does not care how the data is stored.\n\n\
+            ```rhai\n\
+            fn fit(records) {\n    \
+                let batch = this.loader.load_all(records);\n    \
+                this.mean = batch.x.flower.mean(0);\n\
+            }\n\
+            ```",
     register,
 };
 
@@ -60,6 +66,10 @@ fn columns(columns: Columns) -> Dynamic {
 #[export_module]
 mod functions {
     /// Returns the data record of one record: a map with `x`, `y` and, if the loader gives weights, `w`.
+    ///
+    /// ```rhai
+    /// fn fit(records) { this.shape = this.loader.load(records[0]).x.flower.shape; }
+    /// ```
     ///
     /// # Errors
     /// Whatever the loader raises.

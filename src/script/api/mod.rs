@@ -2,8 +2,13 @@
 //! the table of contents of the manual.
 //!
 //! Each file has an `#[export_module]` whose doc comments are the manual: first line "Returns …",
-//! shapes and dtypes, `# Errors`, and examples whose lines end in `// => value`.
+//! shapes and dtypes, `# Errors`, and examples whose lines end in `// => value`. Where one text stands for
+//! many versions, a [`table`] takes its place. A first parameter named after its type (`tensor: Tensor`)
+//! makes a method; a version without a text shares that of the versions before it; names of types that
+//! take more than one ([`arguments`]) are what the manual prints.
 
+pub mod arguments;
+pub mod datasets;
 pub mod loader;
 pub mod network;
 pub mod options;
@@ -11,8 +16,10 @@ pub mod random;
 pub mod recipe;
 pub mod record;
 pub mod records;
+pub mod table;
 pub mod tensor;
 pub mod trainer;
+pub mod values;
 
 use rhai::Engine;
 
@@ -30,8 +37,10 @@ pub struct Page {
 
 /// All pages, in reading order.
 pub const PAGES: &[Page] = &[
+    values::PAGE,
     recipe::PAGE,
     records::PAGE,
+    datasets::PAGE,
     record::PAGE,
     tensor::PAGE,
     loader::PAGE,

@@ -4,12 +4,13 @@
 //! and nothing here.
 
 use rhai::plugin::*;
-use rhai::{Array as List, Dynamic, Engine, EvalAltResult, FuncRegistration, Map};
+use rhai::{Array as List, Dynamic, Engine, Map};
 
 use crate::error::Error;
 use crate::network::{LayerEntry, Network, Symbol, layers};
-use crate::registry::Params;
-use crate::script::api::{Page, options::Options};
+use crate::registry::{Params, Type};
+use crate::script::api::arguments::{Answer, Layers, Shape};
+use crate::script::api::{Page, options::Options, table};
 use crate::script::cast;
 use crate::script::traceback::{raise, type_phrase};
 use crate::tensor::Dtype;
@@ -19,79 +20,76 @@ pub const PAGE: Page = Page {
     name: "network",
     title: "Networks",
     intro: "A network script defines `build(params)` and returns `network(inputs, outputs)`. `input` makes a symbolic value; \
-            each layer is a function called on one, with the parameters of [the list of layers](layers.md): the \
+            each layer is a method of one, with the parameters of [the list of layers](layers.md): the \
             leading ones by position, all of them by name in a map. Layers that join several values take them as an array. \
-            Data is channels last. Inputs and outputs are known by their layers' names.",
+            Data is channels last. Inputs and outputs are known by their layers' names.\n\n\
+            ```rhai\n\
+            fn build(params) {\n    \
+                let x = input(\"flower\", [4]);\n    \
+                let y = x.dense(params.units, #{ activation: \"relu\" }).dense(3, #{ activation: \"softmax\", name: \"species\" });\n    \
+                network(x, y)\n\
+            }\n\
+            build(#{ units: 10 }).parameters // => 83\n\
+            ```",
     register,
 };
-
-type Answer<T> = Result<T, Box<EvalAltResult>>;
 
 fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Symbol>("Layer");
     engine.register_type_with_name::<Network>("Network");
     let mut module = exported_module!(functions);
     for entry in layers::LIST {
-        // `concat` also joins tensors and has its own function.
         register_layer(&mut module, entry);
     }
     engine.register_global_module(module.into());
 }
 
-/// Registers `x.layer(positional…)` and `x.layer(positional…, #{ … })`, or `layer([x, y])` and
-/// `layer([x, y], #{ … })`.
+/// Registers `layer.dense(positional…)` and `layer.dense(positional…, #{ … })`, or `add([x, y])` and
+/// `add([x, y], #{ … })`.
 fn register_layer(module: &mut rhai::Module, entry: &'static LayerEntry) {
-    let receiver = if entry.merges { "values: array" } else { "x: Layer" };
-    let named = |name: &&str| {
-        let kind = entry.entry.parameters.iter().find(|parameter| parameter.name == *name);
-        format!("{name}: {}", if kind.is_some() { "any" } else { "any" })
-    };
-    let result = "Layer".to_owned();
+    let text = format!(
+        "Returns the value after the layer [`{}`](layers.md): {}",
+        entry.entry.name,
+        entry.entry.doc.lines().next().unwrap_or_default().trim_start()
+    );
+    let declared = |name: &str| entry.entry.parameters.iter().find(|parameter| parameter.name == name);
+    let mut parameters = vec![if entry.merges { ("values", table::ARRAY) } else { ("layer", table::LAYER) }];
     for taken in 0..=entry.positional.len() {
-        let required = entry.positional.iter().skip(taken).any(|name| {
-            entry.entry.parameters.iter().any(|parameter| parameter.name == *name && parameter.default.is_none())
-        });
-        if required {
-            continue;
+        if let Some(name) = taken.checked_sub(1).and_then(|at| entry.positional.get(at)) {
+            let kind = declared(name).map_or("any", |parameter| type_name(parameter.kind));
+            parameters.push((*name, table::ANY.shown_as(kind)));
         }
-        for options in [false, true] {
-            let mut info: Vec<String> = vec![receiver.to_owned()];
-            info.extend(entry.positional.iter().take(taken).map(named));
+        let needs_more = entry
+            .positional
+            .iter()
+            .skip(taken)
+            .any(|name| declared(name).is_some_and(|parameter| parameter.default.is_none()));
+        // What is not given by position may stand among the options.
+        for options in if needs_more { &[true][..] } else { &[false, true] } {
+            let options = *options;
+            let mut all = parameters.clone();
             if options {
-                info.push("options: map".to_owned());
+                all.push(("options", table::MAP));
             }
-            info.push(result.clone());
-            let comment = format!(
-                "/// Returns the value after the layer [`{}`](layers.md): {}",
-                entry.entry.name,
-                entry.entry.doc.lines().next().unwrap_or_default().trim_start()
-            );
-            let registration = FuncRegistration::new(entry.script_name)
-                .in_global_namespace()
-                .with_purity(true)
-                .with_params_info(info)
-                .with_comments([comment]);
-            let first = if entry.merges { std::any::TypeId::of::<List>() } else { std::any::TypeId::of::<Symbol>() };
-            let mut types = vec![first];
-            types.extend(std::iter::repeat_n(std::any::TypeId::of::<Dynamic>(), taken));
-            if options {
-                types.push(std::any::TypeId::of::<Map>());
-            }
-            registration.set_into_module_raw(
-                module,
-                types,
-                rhai::RhaiFunc::Method {
-                    func: rhai::Shared::new(
-                        move |_: Option<NativeCallContext>, arguments: &mut [&mut Dynamic]| -> Answer<Dynamic> {
-                            apply(entry, arguments, taken, options).map(Dynamic::from)
-                        },
-                    ),
-                    has_context: false,
-                    is_pure: true,
-                    is_volatile: true,
-                },
-            );
+            table::register(module, entry.script_name, &text, &all, "Layer", move |_, arguments| {
+                apply(entry, arguments, taken, options).map(Dynamic::from)
+            });
         }
+    }
+}
+
+/// Returns a declared type, by the name from which the manual makes its own: the engine drops blanks.
+pub fn type_name(kind: Type) -> &'static str {
+    match kind {
+        Type::Bool => "bool",
+        Type::Int => "int",
+        Type::Float => "Num",
+        Type::Text => "string",
+        Type::Ints => "Axes",
+        Type::Floats | Type::Texts => "array",
+        Type::Map => "map",
+        Type::Component => "NameOrBlock",
+        Type::Any => "any",
     }
 }
 
@@ -142,29 +140,30 @@ fn symbols(value: &Dynamic, function: &str) -> Answer<Vec<Symbol>> {
     }
 }
 
+/// Returns the kind of a layer and its shape, as scripts print it.
+pub fn show(layer: &Symbol) -> String {
+    format!("Layer({}, {})", layer.kind(), crate::network::show_shape(layer.shape()))
+}
+
 #[export_module]
 mod functions {
     /// Returns an input of a network: its name, under which loaders give values, and the shape of one record.
-    /// A length of `()` is any length.
+    /// A length of `()` is any length. Options: `dtype`, `"f32"` (default) or `"i64"` for indices.
     ///
     /// # Errors
     /// A shape that is no array of whole numbers of at least 1.
     ///
     /// ```rhai
     /// input("x", [4]).shape // => [4]
+    /// input("words", [20], #{ dtype: "i64" }).embedding(1000, 8).shape // => [20, 8]
     /// ```
     #[rhai_fn(name = "input", return_raw)]
-    pub fn input(name: &str, shape: Dynamic) -> Answer<Symbol> {
+    pub fn input(name: &str, shape: Shape) -> Answer<Symbol> {
         input_with(name, shape, Map::new())
     }
 
-    /// Returns an input. Options: `dtype`, `"f32"` (default) or `"i64"` for indices.
-    ///
-    /// ```rhai
-    /// input("words", [20], #{ dtype: "i64" }).shape // => [20]
-    /// ```
     #[rhai_fn(name = "input", return_raw)]
-    pub fn input_with(name: &str, shape: Dynamic, options: Map) -> Answer<Symbol> {
+    pub fn input_with(name: &str, shape: Shape, options: Map) -> Answer<Symbol> {
         let mut options = Options::new("input", options);
         let dtype = match options.text("dtype")? {
             None => Dtype::F32,
@@ -196,7 +195,7 @@ mod functions {
     /// network(x, x.dense(3, #{ name: "y" })).parameters // => 15
     /// ```
     #[rhai_fn(name = "network", return_raw)]
-    pub fn network(inputs: Dynamic, outputs: Dynamic) -> Answer<Network> {
+    pub fn network(inputs: Layers, outputs: Layers) -> Answer<Network> {
         Network::new(&symbols(&inputs, "network")?, &symbols(&outputs, "network")?).map_err(raise)
     }
 
@@ -205,27 +204,37 @@ mod functions {
     /// ```rhai
     /// input("x", [8, 8, 1]).conv2d(16, 3).shape // => [6, 6, 16]
     /// ```
-    #[rhai_fn(get = "shape")]
-    pub fn shape(x: Symbol) -> List {
-        x.shape().iter().map(|length| length.map_or(Dynamic::UNIT, |length| Dynamic::from(length as i64))).collect()
+    #[rhai_fn(get = "shape", name = "shape")]
+    pub fn shape(layer: Symbol) -> List {
+        layer.shape().iter().map(|length| length.map_or(Dynamic::UNIT, |length| Dynamic::from(length as i64))).collect()
     }
 
     /// Returns a table in text: layers, shapes, parameters.
+    ///
+    /// ```rhai
+    /// let x = input("x", [4]);
+    /// print(network(x, x.dense(3, #{ name: "y" })).summary());
+    /// ```
     #[rhai_fn(name = "summary")]
     pub fn summary(network: Network) -> String {
         network.summary()
     }
 
     /// Returns the number of weights of all layers, trained or not.
-    #[rhai_fn(get = "parameters")]
+    ///
+    /// ```rhai
+    /// let x = input("x", [4]);
+    /// network(x, x.dense(3, #{ name: "y" })).parameters // => 15
+    /// ```
+    #[rhai_fn(get = "parameters", name = "parameters")]
     pub fn parameters(network: Network) -> i64 {
         network.weights().iter().map(|weight| weight.shape.iter().product::<usize>() as i64).sum()
     }
 
     /// Returns the kind and shape.
     #[rhai_fn(global, name = "to_string", name = "to_debug")]
-    pub fn to_string(x: Symbol) -> String {
-        format!("Layer({}, {})", x.kind(), crate::network::show_shape(x.shape()))
+    pub fn to_string(layer: Symbol) -> String {
+        show(&layer)
     }
 
     /// Returns the summary.

@@ -1,8 +1,10 @@
 //! Options of a function: always one map, checked key by key.
 
-use rhai::{Dynamic, EvalAltResult, Map};
+use rhai::{Dynamic, Map};
 
 use crate::error::{self, Error};
+use crate::record::Records;
+use crate::script::api::arguments::Answer;
 use crate::script::traceback::{raise, type_phrase};
 
 /// The options of one call; what was not asked for is refused at the end.
@@ -11,8 +13,6 @@ pub struct Options {
     map: Map,
     known: Vec<&'static str>,
 }
-
-type Answer<T> = Result<T, Box<EvalAltResult>>;
 
 impl Options {
     /// Starts reading the options of a function.
@@ -44,6 +44,12 @@ impl Options {
     pub fn flag(&mut self, name: &'static str) -> Answer<Option<bool>> {
         let value = self.take(name);
         self.read(name, value, "true or false", |value| value.as_bool().ok())
+    }
+
+    /// Takes records.
+    pub fn records(&mut self, name: &'static str) -> Answer<Option<Records>> {
+        let value = self.take(name);
+        self.read(name, value, "records", |value| value.read_lock::<Records>().map(|records| records.clone()))
     }
 
     fn read<T>(

@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rhai::plugin::*;
-use rhai::{Dynamic, Engine, EvalAltResult};
+use rhai::{Dynamic, Engine};
 
 use crate::error::Error;
 use crate::random::{Random, Stream};
 use crate::script::api::Page;
+use crate::script::api::arguments::{Answer, Num, Shape, float, sizes};
 use crate::script::traceback::raise;
 use crate::tensor::{Array, Tensor};
 
@@ -44,13 +45,12 @@ fn register(engine: &mut Engine) {
     engine.register_global_module(exported_module!(functions).into());
 }
 
-fn draw(rng: &Rng, shape: rhai::Array, mut one: impl FnMut(&mut Random) -> f64) -> Result<Tensor, Box<EvalAltResult>> {
-    let sizes: Option<Vec<usize>> =
-        shape.iter().map(|size| size.as_int().ok().and_then(|size| usize::try_from(size).ok())).collect();
-    let count = sizes.as_ref().and_then(|sizes| sizes.iter().try_fold(1usize, |all, size| all.checked_mul(*size)));
-    let (Some(sizes), Some(count)) = (sizes, count.filter(|count| *count <= MOST)) else {
-        return Err(raise(Error::script("expected a shape: whole numbers of at least 0, such as `[2, 3]`")));
-    };
+fn draw(rng: &Rng, shape: &Dynamic, mut one: impl FnMut(&mut Random) -> f64) -> Answer<Tensor> {
+    let sizes = sizes(shape)?;
+    let count = sizes.iter().try_fold(1usize, |all, size| all.checked_mul(*size)).filter(|count| *count <= MOST);
+    let count = count.ok_or_else(|| {
+        raise(Error::script(format!("a draw of shape {sizes:?} is too large: at most {MOST} numbers at once")))
+    })?;
     let mut random = rng.lock();
     let values = (0..count).map(|_| one(&mut random) as f32).collect();
     Array::from_f32(values, &sizes).map(Tensor::Host).map_err(raise)
@@ -66,7 +66,7 @@ mod functions {
     /// a.uniform() == b.uniform() // => true
     /// ```
     #[rhai_fn(name = "rng", return_raw)]
-    pub fn rng(seed: i64) -> Result<Rng, Box<EvalAltResult>> {
+    pub fn rng(seed: i64) -> Answer<Rng> {
         let seed = u64::try_from(seed)
             .map_err(|_| raise(Error::script(format!("expected a seed of at least 0, found {seed}"))))?;
         Ok(Rng::new(Random::new(seed, Stream::Script, &[])))
@@ -83,25 +83,23 @@ mod functions {
         rng.lock().uniform()
     }
 
-    /// Returns a number from `low` (included) to `high` (excluded).
+    /// Returns a number from `low` (included) to `high` (excluded), or a tensor of a shape of them (f32).
     ///
     /// ```rhai
-    /// let x = rng(1).uniform(-2.0, 2.0);
+    /// let x = rng(1).uniform(-2, 2);
     /// x >= -2.0 && x < 2.0 // => true
-    /// ```
-    #[rhai_fn(name = "uniform", volatile)]
-    pub fn uniform_between(rng: Rng, low: f64, high: f64) -> f64 {
-        rng.lock().uniform_between(low, high)
-    }
-
-    /// Returns a tensor of the given shape (f32) of numbers from `low` (included) to `high` (excluded).
-    ///
-    /// ```rhai
-    /// rng(1).uniform(0.0, 1.0, [2, 3]).shape // => [2, 3]
+    /// rng(1).uniform(0, 1, [2, 3]).shape // => [2, 3]
     /// ```
     #[rhai_fn(name = "uniform", volatile, return_raw)]
-    pub fn uniform_tensor(rng: Rng, low: f64, high: f64, shape: rhai::Array) -> Result<Tensor, Box<EvalAltResult>> {
-        draw(&rng, shape, |random| random.uniform_between(low, high))
+    pub fn uniform_between(rng: Rng, low: Num, high: Num) -> Answer<f64> {
+        let (low, high) = (float(&low, "`low` of `uniform`")?, float(&high, "`high` of `uniform`")?);
+        Ok(rng.lock().uniform_between(low, high))
+    }
+
+    #[rhai_fn(name = "uniform", volatile, return_raw)]
+    pub fn uniform_tensor(rng: Rng, low: Num, high: Num, shape: Shape) -> Answer<Tensor> {
+        let (low, high) = (float(&low, "`low` of `uniform`")?, float(&high, "`high` of `uniform`")?);
+        draw(&rng, &shape, |random| random.uniform_between(low, high))
     }
 
     /// Returns a draw from the normal distribution of mean 0 and standard deviation 1.
@@ -114,29 +112,23 @@ mod functions {
         rng.lock().normal()
     }
 
-    /// Returns a draw from the normal distribution of the given mean and standard deviation.
+    /// Returns a draw from the normal distribution of a mean and a standard deviation, or a tensor of a shape
+    /// of them (f32).
     ///
     /// ```rhai
-    /// rng(3).normal(5.0, 0.0) // => 5.0
-    /// ```
-    #[rhai_fn(name = "normal", volatile)]
-    pub fn normal_with(rng: Rng, mean: f64, deviation: f64) -> f64 {
-        mean + deviation * rng.lock().normal()
-    }
-
-    /// Returns a tensor of the given shape (f32) of draws from the normal distribution.
-    ///
-    /// ```rhai
-    /// rng(3).normal(0.0, 1.0, [4]).shape // => [4]
+    /// rng(3).normal(5, 0) // => 5.0
+    /// rng(3).normal(0, 1, [4]).shape // => [4]
     /// ```
     #[rhai_fn(name = "normal", volatile, return_raw)]
-    pub fn normal_tensor(
-        rng: Rng,
-        mean: f64,
-        deviation: f64,
-        shape: rhai::Array,
-    ) -> Result<Tensor, Box<EvalAltResult>> {
-        draw(&rng, shape, |random| mean + deviation * random.normal())
+    pub fn normal_with(rng: Rng, mean: Num, deviation: Num) -> Answer<f64> {
+        let (mean, deviation) = (float(&mean, "`mean` of `normal`")?, float(&deviation, "`deviation` of `normal`")?);
+        Ok(mean + deviation * rng.lock().normal())
+    }
+
+    #[rhai_fn(name = "normal", volatile, return_raw)]
+    pub fn normal_tensor(rng: Rng, mean: Num, deviation: Num, shape: Shape) -> Answer<Tensor> {
+        let (mean, deviation) = (float(&mean, "`mean` of `normal`")?, float(&deviation, "`deviation` of `normal`")?);
+        draw(&rng, &shape, |random| mean + deviation * random.normal())
     }
 
     /// Returns a whole number from 0 to `n - 1`, each equally likely.
@@ -148,21 +140,30 @@ mod functions {
     /// rng(3).below(1) // => 0
     /// ```
     #[rhai_fn(name = "below", volatile, return_raw)]
-    pub fn below(rng: Rng, n: i64) -> Result<i64, Box<EvalAltResult>> {
+    pub fn below(rng: Rng, n: i64) -> Answer<i64> {
         match u64::try_from(n) {
             Ok(n) if n > 0 => Ok(rng.lock().below(n) as i64),
             _ => Err(raise(Error::script(format!("`below` needs a whole number of at least 1, found {n}")))),
         }
     }
 
-    /// Returns true with the given probability (0 to 1).
+    /// Returns true with the given probability.
+    ///
+    /// # Errors
+    /// A probability outside 0 to 1.
     ///
     /// ```rhai
-    /// [rng(3).chance(0.0), rng(3).chance(1.0)] // => [false, true]
+    /// [rng(3).chance(0), rng(3).chance(1)] // => [false, true]
     /// ```
-    #[rhai_fn(name = "chance", volatile)]
-    pub fn chance(rng: Rng, probability: f64) -> bool {
-        rng.lock().uniform() < probability
+    #[rhai_fn(name = "chance", volatile, return_raw)]
+    pub fn chance(rng: Rng, probability: Num) -> Answer<bool> {
+        let probability = float(&probability, "`probability` of `chance`")?;
+        match (0.0..=1.0).contains(&probability) {
+            true => Ok(rng.lock().uniform() < probability),
+            false => {
+                Err(raise(Error::script(format!("`chance` needs a probability from 0 to 1, found {probability}"))))
+            }
+        }
     }
 
     /// Returns one element of an array, each equally likely.
@@ -174,7 +175,7 @@ mod functions {
     /// rng(3).choice(["a"]) // => "a"
     /// ```
     #[rhai_fn(name = "choice", volatile, return_raw)]
-    pub fn choice(rng: Rng, items: rhai::Array) -> Result<Dynamic, Box<EvalAltResult>> {
+    pub fn choice(rng: Rng, items: rhai::Array) -> Answer<Dynamic> {
         match items.len() {
             0 => Err(raise(Error::script("`choice` needs an array with at least one element"))),
             count => Ok(items[rng.lock().below(count as u64) as usize].clone()),

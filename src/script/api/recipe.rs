@@ -14,7 +14,20 @@ pub const PAGE: Page = Page {
     title: "Recipes",
     intro: "A recipe is a program: it reads records, builds the map of four sections (`dataset`, `model`, `solver`, \
             `services`), trains and scores. The word `import` is reserved in Rhai, so a block that names a component is \
-            written with a quoted key, `#{ \"import\": \"KeySelector\", params: #{ … } }`, or with `component`.",
+            written with a quoted key, `#{ \"import\": \"KeySelector\", params: #{ … } }`, or with `component`.\n\n\
+            ```rhai\n\
+            let parts = read_records(\"flowers.csv\").split(0.5, #{ seed: 1, stratify: \"species\" });\n\
+            let config = #{\n    \
+                dataset: #{ loader: component(\"loaders.flowers\"), seed: 1 },\n    \
+                model: #{\n        \
+                    network: component(\"networks.dense\", #{ units: 10 }),\n        \
+                    outputs: [#{ name: \"species\", loss: component(\"sparse_categorical_crossentropy\") }],\n    \
+                },\n    \
+                solver: #{ epochs: 2, optimizer: #{ \"import\": \"Adam\", learning_rate: 0.01 } },\n\
+            };\n\
+            let history = trainer(\"flowers\", #{ overwrite: true }).train(config, parts[0], parts[1]);\n\
+            history.epochs // => 2\n\
+            ```",
     register,
 };
 
@@ -23,22 +36,19 @@ fn register(engine: &mut Engine) {
 }
 
 #[export_module]
+#[allow(clippy::unwrap_used, reason = "what the macro makes of a `&mut` argument")]
 mod functions {
-    /// Returns the block that names a component: `#{ "import": path }`.
+    /// Returns the block that names a component, with its parameters: `#{ "import": path, params: … }`.
     ///
     /// ```rhai
     /// component("IdentityTransformer") // => #{"import": "IdentityTransformer"}
+    /// component("Huber", #{ delta: 2.0 }) // => #{"import": "Huber", "params": #{"delta": 2.0}}
     /// ```
     #[rhai_fn(name = "component")]
     pub fn component(path: &str) -> Map {
         Map::from([("import".into(), Dynamic::from(path.to_owned()))])
     }
 
-    /// Returns the block that names a component with its parameters: `#{ "import": path, params: … }`.
-    ///
-    /// ```rhai
-    /// component("ExponentialDecay", #{ decay_rate: 0.9 }).params.decay_rate // => 0.9
-    /// ```
     #[rhai_fn(name = "component")]
     pub fn component_with(path: &str, params: Map) -> Map {
         Map::from([("import".into(), Dynamic::from(path.to_owned())), ("params".into(), Dynamic::from(params))])
@@ -71,6 +81,10 @@ mod functions {
     ///
     /// # Errors
     /// A missing file, a file outside the project, a mistake in the JSON with its line.
+    ///
+    /// ```rhai
+    /// read_json("settings.json") // => #{"epochs": 3, "rate": 0.5}
+    /// ```
     #[rhai_fn(name = "read_json", return_raw)]
     pub fn read_json(context: NativeCallContext, name: &str) -> Result<Dynamic, Box<EvalAltResult>> {
         let file = Host::of(&context)?.roots().readable(name).map_err(raise)?;

@@ -1,11 +1,12 @@
 //! One row of a table.
 
 use rhai::plugin::*;
-use rhai::{Array as List, Dynamic, Engine, EvalAltResult, Map};
+use rhai::{Array as List, Dynamic, Engine, Map};
 
 use crate::error::Error;
 use crate::record::{Field, Name, Record, Value};
 use crate::script::api::Page;
+use crate::script::api::arguments::Answer;
 use crate::script::cast;
 use crate::script::traceback::{raise, type_phrase};
 use crate::tensor::Tensor;
@@ -24,8 +25,6 @@ fn register(engine: &mut Engine) {
     engine.register_global_module(exported_module!(functions).into());
 }
 
-type Answer<T> = Result<T, Box<EvalAltResult>>;
-
 /// Stacks values; whole numbers beside others become f32, as in a list of numbers.
 fn side_by_side(parts: &[Tensor]) -> crate::Result<Tensor> {
     let one_dtype = parts.windows(2).all(|pair| pair[0].dtype() == pair[1].dtype());
@@ -36,6 +35,7 @@ fn side_by_side(parts: &[Tensor]) -> crate::Result<Tensor> {
 }
 
 #[export_module]
+#[allow(clippy::unwrap_used, reason = "what the macro makes of a `&mut` argument")]
 mod functions {
     /// Returns a field: a whole number, a number, true or false, a text, a tensor or an array.
     ///
@@ -77,6 +77,9 @@ mod functions {
     /// ```
     #[rhai_fn(name = "gather", pure, return_raw)]
     pub fn gather(record: &mut Record, names: List) -> Answer<Tensor> {
+        if names.is_empty() {
+            return Err(raise(Error::script("`gather` needs at least one name of a field")));
+        }
         let mut parts = Vec::with_capacity(names.len());
         for name in &names {
             let name = name.as_immutable_string_ref().map_err(|found| {
@@ -126,7 +129,7 @@ mod functions {
     /// ```rhai
     /// records([#{ a: 1 }, #{ a: 2 }])[1].row // => 1
     /// ```
-    #[rhai_fn(get = "row", pure)]
+    #[rhai_fn(get = "row", name = "row", pure)]
     pub fn row(record: &mut Record) -> i64 {
         record.index() as i64
     }
@@ -142,16 +145,13 @@ mod functions {
     }
 
     /// Returns the row as text.
-    #[rhai_fn(global, name = "to_string", name = "to_debug", pure, return_raw)]
-    pub fn to_string(record: &mut Record) -> Answer<String> {
-        let fields: Vec<String> = record
-            .keys()
-            .iter()
-            .map(|name| match record.get_or(name) {
-                Ok(Some(value)) => format!("{name}: {}", cast::from_value(value)),
-                _ => format!("{name}: ()"),
-            })
-            .collect();
-        Ok(format!("Record(#{{ {} }})", fields.join(", ")))
+    #[rhai_fn(global, name = "to_string", name = "to_debug", pure)]
+    pub fn to_string(context: NativeCallContext, record: &mut Record) -> String {
+        let shown = |name: &Name| {
+            let mut value = record.get_or(name).ok().flatten().map_or(Dynamic::UNIT, cast::from_value);
+            let text = context.call_native_fn_raw("to_debug", true, &mut [&mut value]);
+            format!("{name}: {}", text.map(|text| text.to_string()).unwrap_or_default())
+        };
+        format!("Record(#{{ {} }})", record.keys().iter().map(shown).collect::<Vec<_>>().join(", "))
     }
 }

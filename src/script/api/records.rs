@@ -7,6 +7,7 @@ use rhai::{Array as List, Dynamic, Engine, EvalAltResult, FnPtr, Map};
 
 use crate::error::{Error, Result as Outcome};
 use crate::record::{Name, Record, Records, Value};
+use crate::script::api::arguments::{Answer, Num, float, texts as names_of};
 use crate::script::api::{Page, options::Options};
 use crate::script::cast;
 use crate::script::host::Host;
@@ -52,8 +53,6 @@ impl Iterator for RecordsIterator {
     }
 }
 
-type Answer<T> = Result<T, Box<EvalAltResult>>;
-
 fn row(map: &Map) -> Outcome<Vec<(Name, Value)>> {
     map.iter()
         .map(|(name, value)| {
@@ -91,18 +90,46 @@ fn with_script<T>(run: impl FnOnce(&dyn Fn(Box<EvalAltResult>) -> Error) -> Outc
 }
 
 #[export_module]
+#[allow(clippy::unwrap_used, reason = "what the macro makes of a `&mut` argument")]
 mod functions {
-    /// Returns the records of a file: CSV with a header row, JSON (an array of objects) or JSONL (an object a
-    /// line), by its ending. The name is relative to the project root. Empty fields and `NA` are missing;
-    /// the type of a column is the one all its values have: whole numbers, numbers, true/false or text.
+    /// Returns the records of a file: CSV with a header row, JSON (an array of objects), JSONL (an object a
+    /// line) or Parquet (in a binary with the cargo feature `parquet`), by its ending. The name is relative to
+    /// the project root. Empty fields and `NA` are missing; the type of a column is the one all its values
+    /// have: whole numbers, numbers, true/false or text. Parquet files say the type of each column; dates,
+    /// times and decimals are refused.
     ///
     /// # Errors
     /// A missing file, a file outside the project, a mistake in it with its line.
+    ///
+    /// ```rhai
+    /// let data = read_records("flowers.csv");
+    /// [data.len, data.columns] // => [6, ["petal_length", "petal_width", "species"]]
+    /// ```
     #[rhai_fn(name = "read_records", return_raw)]
     pub fn read_records(context: NativeCallContext, name: &str) -> Answer<Records> {
         let host = Host::of(&context)?;
         let file = host.roots().readable(name).map_err(raise)?;
         Records::read(&file).map_err(raise)
+    }
+
+    /// Returns the records of a file, read like others. Options: `like`, records whose columns give their
+    /// types to those of the same name, so that a column of a small file does not become something else; a
+    /// value that does not fit is an error.
+    ///
+    /// ```rhai
+    /// let train = read_records("flowers.csv");
+    /// read_records("flowers.csv", #{ like: train }).len // => 6
+    /// ```
+    #[rhai_fn(name = "read_records", return_raw)]
+    pub fn read_records_like(context: NativeCallContext, name: &str, options: Map) -> Answer<Records> {
+        let mut options = Options::new("read_records", options);
+        let like = options.records("like")?;
+        options.finish()?;
+        let file = Host::of(&context)?.roots().readable(name).map_err(raise)?;
+        match like {
+            Some(like) => Records::read_as(&file, like.schema()).map_err(raise),
+            None => Records::read(&file).map_err(raise),
+        }
     }
 
     /// Returns records made from a list of maps; each map is a row.
@@ -132,7 +159,7 @@ mod functions {
     /// ```rhai
     /// records([#{ x: 1 }, #{ x: 2 }]).len // => 2
     /// ```
-    #[rhai_fn(get = "len", pure)]
+    #[rhai_fn(get = "len", name = "len", pure)]
     pub fn len(records: &mut Records) -> i64 {
         records.len() as i64
     }
@@ -142,7 +169,7 @@ mod functions {
     /// ```rhai
     /// records([#{ x: 1, y: 2 }]).columns // => ["x", "y"]
     /// ```
-    #[rhai_fn(get = "columns", pure)]
+    #[rhai_fn(get = "columns", name = "columns", pure)]
     pub fn columns(records: &mut Records) -> List {
         records.columns().iter().map(|name| Dynamic::from(name.to_string())).collect()
     }
@@ -162,6 +189,25 @@ mod functions {
         match (0..length).contains(&position) {
             true => Ok(records.record(position as usize)),
             false => Err(raise(Error::data(format!("row {index} is out of range: there are {length} rows")))),
+        }
+    }
+
+    /// Returns the rows of a range of positions.
+    ///
+    /// ```rhai
+    /// records([#{ x: 1 }, #{ x: 2 }, #{ x: 3 }])[1..3].column("x") // => tensor([2, 3])
+    /// ```
+    #[rhai_fn(index_get, pure, return_raw)]
+    pub fn index_range(records: &mut Records, positions: std::ops::Range<i64>) -> Answer<Records> {
+        let length = records.len() as i64;
+        let from_start = |position: i64| if position < 0 { position.saturating_add(length) } else { position };
+        let (start, end) = (from_start(positions.start), from_start(positions.end));
+        match (0..=length).contains(&start) && (start..=length).contains(&end) {
+            true => records.take(&(start as usize..end as usize).collect::<Vec<_>>()).map_err(raise),
+            false => Err(raise(Error::data(format!(
+                "rows {}..{} are out of range: there are {length} rows",
+                positions.start, positions.end
+            )))),
         }
     }
 
@@ -192,9 +238,9 @@ mod functions {
         Ok(texts.iter().map(|text: &Arc<str>| Dynamic::from(text.to_string())).collect())
     }
 
-    /// Returns two tables, `[first, second]`: the first has the given fraction of the rows. Rows keep their
-    /// order in each. Options: `seed` (default 0) draws which rows; `stratify` names a column whose values are
-    /// split in the same proportion.
+    /// Returns two tables, `[first, second]`, drawn at random: the first has the given fraction of the rows
+    /// (above 0, below 1). Rows keep their order in each. Options: `seed` (a whole number, default 0) draws
+    /// which rows; `stratify` names a column whose values are split in the same proportion.
     ///
     /// # Errors
     /// A fraction that leaves one part empty, an unknown column or option.
@@ -205,18 +251,18 @@ mod functions {
     /// [parts[0].len, parts[1].len] // => [3, 1]
     /// ```
     #[rhai_fn(name = "split", pure, return_raw)]
-    pub fn split_with(records: &mut Records, fraction: f64, options: Map) -> Answer<List> {
+    pub fn split_with(records: &mut Records, fraction: Num, options: Map) -> Answer<List> {
         let mut options = Options::new("split", options);
         let seed = options.whole("seed")?.unwrap_or(0);
         let stratify = options.text("stratify")?;
         options.finish()?;
-        let (first, second) = records.split(fraction, seed, stratify.as_deref()).map_err(raise)?;
+        let (first, second) =
+            records.split(float(&fraction, "`fraction` of `split`")?, seed, stratify.as_deref()).map_err(raise)?;
         Ok(vec![Dynamic::from(first), Dynamic::from(second)])
     }
 
-    /// Returns two tables with the given fraction of the rows in the first, drawn with seed 0.
     #[rhai_fn(name = "split", pure, return_raw)]
-    pub fn split(records: &mut Records, fraction: f64) -> Answer<List> {
+    pub fn split(records: &mut Records, fraction: Num) -> Answer<List> {
         split_with(records, fraction, Map::new())
     }
 
@@ -276,7 +322,7 @@ mod functions {
         Ok(records.head(count(n, "`head`")?))
     }
 
-    /// Returns the rows at the given positions, in that order.
+    /// Returns the rows at the given positions, in that order; negative ones count from the end.
     ///
     /// # Errors
     /// A position outside the table.
@@ -289,6 +335,7 @@ mod functions {
         let positions = positions
             .iter()
             .map(|position| match position.as_int() {
+                Ok(position) if position < 0 => count(position.saturating_add(records.len() as i64), "`take`"),
                 Ok(position) => count(position, "`take`"),
                 Err(found) => {
                     Err(raise(Error::data(format!("`take` needs whole numbers, found {}", type_phrase(found)))))
@@ -308,7 +355,7 @@ mod functions {
     /// ```
     #[rhai_fn(name = "select", pure, return_raw)]
     pub fn select(records: &mut Records, names: List) -> Answer<Records> {
-        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let names = names_of(&names, "`select`")?;
         records.select(&names).map_err(raise)
     }
 
@@ -320,21 +367,31 @@ mod functions {
     /// ```rhai
     /// (records([#{ x: 1 }]) + records([#{ x: 2 }])).len // => 2
     /// ```
-    #[rhai_fn(name = "+", name = "concat", return_raw)]
+    #[rhai_fn(name = "concat", name = "+", return_raw)]
     pub fn concat(records: Records, other: Records) -> Answer<Records> {
         Records::concat(&[records, other]).map_err(raise)
     }
 
     /// Returns a table in text: for each column its type, how many values are missing, and its range.
+    ///
+    /// ```rhai
+    /// print(records([#{ x: 1.5 }, #{ x: 2.5 }]).describe());
+    /// ```
     #[rhai_fn(name = "describe", pure)]
     pub fn describe(records: &mut Records) -> String {
         records.describe()
     }
 
-    /// Writes the table to a file: CSV, JSON or JSONL by its ending. The name is relative to the project root.
+    /// Writes the table to a file: CSV, JSON, JSONL or Parquet by its ending. The name is relative to the project
+    /// root.
     ///
     /// # Errors
     /// A folder that does not exist, a file outside the project.
+    ///
+    /// ```rhai
+    /// records([#{ x: 1 }, #{ x: 2 }]).write("small.jsonl");
+    /// read_records("small.jsonl").column("x") // => tensor([1, 2])
+    /// ```
     #[rhai_fn(name = "write", pure, return_raw)]
     pub fn write(context: NativeCallContext, records: &mut Records, name: &str) -> Answer<()> {
         let file = Host::of(&context)?.roots().writable(name).map_err(raise)?;

@@ -4,24 +4,37 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rhai::plugin::*;
-use rhai::{Array as List, Dynamic, Engine, EvalAltResult, Map};
+use rhai::{Array as List, Dynamic, Engine, Map};
 
 use crate::artifact::{Folder, layout};
 use crate::assemble::{self, Model};
+use crate::error::Error;
 use crate::recipe::Recipe;
 use crate::record::Records;
+use crate::script::api::arguments::Answer;
 use crate::script::api::{Page, options::Options};
 use crate::script::cast;
 use crate::script::host::Host;
 use crate::script::literal;
 use crate::script::traceback::raise;
+use crate::trainer::History;
 
 /// The page of the manual.
 pub const PAGE: Page = Page {
     name: "trainer",
     title: "Trainer",
     intro: "A trainer stands for an artifact folder: `train` makes it, `load`, `predict` and `evaluate` use the best \
-            checkpoint in it. The folder's name is relative to the project root.",
+            checkpoint in it. The folder's name is relative to the project root.\n\n\
+            ```rhai\n\
+            let parts = read_records(\"flowers.csv\").split(0.5, #{ seed: 1, stratify: \"species\" });\n\
+            let trainer = trainer(\"run\", #{ overwrite: true });\n\
+            let history = trainer.train(read_json(\"flowers.json\"), parts[0], parts[1]);\n\
+            history.logs.keys() // => [\"accuracy\", \"loss\", \"val_accuracy\", \"val_loss\"]\n\
+            trainer.predict(parts[1]).len() // => 3\n\
+            trainer.load().folder // => \"run\"\n\
+            print(trainer.summary());\n\
+            trainer.evaluate(parts[1]).keys() // => [\"accuracy\", \"loss\"]\n\
+            ```",
     register,
 };
 
@@ -34,8 +47,6 @@ pub struct TrainerHandle {
     model: Arc<Mutex<Option<Arc<Model>>>>,
 }
 
-type Answer<T> = Result<T, Box<EvalAltResult>>;
-
 fn register(engine: &mut Engine) {
     engine.register_type_with_name::<TrainerHandle>("Trainer");
     engine.register_global_module(exported_module!(functions).into());
@@ -47,8 +58,12 @@ impl TrainerHandle {
         if let Some(model) = &*slot {
             return Ok(model.clone());
         }
-        let run = Folder::open(&self.folder).map_err(raise)?;
-        let inside = host.at(run.join(layout::SCRIPTS)).map_err(raise)?;
+        if !self.folder.join(layout::CONFIG).is_file() {
+            return Err(raise(
+                Error::artifact(format!("there is no run in `{}`", self.name)).hint("`train` makes one"),
+            ));
+        }
+        let inside = host.at(self.folder.join(layout::SCRIPTS)).map_err(raise)?;
         let model = Arc::new(assemble::load(&inside, &self.folder).map_err(raise)?);
         *slot = Some(model.clone());
         Ok(model)
@@ -63,23 +78,37 @@ fn logs(values: &[(String, f64)]) -> Map {
     values.iter().map(|(name, value)| (name.as_str().into(), Dynamic::from(*value))).collect()
 }
 
+/// What a run reached, as scripts see it.
+fn report(history: &History) -> Map {
+    let names: Vec<String> =
+        history.epochs.first().map(|row| row.logs.iter().map(|(name, _)| name.clone()).collect()).unwrap_or_default();
+    let values = |name: &String| Dynamic::from(history.values(name).into_iter().map(Dynamic::from).collect::<List>());
+    let logs: Map = names.iter().map(|name| (name.as_str().into(), values(name))).collect();
+    Map::from([
+        ("epochs".into(), Dynamic::from(history.epochs.len() as i64)),
+        ("steps".into(), Dynamic::from(history.steps as i64)),
+        ("stopped".into(), history.stopped.clone().map_or(Dynamic::UNIT, Dynamic::from)),
+        ("logs".into(), Dynamic::from(logs)),
+    ])
+}
+
 #[export_module]
 mod functions {
-    /// Returns a trainer for an artifact folder, which `train` makes and which must not hold a run yet.
+    /// Returns a trainer for an artifact folder, which `train` makes and which must not hold a run yet. Options:
+    /// `overwrite`, true to move an existing run to `folder.1` (`.2` …) instead of refusing the folder.
+    ///
+    /// # Errors
+    /// A folder outside the project, unknown options.
+    ///
+    /// ```rhai
+    /// trainer("artifacts").folder // => "artifacts"
+    /// trainer("artifacts", #{ overwrite: true }) // => trainer("artifacts", #{overwrite: true})
+    /// ```
     #[rhai_fn(name = "trainer", return_raw)]
     pub fn trainer(context: NativeCallContext, folder: &str) -> Answer<TrainerHandle> {
         trainer_with(context, folder, Map::new())
     }
 
-    /// Returns a trainer. Options: `overwrite`, true to move an existing run to `folder.1` (`.2` …) instead
-    /// of refusing the folder.
-    ///
-    /// # Errors
-    /// A folder outside the project.
-    ///
-    /// ```rhai
-    /// trainer("artifacts", #{ overwrite: true }).folder // => "artifacts"
-    /// ```
     #[rhai_fn(name = "trainer", return_raw)]
     pub fn trainer_with(context: NativeCallContext, folder: &str, options: Map) -> Answer<TrainerHandle> {
         let host = Host::of(&context)?;
@@ -111,23 +140,36 @@ mod functions {
         let host = Host::of(&context)?;
         let json = cast::to_json(&Dynamic::from(config)).map_err(|error| raise(error.within("the config")))?;
         let (recipe, notes) = Recipe::resolve(&literal::written(&host, &context, &json)).map_err(raise)?;
+        if let Some(report) = host.check_only() {
+            report(&assemble::check(&host, &recipe, &notes, &train, &validation).map_err(raise)?);
+            // What follows in the recipe needs the run that was not started.
+            return Err(Box::new(EvalAltResult::Exit(Dynamic::UNIT, Position::NONE)));
+        }
         trainer.forget();
         let history = assemble::train(&host, &recipe, &notes, &train, &validation, &trainer.folder, trainer.overwrite)
             .map_err(raise)?;
-        let names: Vec<String> = history
-            .epochs
-            .first()
-            .map(|row| row.logs.iter().map(|(name, _)| name.clone()).collect())
-            .unwrap_or_default();
-        let values =
-            |name: &String| Dynamic::from(history.values(name).into_iter().map(Dynamic::from).collect::<List>());
-        let logs: Map = names.iter().map(|name| (name.as_str().into(), values(name))).collect();
-        Ok(Map::from([
-            ("epochs".into(), Dynamic::from(history.epochs.len() as i64)),
-            ("steps".into(), Dynamic::from(history.steps as i64)),
-            ("stopped".into(), history.stopped.map_or(Dynamic::UNIT, Dynamic::from)),
-            ("logs".into(), Dynamic::from(logs)),
-        ]))
+        Ok(report(&history))
+    }
+
+    /// Goes on with the run in the folder after its newest checkpoint, to the same bits as if it had never
+    /// stopped. The records must be those the run was started with. Returns the history of the epochs that
+    /// were left, as `train` does.
+    ///
+    /// # Errors
+    /// A folder without a run, records that are not those of the run, scripts in the folder that were changed.
+    #[rhai_fn(name = "resume", return_raw)]
+    pub fn resume(
+        context: NativeCallContext,
+        trainer: TrainerHandle,
+        train: Records,
+        validation: Records,
+    ) -> Answer<Map> {
+        let host = Host::of(&context)?;
+        let run = Folder::open(&trainer.folder).map_err(raise)?;
+        let inside = host.at(run.join(layout::SCRIPTS)).map_err(raise)?;
+        trainer.forget();
+        let history = assemble::resume(&inside, &trainer.folder, Some((&train, &validation))).map_err(raise)?;
+        Ok(report(&history))
     }
 
     /// Loads the best checkpoint, which `predict` and `evaluate` otherwise do at their first call. Returns the
@@ -172,7 +214,11 @@ mod functions {
     }
 
     /// Returns the name of the artifact folder.
-    #[rhai_fn(get = "folder")]
+    ///
+    /// ```rhai
+    /// trainer("artifacts").folder // => "artifacts"
+    /// ```
+    #[rhai_fn(get = "folder", name = "folder")]
     pub fn folder(trainer: TrainerHandle) -> String {
         trainer.name
     }
@@ -180,6 +226,7 @@ mod functions {
     /// Returns the expression that makes the trainer.
     #[rhai_fn(global, name = "to_string", name = "to_debug")]
     pub fn to_string(trainer: TrainerHandle) -> String {
-        format!("trainer({:?})", trainer.name)
+        let options = if trainer.overwrite { ", #{overwrite: true}" } else { "" };
+        format!("trainer({:?}{options})", trainer.name)
     }
 }

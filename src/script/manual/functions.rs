@@ -1,56 +1,83 @@
 //! The functions of the script API, read from the metadata of the engine.
 
-use rhai::Engine;
+use rhai::{Engine, FuncMetadata};
 use serde_json::Value;
 
-use crate::script::api::Page;
+use crate::script::api::{Page, table};
 
-/// A function as scripts see it; versions with other parameters are one function.
+/// Where a function stands on its page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// Called by its name alone: `zeros([2])`.
+    Function,
+    /// Read without parentheses: `x.shape`, `x[0]`.
+    Property,
+    /// Called on a value: `x.sum()`.
+    Method,
+    /// Written between or before values.
+    Operator,
+}
+
+/// A function as scripts see it, with all its versions.
 #[derive(Clone, Debug)]
 pub struct Function {
     /// Its name.
     pub name: String,
-    /// How it is called: `tensor(values: array) -> Tensor`.
-    pub signatures: Vec<String>,
-    /// Its text (Markdown), one entry for each version that has one.
-    pub docs: Vec<String>,
-    /// How many versions have no text.
-    pub undocumented: usize,
+    /// Where it stands.
+    pub group: Group,
+    /// The ways to call it, fewest parameters first.
+    pub versions: Vec<Version>,
 }
 
-/// A piece of code in the manual and what its lines give.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Example {
-    /// The code.
-    pub code: String,
+/// One way to call a function.
+#[derive(Clone, Debug)]
+pub struct Version {
+    /// How it is called: `tensor.sum(axes: int or array) -> Tensor`.
+    pub signature: String,
+    /// Names and types of all parameters, the receiver first.
+    pub parameters: Vec<(String, String)>,
+    /// Its text (Markdown); a version without one shares that of the versions before it.
+    pub text: Option<String>,
 }
 
 impl Function {
-    /// Returns the examples in its text.
-    pub fn examples(&self) -> Vec<Example> {
-        self.docs.iter().flat_map(|doc| examples(doc)).collect()
-    }
-}
-
-/// Returns the blocks of a text that are fenced as `rhai`.
-pub fn examples(text: &str) -> Vec<Example> {
-    let mut found = Vec::new();
-    let mut code: Option<String> = None;
-    for line in text.lines() {
-        match (line.trim(), &mut code) {
-            ("```rhai", None) => code = Some(String::new()),
-            ("```", Some(_)) => found.extend(code.take().map(|code| Example { code })),
-            (_, Some(code)) => {
-                code.push_str(line);
-                code.push('\n');
+    /// Returns the signatures, each once.
+    pub fn signatures(&self) -> Vec<&str> {
+        let mut all: Vec<&str> = Vec::new();
+        for version in &self.versions {
+            if !all.contains(&version.signature.as_str()) {
+                all.push(&version.signature);
             }
-            _ => (),
         }
+        all
     }
-    found
+
+    /// Returns texts with the signatures that each is about; a text is empty where one is missing.
+    pub fn texts(&self) -> Vec<(Vec<&str>, &str)> {
+        let mut texts: Vec<(Vec<&str>, &str)> = Vec::new();
+        for version in &self.versions {
+            let at = match &version.text {
+                // The first versions may be those without a text.
+                Some(text) => texts.iter().position(|(_, known)| known.is_empty() || known == text),
+                None => texts.len().checked_sub(1),
+            };
+            let text = version.text.as_deref().unwrap_or("");
+            let at = at.unwrap_or_else(|| {
+                texts.push((Vec::new(), text));
+                texts.len() - 1
+            });
+            if texts[at].1.is_empty() {
+                texts[at].1 = text;
+            }
+            if !texts[at].0.contains(&version.signature.as_str()) {
+                texts[at].0.push(&version.signature);
+            }
+        }
+        texts
+    }
 }
 
-/// Returns the functions of one page, sorted by name.
+/// Returns the functions of one page, by group and name.
 pub fn functions(page: &Page) -> Vec<Function> {
     let mut engine = Engine::new_raw();
     (page.register)(&mut engine);
@@ -64,34 +91,33 @@ pub fn all(engine: &Engine) -> Vec<Function> {
     let mut functions: Vec<Function> = Vec::new();
     for entry in json["functions"].as_array().into_iter().flatten() {
         let name = entry["name"].as_str().unwrap_or_default();
-        // Printing and comparing are part of every type and would only repeat themselves.
-        if ["to_string", "to_debug", "sleep"].contains(&name) || name.starts_with("anon$") {
+        let result = type_name(entry["returnType"].as_str().unwrap_or("()"));
+        // Printing is part of every type and would only repeat itself.
+        if ["to_string", "to_debug", "print", "debug", "sleep"].contains(&name)
+            || name.starts_with("anon$")
+            || result == table::REFUSED
+        {
             continue;
         }
-        let signature = signature(name, entry);
-        let doc = doc(entry);
-        let name = property(name).map_or_else(|| name.to_owned(), |property| property.to_owned());
-        let at = match functions.iter().position(|function| function.name == name) {
-            Some(at) => at,
-            None => {
-                functions.push(Function { name, signatures: Vec::new(), docs: Vec::new(), undocumented: 0 });
-                functions.len() - 1
-            }
-        };
-        let function = &mut functions[at];
-        if !function.signatures.contains(&signature) {
-            function.signatures.push(signature);
-        }
-        match doc {
-            Some(doc) if !function.docs.contains(&doc) => function.docs.push(doc),
-            Some(_) => (),
-            None => function.undocumented += 1,
+        let parameters = parameters(entry);
+        let (group, name) = place(name, &parameters);
+        let signature = signature(&name, group, &parameters, &result);
+        let version = Version { signature, parameters, text: doc(entry) };
+        match functions.iter_mut().find(|function| function.name == name && function.group == group) {
+            Some(function) => function.versions.push(version),
+            None => functions.push(Function { name, group, versions: vec![version] }),
         }
     }
+    // A property may also be called as a method, which needs no second entry.
+    let properties: Vec<String> =
+        functions.iter().filter(|function| function.group == Group::Property).map(|one| one.name.clone()).collect();
+    functions.retain(|function| function.group != Group::Method || !properties.contains(&function.name));
     for function in &mut functions {
-        function.signatures.sort_by_key(String::len);
+        function
+            .versions
+            .sort_by_key(|version| (version.parameters.len(), version.text.is_none(), version.signature.len()));
     }
-    functions.sort_by(|a, b| a.name.cmp(&b.name));
+    functions.sort_by(|a, b| (a.group, &a.name).cmp(&(b.group, &b.name)));
     functions
 }
 
@@ -104,8 +130,64 @@ pub fn names(engine: &Engine) -> Vec<String> {
     names
 }
 
-fn property(name: &str) -> Option<&str> {
-    name.strip_prefix("get$")
+/// Returns the signatures of a function of Rhai's own packages, with the type of the first parameter.
+pub fn foreign(engine: &Engine, name: &str) -> Vec<(String, String)> {
+    let signature = |info: rhai::FuncInfo| {
+        let metadata: &FuncMetadata = info.metadata;
+        let plain = metadata.name == name && !metadata.params_info.iter().any(|part| part.contains(['<', '|']));
+        plain.then(|| {
+            let (parameters, result) =
+                metadata.params_info.split_at(metadata.num_params.min(metadata.params_info.len()));
+            let parameters: Vec<(String, String)> = parameters
+                .iter()
+                .map(|part| {
+                    let (name, kind) = part.split_once(':').unwrap_or(("value", part));
+                    (name.trim().to_owned(), type_name(kind))
+                })
+                .filter(|(_, kind)| kind != "NativeCallContext")
+                .collect();
+            let result = result.first().map_or_else(|| "()".to_owned(), |kind| type_name(kind));
+            let first = parameters.first().map_or_else(String::new, |(_, kind)| kind.clone());
+            (first, signature(name, Group::Function, &parameters, &result))
+        })
+    };
+    let mut signatures: Vec<(String, String)> = engine.collect_fn_metadata(None, signature, true);
+    // Versions for the integer types that scripts do not have.
+    signatures.retain(|(_, one)| {
+        !["u8", "i8", "u16", "i16", "u32", "i32", "u64", "u128", "i128", "f32"].iter().any(|kind| one.contains(kind))
+    });
+    signatures.sort_by_key(|(_, one)| one.len());
+    signatures.dedup();
+    signatures
+}
+
+fn parameters(entry: &Value) -> Vec<(String, String)> {
+    entry["params"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|parameter| {
+            let name = parameter["name"].as_str().unwrap_or("value").to_owned();
+            (name, type_name(parameter["type"].as_str().unwrap_or("any")))
+        })
+        .filter(|(_, kind)| kind != "NativeCallContext")
+        .collect()
+}
+
+/// Returns the group and the plain name. A first parameter named after its type makes a method.
+fn place(name: &str, parameters: &[(String, String)]) -> (Group, String) {
+    if let Some(property) = name.strip_prefix("get$") {
+        return (Group::Property, property.to_owned());
+    }
+    if name == "index$get$" {
+        return (Group::Property, "[ ]".to_owned());
+    }
+    let group = match parameters.first() {
+        _ if !name.starts_with(|first: char| first.is_alphabetic() || first == '_') => Group::Operator,
+        Some((receiver, kind)) if *receiver == kind.to_lowercase() => Group::Method,
+        _ => Group::Function,
+    };
+    (group, name.to_owned())
 }
 
 fn doc(entry: &Value) -> Option<String> {
@@ -122,42 +204,28 @@ fn doc(entry: &Value) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-fn signature(name: &str, entry: &Value) -> String {
-    let result = type_name(entry["returnType"].as_str().unwrap_or("()"));
-    let parameters: Vec<(&str, String)> = entry["params"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|parameter| {
-            (parameter["name"].as_str().unwrap_or("value"), type_name(parameter["type"].as_str().unwrap_or("any")))
-        })
-        .filter(|(_, kind)| kind != "NativeCallContext")
-        .collect();
-    if let Some(property) = property(name) {
-        let owner = parameters.first().map_or("value", |(_, kind)| kind);
-        return format!("{owner}.{property} -> {result}");
-    }
-    if name == "index$get$" {
-        let kinds: Vec<&str> = parameters.iter().map(|(_, kind)| kind.as_str()).collect();
-        return format!("{}[{}] -> {result}", kinds.first().unwrap_or(&"value"), kinds.get(1).unwrap_or(&"index"));
-    }
-    let operator = !name.starts_with(|first: char| first.is_alphabetic() || first == '_');
-    match (operator, parameters.as_slice()) {
-        (true, [(_, left), (_, right)]) => format!("{left} {name} {right} -> {result}"),
-        (true, [(_, only)]) => format!("{name}{only} -> {result}"),
-        _ => {
-            let list: Vec<String> = parameters.iter().map(|(name, kind)| format!("{name}: {kind}")).collect();
-            let result = if result == "()" { String::new() } else { format!(" -> {result}") };
-            format!("{name}({}){result}", list.join(", "))
-        }
-    }
+fn signature(name: &str, group: Group, parameters: &[(String, String)], result: &str) -> String {
+    let kinds: Vec<&str> = parameters.iter().map(|(_, kind)| kind.as_str()).collect();
+    let list = |parameters: &[(String, String)]| {
+        parameters.iter().map(|(name, kind)| format!("{name}: {kind}")).collect::<Vec<_>>().join(", ")
+    };
+    let call = match (group, parameters) {
+        (Group::Property, [(_, owner), (index, kind)]) => format!("{}[{index}: {kind}]", owner.to_lowercase()),
+        (Group::Property, _) => format!("{}.{name}", kinds.first().unwrap_or(&"value").to_lowercase()),
+        (Group::Operator, [_, _]) => format!("{} {name} {}", kinds[0], kinds[1]),
+        (Group::Operator, _) => format!("{name}{}", kinds.first().unwrap_or(&"value")),
+        (Group::Method, [(receiver, _), rest @ ..]) => format!("{receiver}.{name}({})", list(rest)),
+        _ => format!("{name}({})", list(parameters)),
+    };
+    if result == "()" { call } else { format!("{call} -> {result}") }
 }
 
 /// Returns a type as scripts know it.
-fn type_name(rust: &str) -> String {
+pub fn type_name(rust: &str) -> String {
     let rust = rust.trim().trim_start_matches("&mut ").trim_start_matches('&').trim();
-    // `Result<Tensor, Box<EvalAltResult>>` and what Rhai shortens it to.
-    let inner = match rust.strip_prefix("Result<").or_else(|| rust.strip_prefix("RhaiResultOf<")) {
+    // `Result<Tensor, Box<EvalAltResult>>`, what Rhai shortens it to, and our own name for it.
+    let wrapped = ["Result<", "RhaiResultOf<", "Answer<"].iter().find_map(|wrapper| rust.strip_prefix(wrapper));
+    let inner = match wrapped {
         Some(rest) => rest.split(", Box<").next().unwrap_or(rest).trim_end_matches('>'),
         None => rust,
     };
@@ -169,9 +237,19 @@ fn type_name(rust: &str) -> String {
         "Dynamic" | "RhaiResult" | "?" | "" => "any",
         "List" | "Array" | "array" => "array",
         "Map" | "map" => "map",
-        "FnPtr" => "Fn",
+        "FnPtr" => "function",
+        "Num" => "number",
+        "TensorOrNumber" => "Tensor or number",
+        "Numbers" => "Tensor, array or number",
+        "Shape" | "Axes" => "int or array",
+        "Layers" => "Layer or array",
+        "NameOrBlock" => "string or map",
         "LoaderHandle" => "Loader",
+        "TrainerHandle" => "Trainer",
         "Symbol" => "Layer",
+        other if other.contains("Range") => "range",
+        // The engine garbles results of functions that an embedding program registers.
+        other if other.contains("EvalAltResult") => "any",
         other => other,
     }
     .to_owned()

@@ -4,14 +4,13 @@
 //! (TFRecord). The first message names the version, the second is a START: a reader drops what an
 //! earlier file said about that step and later ones, so a resumed run shows no point twice.
 
-use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use prost::Message;
 
 use super::message::{Data, Event, START, SessionLog, Summary, Value, What};
-use crate::artifact::{Writer, failed};
+use crate::artifact::{self, Writer};
 use crate::error::Result;
 use crate::service::clock;
 
@@ -30,7 +29,7 @@ pub(super) struct EventFile {
 impl EventFile {
     /// Creates the next file in `folder`, sorted after those that are there; it starts at `step`.
     pub(super) fn create(folder: &Path, step: i64) -> Result<Self> {
-        fs::create_dir_all(folder).map_err(|error| failed("create", folder, &error))?;
+        artifact::make_folder(folder)?;
         let now = clock::now();
         let earlier = event_files(folder)?;
         let last = earlier.last().and_then(|name| name.split('.').nth(3)?.parse::<u64>().ok());
@@ -91,15 +90,8 @@ pub(super) fn cut(folder: &Path, position: Option<(&str, u64)>) -> Result<()> {
         let path = folder.join(&name);
         match position {
             Some((last, _)) if name.as_str() < last => {}
-            Some((last, bytes)) if name == last => {
-                let shorten = || {
-                    let file = OpenOptions::new().write(true).open(&path)?;
-                    // After a power cut it may be shorter already.
-                    file.set_len(bytes.min(file.metadata()?.len()))
-                };
-                shorten().map_err(|error| failed("shorten", &path, &error))?;
-            }
-            _ => fs::remove_file(&path).map_err(|error| failed("remove", &path, &error))?,
+            Some((last, bytes)) if name == last => artifact::shorten(&path, bytes)?,
+            _ => artifact::remove_file(&path)?,
         }
     }
     Ok(())
@@ -107,7 +99,7 @@ pub(super) fn cut(folder: &Path, position: Option<(&str, u64)>) -> Result<()> {
 
 /// Returns the names of the event files in a folder, in the order TensorBoard reads them in.
 fn event_files(folder: &Path) -> Result<Vec<String>> {
-    Ok(crate::artifact::names(folder)?.into_iter().filter(|name| name.starts_with("events.out.tfevents.")).collect())
+    Ok(artifact::names(folder)?.into_iter().filter(|name| name.starts_with("events.out.tfevents.")).collect())
 }
 
 /// The checksum of TFRecord: a CRC of data that holds CRCs is weak, so it is rotated and shifted.

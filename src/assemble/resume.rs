@@ -1,0 +1,60 @@
+//! A run that was stopped or killed goes on, to the same bits as if it had not been.
+
+use std::path::Path;
+
+use crate::artifact::{self, Folder, layout};
+use crate::assemble::load::read_recipe;
+use crate::assemble::provenance;
+use crate::assemble::run::{Fitted, assemble};
+use crate::error::{Error, Result};
+use crate::record::Records;
+use crate::registry::Params;
+use crate::script::Host;
+use crate::trainer::History;
+
+/// Resumes a run from its newest checkpoint; without one it starts again at step 0. The host's project
+/// root is the run's own `scripts/` folder. `records` are the training and validation records; `None`
+/// reads the files the run was started with.
+///
+/// # Errors
+/// A folder without a run, changed scripts, files that are gone or were changed, records that are not those
+/// of the run; then whatever training raises.
+pub fn resume(host: &Host, folder: &Path, records: Option<(&Records, &Records)>) -> Result<History> {
+    let folder = Folder::open(folder)?;
+    provenance::check_scripts(&folder)?;
+    let (train, validation) = match records {
+        Some((train, validation)) => {
+            provenance::check_records(&folder, train, validation)?;
+            (train.clone(), validation.clone())
+        }
+        None => provenance::read_records(&folder)?,
+    };
+    let recipe = read_recipe(&folder)?;
+    if recipe.dataset.seed.is_none() {
+        return Err(Error::artifact(format!("`{}` has no seed", folder.join(layout::CONFIG).display())));
+    }
+    folder.tidy()?;
+    let network_params: Params = artifact::read_json(&folder.join(layout::NETWORK_PARAMS))?;
+    let fitted = folder.join(layout::DATASET);
+    let from = Fitted::From(&fitted, &network_params);
+    let mut run = assemble(host, &recipe, from, &train, &validation, folder.path())?;
+    run.check(&recipe)?;
+
+    let mut progress = host.progress();
+    let (checkpoint, damaged) = folder.latest_checkpoint()?;
+    for error in damaged {
+        progress.message(&format!("a checkpoint was passed over: {error}"));
+    }
+    match checkpoint {
+        Some(checkpoint) => {
+            let warning = run.trainer.resume(&checkpoint)?;
+            progress
+                .message(&format!("resuming after epoch {}, step {}", checkpoint.state.epoch, checkpoint.state.step));
+            if let Some(warning) = warning {
+                progress.message(&warning);
+            }
+        }
+        None => progress.message("there is no checkpoint yet: starting again at step 0"),
+    }
+    run.train(&mut *progress)
+}

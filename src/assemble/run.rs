@@ -1,0 +1,156 @@
+//! Everything a training run is made of, made from a recipe and not started.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::assemble::{blame, model, open, services, stations};
+use crate::dataset::{self, Dataset, Stations};
+use crate::error::{Error, Kind, Result};
+use crate::network::LayerInfo;
+use crate::recipe::{Cache, Recipe};
+use crate::record::{Mode, Name, Records, Transformer};
+use crate::registry::Params;
+use crate::script::Host;
+use crate::service::GraphNode;
+use crate::trainer::{History, Parts, Progress, Trainer};
+
+/// What the transformer already knows.
+pub enum Fitted<'a> {
+    /// Nothing: it is fitted on the training records.
+    Afresh,
+    /// What an artifact folder holds: the folder of the transformer, and what it gave the network.
+    From(&'a Path, &'a Params),
+}
+
+/// A run that was assembled.
+pub struct Run {
+    /// The trainer, before its first step.
+    pub trainer: Trainer,
+    /// The transformer, fitted.
+    pub transformer: Arc<dyn Transformer>,
+    /// What the transformer gave the network.
+    pub network_params: Params,
+}
+
+impl Run {
+    /// Checks everything that can be known before the first step; errors say where in the recipe they stand.
+    ///
+    /// # Errors
+    /// See [`Trainer::check`].
+    pub fn check(&mut self, recipe: &Recipe) -> Result<()> {
+        self.trainer.check().map_err(|error| blame::blame(recipe, error))
+    }
+
+    /// Trains.
+    ///
+    /// # Errors
+    /// Whatever training raises, and that someone asked to stop: what comes after the run is not wanted then.
+    pub fn train(&mut self, progress: &mut dyn Progress) -> Result<History> {
+        let history = self.trainer.train(progress)?;
+        match history.interrupted {
+            false => Ok(history),
+            true => {
+                Err(Error::new(Kind::Interrupted, format!("training was interrupted after {} steps", history.steps)))
+            }
+        }
+    }
+}
+
+/// Checks that there are records.
+///
+/// # Errors
+/// There are none.
+pub fn check_not_empty(records: &Records, what: &str) -> Result<()> {
+    match records.is_empty() {
+        false => Ok(()),
+        true => Err(Error::data(format!("there are no {what} records in `{}`", records.source()))
+            .hint("a file needs at least one record below its header")),
+    }
+}
+
+/// Assembles a run; nothing is written. The recipe must have its seed.
+///
+/// # Errors
+/// Anything wrong with the recipe, the scripts or the records.
+pub fn assemble(
+    host: &Host,
+    recipe: &Recipe,
+    fitted: Fitted,
+    train: &Records,
+    validation: &Records,
+    folder: &Path,
+) -> Result<Run> {
+    check_not_empty(train, "training")?;
+    check_not_empty(validation, "validation")?;
+    recipe.check_spelling()?;
+    let seed = recipe.dataset.seed.unwrap_or(0);
+    let loader = stations::loader(host, &recipe.dataset)?;
+    let mut transformer = stations::transformer(host, &recipe.dataset, &loader, Mode::Train)?;
+    let network_params = match fitted {
+        Fitted::Afresh => {
+            transformer
+                .fit(train, &*loader)
+                .map_err(|error| error.within(format!("fitting `{}`", recipe.dataset.transformer.path)))?;
+            transformer.check_storable().map_err(|error| recipe.dataset.transformer.locate(error))?;
+            transformer.network_params()
+        }
+        Fitted::From(folder, network_params) => {
+            transformer.load(folder)?;
+            network_params.clone()
+        }
+    };
+    let stations = Stations {
+        loader,
+        transformer: Arc::from(transformer),
+        augmentor: stations::augmentors(host, &recipe.dataset)?,
+    };
+
+    let network = model::network(host, &recipe.model.network, &network_params)?;
+    let optimizer = model::optimizer(&recipe.solver.optimizer.import)?;
+    let options = options(recipe);
+    let data = |records: &Records, mode| {
+        Dataset::new(records.clone(), stations.clone(), mode, recipe.solver.batch_size, seed, options.clone())
+    };
+    let parts = Parts {
+        weights: network.initialise(seed)?,
+        outputs: model::outputs(host, &recipe.model.outputs)?,
+        optimizer,
+        rate: model::rate(host, &recipe.solver.optimizer.learning_rate)?,
+        train: data(train, Mode::Train)?,
+        validation: Some(data(validation, Mode::Validation)?),
+        services: services::services(host, recipe)?,
+        epochs: recipe.solver.epochs,
+        seed,
+        device: open(recipe.solver.device).map_err(|error| blame::key(recipe, error, "solver.device"))?,
+        folder: folder.to_owned(),
+        graph: network.layers().into_iter().map(graph_node).collect(),
+        network,
+    };
+    let transformer = stations.transformer.clone();
+    let mut trainer = Trainer::new(parts).map_err(|error| blame::blame(recipe, error))?;
+    trainer.set_stop_flag(host.stop_flag().clone());
+    Ok(Run { trainer, transformer, network_params })
+}
+
+fn options(recipe: &Recipe) -> dataset::Options {
+    dataset::Options {
+        shuffle: recipe.dataset.shuffle,
+        drop_last: recipe.dataset.drop_last,
+        sample_count: recipe.dataset.sample_count.as_deref().map(Name::from),
+        cache: match recipe.dataset.cache {
+            Cache::Auto => dataset::Cache::Auto,
+            Cache::On => dataset::Cache::On,
+            Cache::Off => dataset::Cache::Off,
+        },
+        steps: recipe.solver.steps,
+    }
+}
+
+fn graph_node(layer: LayerInfo) -> GraphNode {
+    GraphNode {
+        name: layer.name.to_string(),
+        op: layer.kind.to_owned(),
+        inputs: layer.inputs.iter().map(ToString::to_string).collect(),
+        shape: layer.shape,
+    }
+}

@@ -1,0 +1,131 @@
+//! A run that is killed and resumed gives the bits of a run that was not.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+
+use barrage::script::Host;
+
+/// The iris config with an own loader, a scripted transformer and an augmentor, on two CSV files.
+fn project(folder: &Path) {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/iris_scripted");
+    fs::create_dir(folder.join("components")).unwrap();
+    for file in [
+        "iris.csv",
+        "components/flowers.rhai",
+        "components/prepare.rhai",
+        "components/noise.rhai",
+        "components/network.rhai",
+    ] {
+        fs::copy(example.join(file), folder.join(file)).unwrap();
+    }
+    let config = r#"{
+        "dataset": {
+            "loader": { "import": "components.flowers" },
+            "transformer": { "import": "components.prepare" },
+            "augmentor": [{ "import": "components.noise.gaussian", "params": { "deviation": 0.1 } }],
+            "seed": 5
+        },
+        "model": {
+            "network": { "import": "components.network", "params": { "units": 16, "layers": 2 } },
+            "outputs": [{
+                "name": "species",
+                "loss": { "import": "sparse_categorical_crossentropy" },
+                "metrics": [{ "import": "accuracy" }]
+            }]
+        },
+        "solver": { "batch_size": 8, "epochs": 40 },
+        "services": { "train_early_stopping": false, "validation_early_stopping": false }
+    }"#;
+    fs::write(folder.join("config.json"), config).unwrap();
+    let host = Host::builder(folder).build().unwrap();
+    let split = r#"
+        let parts = read_records("iris.csv").split(0.8, #{ seed: 42, stratify: "species" });
+        parts[0].write("train.csv");
+        parts[1].write("validation.csv");
+    "#;
+    let _ = host.eval(split).unwrap();
+}
+
+fn barrage(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_barrage"));
+    command.current_dir(folder).args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// What must be equal: the report, the best weights, everything of the last checkpoint.
+fn outcome(artifacts: &Path) -> Vec<(&'static str, Vec<u8>)> {
+    let files = [
+        "training_report.csv",
+        "best_checkpoint/model.safetensors",
+        "best_checkpoint/state.json",
+        "resume_checkpoints/epoch_0040/model.safetensors",
+        "resume_checkpoints/epoch_0040/optimizer.safetensors",
+        "resume_checkpoints/epoch_0040/state.json",
+    ];
+    let mut contents: Vec<_> = files.into_iter().map(|file| (file, fs::read(artifacts.join(file)).unwrap())).collect();
+    // A resumed run writes further TensorBoard files, whose names hold the time.
+    let state = &mut contents[5].1;
+    let mut json: serde_json::Value = serde_json::from_slice(state).unwrap();
+    assert!(json["services"].as_object_mut().unwrap().remove("tensorboard").is_some());
+    *state = json.to_string().into_bytes();
+    contents
+}
+
+#[test]
+fn killed_at_any_moment_and_resumed_it_gives_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    project(folder);
+    let train =
+        |artifacts: &str| barrage(folder, &["train", "config.json", "train.csv", "validation.csv", "-a", artifacts]);
+    let started = std::time::Instant::now();
+    assert!(train("whole").status().unwrap().success());
+    let whole_run = started.elapsed();
+    let whole = outcome(&folder.join("whole"));
+
+    let mut resumed = 0;
+    for percent in [20, 30, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90, 95] {
+        let artifacts = format!("killed_{percent}");
+        let mut child = train(&artifacts).spawn().unwrap();
+        sleep(whole_run * percent / 100);
+        // A child that has ended already is resumed with nothing left to do.
+        let _ = child.kill();
+        child.wait().unwrap();
+        if !folder.join(&artifacts).exists() {
+            continue;
+        }
+        let status = barrage(folder, &["resume", &artifacts]).status().unwrap();
+        assert!(status.success(), "killed at {percent} %: resume ended with {status}");
+        for ((file, expected), (_, found)) in whole.iter().zip(outcome(&folder.join(&artifacts))) {
+            assert!(*expected == found, "killed at {percent} %: {file} differs");
+        }
+        resumed += 1;
+    }
+    assert!(resumed >= 3, "only {resumed} runs were killed after their start");
+}
+
+#[test]
+fn a_changed_file_or_script_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    project(folder);
+    let train = ["train", "config.json", "train.csv", "validation.csv", "-a", "run"];
+    assert!(barrage(folder, &train).status().unwrap().success());
+    let complaint = || {
+        let output = barrage(folder, &["resume", "run"]).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!(output.status.code(), Some(4));
+        String::from_utf8(output.stderr).unwrap()
+    };
+
+    let data = fs::read_to_string(folder.join("train.csv")).unwrap();
+    fs::write(folder.join("train.csv"), data.replacen("setosa", "virginica", 1)).unwrap();
+    assert!(complaint().contains("were changed since the run was started"));
+    fs::write(folder.join("train.csv"), data).unwrap();
+
+    let script = folder.join("run/scripts/components/noise.rhai");
+    let text = fs::read_to_string(&script).unwrap();
+    fs::write(&script, text.replace("deviation", "deviatoin")).unwrap();
+    assert!(complaint().contains("components/noise.rhai"));
+}
