@@ -6,7 +6,6 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Instant;
 
-use crate::assemble::blame;
 use crate::assemble::run::{Fitted, Run, assemble};
 use crate::dataset::{Batch, Dataset};
 use crate::error::Result;
@@ -47,11 +46,11 @@ pub fn check(host: &Host, recipe: &Recipe, notes: &[String], train: &Records, va
     recipe.dataset.seed.get_or_insert(0);
     let mut run = assemble(host, &recipe, Fitted::Afresh, train, validation, Path::new("artifacts"))?;
     let started = Instant::now();
-    run.trainer.check().map_err(|error| blame::blame(&recipe, error))?;
+    run.check(&recipe)?;
     let first = started.elapsed().as_secs_f64();
     // The first pass loaded records and took memory; the second is like any other step.
     let started = Instant::now();
-    run.trainer.check()?;
+    run.check(&recipe)?;
     let step = started.elapsed().as_secs_f64();
 
     let mut report = Report { facts: facts(&recipe, &run, first, step)?, warnings: notes.to_vec() };

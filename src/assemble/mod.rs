@@ -17,8 +17,8 @@ mod train;
 pub use check::{Report, check};
 pub use load::{Model, load};
 pub use resume::resume;
-pub use run::{Fitted, Run, assemble};
-pub use train::{check_not_empty, fresh_seed, train};
+pub use run::{Fitted, Run, assemble, check_not_empty};
+pub use train::{fresh_seed, train};
 
 use crate::error::{Error, Result};
 use crate::record::{Field, Fields};

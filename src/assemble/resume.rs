@@ -6,7 +6,6 @@ use crate::artifact::{self, Folder, layout};
 use crate::assemble::load::read_recipe;
 use crate::assemble::provenance;
 use crate::assemble::run::{Fitted, assemble};
-use crate::assemble::train::finish;
 use crate::error::{Error, Result};
 use crate::record::Records;
 use crate::registry::Params;
@@ -39,7 +38,7 @@ pub fn resume(host: &Host, folder: &Path, records: Option<(&Records, &Records)>)
     let fitted = folder.join(layout::DATASET);
     let from = Fitted::From(&fitted, &network_params);
     let mut run = assemble(host, &recipe, from, &train, &validation, folder.path())?;
-    run.trainer.check()?;
+    run.check(&recipe)?;
 
     let mut progress = host.progress();
     let (checkpoint, damaged) = folder.latest_checkpoint()?;
@@ -57,5 +56,5 @@ pub fn resume(host: &Host, folder: &Path, records: Option<(&Records, &Records)>)
         }
         None => progress.message("there is no checkpoint yet: starting again at step 0"),
     }
-    finish(run.trainer.train(&mut *progress)?, folder.path())
+    run.train(&mut *progress)
 }

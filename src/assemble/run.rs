@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use crate::assemble::{blame, model, open, services, stations};
 use crate::dataset::{self, Dataset, Stations};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::network::LayerInfo;
 use crate::recipe::{Cache, Recipe};
 use crate::record::{Mode, Name, Records, Transformer};
 use crate::registry::Params;
 use crate::script::Host;
 use crate::service::GraphNode;
-use crate::trainer::{Parts, Trainer};
+use crate::trainer::{History, Parts, Progress, Trainer};
 
 /// What the transformer already knows.
 pub enum Fitted<'a> {
@@ -32,6 +32,42 @@ pub struct Run {
     pub network_params: Params,
 }
 
+impl Run {
+    /// Checks everything that can be known before the first step; errors say where in the recipe they stand.
+    ///
+    /// # Errors
+    /// See [`Trainer::check`].
+    pub fn check(&mut self, recipe: &Recipe) -> Result<()> {
+        self.trainer.check().map_err(|error| blame::blame(recipe, error))
+    }
+
+    /// Trains.
+    ///
+    /// # Errors
+    /// Whatever training raises, and that someone asked to stop: what comes after the run is not wanted then.
+    pub fn train(&mut self, progress: &mut dyn Progress) -> Result<History> {
+        let history = self.trainer.train(progress)?;
+        match history.interrupted {
+            false => Ok(history),
+            true => {
+                Err(Error::new(Kind::Interrupted, format!("training was interrupted after {} steps", history.steps)))
+            }
+        }
+    }
+}
+
+/// Checks that there are records.
+///
+/// # Errors
+/// There are none.
+pub fn check_not_empty(records: &Records, what: &str) -> Result<()> {
+    match records.is_empty() {
+        false => Ok(()),
+        true => Err(Error::data(format!("there are no {what} records in `{}`", records.source()))
+            .hint("a file needs at least one record below its header")),
+    }
+}
+
 /// Assembles a run; nothing is written. The recipe must have its seed.
 ///
 /// # Errors
@@ -44,6 +80,8 @@ pub fn assemble(
     validation: &Records,
     folder: &Path,
 ) -> Result<Run> {
+    check_not_empty(train, "training")?;
+    check_not_empty(validation, "validation")?;
     recipe.check_spelling()?;
     let seed = recipe.dataset.seed.unwrap_or(0);
     let loader = stations::loader(host, &recipe.dataset)?;

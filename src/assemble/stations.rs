@@ -70,13 +70,8 @@ pub fn choose<T: ?Sized>(
         host.component(&import.path, &import.params)
             .map_err(|error| {
                 let built_in: Vec<&str> = registry::names(list).collect();
-                unknown(
-                    error,
-                    import,
-                    slot,
-                    built_in.into_iter().chain(host.native_names()),
-                    list.iter().map(|entry| entry.name),
-                )
+                let names = built_in.into_iter().chain(host.native_names());
+                unknown(error, import, slot, names, list.iter().map(|entry| entry.name))
             })
             .and_then(scripted)
     };

@@ -6,9 +6,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::artifact::{self, Folder, layout};
+use crate::assemble::provenance;
 use crate::assemble::run::{Fitted, assemble};
-use crate::assemble::{blame, provenance};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::recipe::Recipe;
 use crate::record::Records;
 use crate::script::Host;
@@ -29,14 +29,12 @@ pub fn train(
     overwrite: bool,
 ) -> Result<History> {
     recipe.check_spelling()?;
-    check_not_empty(train, "training")?;
-    check_not_empty(validation, "validation")?;
     let prepared = Folder::prepare(folder, overwrite || host.overwrite())?;
     let mut recipe = recipe.clone();
     // A run without a seed gets one, and keeps it: what was lucky once can be repeated.
     recipe.dataset.seed.get_or_insert_with(fresh_seed);
     let mut run = assemble(host, &recipe, Fitted::Afresh, train, validation, prepared.path())?;
-    run.trainer.check().map_err(|error| blame::blame(&recipe, error))?;
+    run.check(&recipe)?;
 
     let made = prepared.create()?;
     provenance::write_json(&made.join(layout::CONFIG), &recipe.to_json())?;
@@ -52,31 +50,7 @@ pub fn train(
     for note in notes {
         progress.message(&format!("note: {note}"));
     }
-    finish(run.trainer.train(&mut *progress)?, folder)
-}
-
-/// Returns the history of a run that was not interrupted.
-///
-/// # Errors
-/// Someone asked to stop.
-pub(super) fn finish(history: History, folder: &Path) -> Result<History> {
-    match history.interrupted {
-        false => Ok(history),
-        true => Err(Error::new(Kind::Interrupted, format!("training was interrupted after {} steps", history.steps))
-            .hint(format!("`barrage resume {}` goes on after the last finished epoch", folder.display()))),
-    }
-}
-
-/// Checks that there are records.
-///
-/// # Errors
-/// There are none.
-pub fn check_not_empty(records: &Records, what: &str) -> Result<()> {
-    match records.is_empty() {
-        false => Ok(()),
-        true => Err(Error::data(format!("there are no {what} records in `{}`", records.source()))
-            .hint("a file needs at least one record below its header")),
-    }
+    run.train(&mut *progress)
 }
 
 /// Returns a seed that differs from run to run; it is recorded in the artifact folder.

@@ -48,7 +48,7 @@ pub fn stop_flag() -> Arc<AtomicBool> {
             if seen.swap(true, Ordering::SeqCst) {
                 std::process::exit(130);
             }
-            terminal::message("\nstopping after this step; press Ctrl-C again to stop at once\n");
+            terminal::message("\nstopping (training ends after its step); a second Ctrl-C ends the program at once\n");
         });
         flag
     })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rhai::{AST, ASTNode, Expr, Position, Stmt};
+use rhai::{AST, Position, Stmt};
 
 use crate::error::{Error, Place, Result};
 use crate::script::host::Host;
@@ -15,7 +15,7 @@ pub struct Compiled {
     pub script: Script,
     pub(super) ast: AST,
     functions: Vec<Function>,
-    /// Where each function changes `this`, as far as the text tells.
+    /// Where each function assigns to `this`, if it does.
     pub(super) writes: BTreeMap<String, Position>,
 }
 
@@ -73,35 +73,6 @@ impl Compiled {
     /// Returns where a function is defined.
     pub(super) fn defined(&self, name: &str) -> Option<Place> {
         self.versions(name).find_map(|function| function.place.clone())
-    }
-
-    /// Returns where a field of `this` is set.
-    pub(super) fn assigned(&self, host: &Host, field: &str) -> Option<Place> {
-        let mut found = Position::NONE;
-        self.ast.walk(&mut |path: &[ASTNode]| {
-            if let Some(ASTNode::Stmt(Stmt::Assignment(assignment))) = path.last()
-                && sets(&assignment.1.lhs, field)
-            {
-                found = assignment.1.lhs.start_position();
-            }
-            found.is_none()
-        });
-        host.sources().place(&self.script.label, found)
-    }
-}
-
-/// Whether an expression is `this.FIELD` or goes on from there.
-fn sets(target: &Expr, field: &str) -> bool {
-    match target {
-        Expr::Dot(parts, ..) | Expr::Index(parts, ..) if matches!(parts.lhs, Expr::ThisPtr(_)) => match &parts.rhs {
-            Expr::Property(property, _) => property.2 == field,
-            Expr::StringConstant(name, _) => name == field,
-            Expr::Dot(rest, ..) | Expr::Index(rest, ..) => {
-                matches!(&rest.lhs, Expr::Property(property, _) if property.2 == field)
-            }
-            _ => false,
-        },
-        _ => false,
     }
 }
 

@@ -40,27 +40,6 @@ struct Bound {
     version: u64,
     mode: Mode,
     this: Dynamic,
-    /// How many fields `this` has, and each map in it. Rhai refuses to change what is read-only, but not to
-    /// add to it.
-    sizes: Vec<(Option<rhai::Identifier>, usize)>,
-}
-
-impl Bound {
-    fn new(version: u64, mode: Mode, value: Map) -> Self {
-        let maps = value.iter().filter_map(|(name, field)| Some((Some(name.clone()), field.read_lock::<Map>()?.len())));
-        let sizes = std::iter::once((None, value.len())).chain(maps).collect();
-        Bound { version, mode, this: Dynamic::from(value).into_read_only(), sizes }
-    }
-
-    /// Returns the map that a call has added to (`None` is `this` itself).
-    fn grown(&self) -> Option<Option<rhai::Identifier>> {
-        let this = self.this.read_lock::<Map>()?;
-        let grown = |(name, size): &&(Option<rhai::Identifier>, usize)| match name {
-            None => this.len() != *size,
-            Some(name) => this.get(name).and_then(|field| Some(field.read_lock::<Map>()?.len() != *size)) == Some(true),
-        };
-        self.sizes.iter().find(grown).map(|(name, _)| name.clone())
-    }
 }
 
 impl Component {
@@ -238,27 +217,6 @@ impl Component {
         }
     }
 
-    /// Returns the error for a function that added a field to its read-only state.
-    fn grew(&self, this: &Dynamic, owner: Option<&str>, function: &str) -> Error {
-        let this = this.read_lock::<Map>();
-        let known = |name: &str| {
-            let state = self.read_state();
-            name == "mode" || state.value.contains_key(name)
-        };
-        let added = this.as_ref().and_then(|this| this.keys().find(|name| !known(name)));
-        let (what, place) = match (owner, added) {
-            (Some(owner), _) => (format!("a field of `this.{owner}`"), self.compiled.assigned(&self.host, owner)),
-            (None, Some(field)) => (format!("`this.{field}`"), self.compiled.assigned(&self.host, field)),
-            (None, None) => ("a field of `this`".to_owned(), None),
-        };
-        let error = Error::script(format!("`this` cannot be changed in `{function}`, which sets {what}"))
-            .hint("a component's state may change in `init` and `fit` only; use `let` for what one call needs");
-        match place.or_else(|| self.compiled.defined(function)) {
-            Some(place) => error.at(place),
-            None => error,
-        }
-    }
-
     fn read_state(&self) -> std::sync::RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -274,7 +232,7 @@ impl Component {
         }
         let mut value = self.read_state().value.clone();
         value.insert("mode".into(), mode.name().into());
-        Bound::new(version, mode, value)
+        Bound { version, mode, this: Dynamic::from(value).into_read_only() }
     }
 }
 
@@ -303,12 +261,7 @@ impl Session<'_> {
         }
         let mode = self.mode.unwrap_or(Mode::Score);
         let bound = self.bound.get_or_insert_with(|| component.bind(mode));
-        let result = self.caller.call(component, &mut bound.this, name, arguments, None);
-        let Some(owner) = bound.grown() else { return result };
-        let grew = component.grew(&bound.this, owner.as_deref(), name);
-        // The next call gets a clean copy.
-        self.bound = None;
-        result.and(Err(grew))
+        self.caller.call(component, &mut bound.this, name, arguments, None)
     }
 
     fn call_with(

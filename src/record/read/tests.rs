@@ -201,8 +201,8 @@ fn bad_files_are_refused_with_their_line() {
         (
             "a.jsonl",
             b"{\"a\": 1}\n{\"a\":\n",
-            "line 2 of a.jsonl: not valid JSON: EOF while parsing a value",
-            Some((2, 5)),
+            "line 2 of a.jsonl: the file ends before the object that starts here is closed",
+            Some((2, 1)),
             "",
         ),
         ("a.jsonl", b"[1]\n", "line 1 of a.jsonl: expected an object such as {\"x\": 1.5, \"y\": 0}", Some((1, 1)), ""),
@@ -226,7 +226,7 @@ fn a_missing_file_is_refused_with_the_nearest_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.csv");
     std::fs::create_dir(&path).unwrap();
-    assert!(Records::read(&path).unwrap_err().message().ends_with("is a directory"));
+    assert!(Records::read(&path).unwrap_err().message().ends_with("is a folder, expected a file with records"));
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn an_interrupted_run_ends_after_its_step_and_can_be_scored() {
     let stderr = text(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{stderr}");
     assert!(
-        stderr.contains("stopping after this step") && stderr.contains("training was interrupted after"),
+        stderr.contains("stopping (training ends after its step)") && stderr.contains("training was interrupted after"),
         "{stderr}"
     );
     let scored = run(&project, &["predict", "validation.csv", "artifacts", "-o", "-"]);
