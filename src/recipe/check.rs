@@ -19,10 +19,20 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Returns the faults in the order of the text, joined.
+    /// Returns the faults in the order of the text, joined; those of one file stand together.
     pub(super) fn into_error(mut self) -> Option<Error> {
-        let position = |error: &Error| error.place().map_or(0, |place| place.span.start);
-        self.faults.sort_by_key(position);
+        let text = |error: &Error| error.place().map(|place| (place.file.clone(), place.text.clone()));
+        let mut texts = Vec::new();
+        for fault in &self.faults {
+            let text = text(fault);
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        self.faults.sort_by_cached_key(|error| {
+            let rank = texts.iter().position(|known| *known == text(error));
+            (rank, error.place().map_or(0, |place| place.span.start))
+        });
         Error::join(self.faults)
     }
 }

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::fields::Fields;
+use super::locate;
 use super::path::KeyPath;
 use super::written::Node;
-use crate::error::{Error, Place};
+use crate::error::{Error, Place, codes};
 use crate::registry::Params;
 
 /// A component by its import path, with the parameters it is made with.
@@ -21,40 +22,40 @@ pub struct Import {
     pub place: Option<Place>,
     /// The key of the block: `model.outputs[0].loss`.
     pub key_path: String,
-    /// Where each parameter stands, by its name: its key and its value.
-    pub param_places: Vec<(String, Place, Place)>,
+    /// The parameters as the config has them, with their places.
+    pub written: Option<Node>,
 }
 
 impl Import {
     /// Creates an import without a place, as a default or a script gives it.
     pub fn new(path: impl Into<String>, params: Params, key_path: impl Into<String>) -> Self {
-        Import { path: path.into(), params, place: None, key_path: key_path.into(), param_places: Vec::new() }
+        Import { path: path.into(), params, place: None, key_path: key_path.into(), written: None }
     }
 
     pub(super) fn take(node: &Node, path: &KeyPath) -> Self {
         let import = node.get("import");
         let params = node.get("params");
-        let places = params
-            .map(Node::entries)
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|entry| Some((entry.key.clone(), entry.place.clone()?, entry.node.mark()?)));
         Import {
             path: import.and_then(Node::text).unwrap_or_default().to_owned(),
             params: params.map(Node::to_map).unwrap_or_default(),
             place: import.and_then(|node| node.place.clone()),
             key_path: path.text().to_owned(),
-            param_places: places.collect(),
+            written: params.cloned(),
         }
     }
 
     /// Adds to errors about this component where they are: at the parameter that a message names in
-    /// backticks, else at the import path; without places, the key of the block.
+    /// backticks, also inside of other parameters, else at the import path; without places, the key of the
+    /// block.
     ///
     /// An error that has a place already keeps it.
     #[must_use]
     pub fn locate(&self, error: Error) -> Error {
-        let located = error.split().into_iter().map(|error| match self.spot(error.message()) {
+        let spot = |error: &Error| {
+            let inner = self.written.as_ref().and_then(|params| locate::parameter(params, error));
+            inner.or_else(|| self.place.clone())
+        };
+        let located = error.split().into_iter().map(|error| match spot(&error) {
             Some(place) => error.at(place),
             None => error.within(format!("`{}`", self.key_path)),
         });
@@ -65,17 +66,6 @@ impl Import {
     /// Returns the block as JSON, `params` included.
     pub fn to_json(&self) -> Value {
         json!({"import": self.path, "params": self.params})
-    }
-
-    fn spot(&self, message: &str) -> Option<Place> {
-        // The component's own name may stand first; its parameters are in backticks too.
-        let mut named = message.split('`').skip(1).step_by(2);
-        let parameter = named.find_map(|name| self.param_places.iter().find(|(parameter, ..)| parameter == name));
-        match parameter {
-            Some((_, key, _)) if message.contains("no parameter") => Some(key.clone()),
-            Some((_, _, value)) => Some(value.clone()),
-            None => self.place.clone(),
-        }
     }
 }
 
@@ -104,7 +94,7 @@ pub fn keras_spelling(path: &str) -> Option<String> {
 pub fn refuse_keras(import: &Import) -> Option<Error> {
     let name = keras_spelling(&import.path)?;
     let error = Error::recipe(format!("`{}`: `{}` is a Python path", import.key_path, import.path));
-    let error = error.label("Python is not run here").hint(format!("write `{name}`"));
+    let error = error.coded(codes::PYTHON_PATH).label("Python is not run here").hint(format!("write `{name}`"));
     Some(match &import.place {
         Some(place) => error.at(place.clone()),
         None => error,

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rhai::{Dynamic, Engine, Scope};
 
 use crate::error::{Error, Kind, Result};
+use crate::recipe::{Recipe, Written};
 use crate::record::{Augmentor, Loader, Transformer};
 use crate::registry::Params;
 use crate::script::component::{Compiled, Component};
@@ -54,6 +55,8 @@ struct Settings {
     overwrite: bool,
     check: Option<ReportSink>,
     arguments: Vec<String>,
+    overrides: Vec<String>,
+    show_config: Option<Sink>,
     print: Sink,
     debug: Sink,
     progress: ProgressFactory,
@@ -115,6 +118,21 @@ impl Builder {
     #[must_use]
     pub fn arguments(mut self, arguments: Vec<String>) -> Self {
         self.0.arguments = arguments;
+        self
+    }
+
+    /// Sets changes to each config that a script trains, as on the command line: `solver.epochs=3`.
+    #[must_use]
+    pub fn overrides(mut self, overrides: Vec<String>) -> Self {
+        self.0.overrides = overrides;
+        self
+    }
+
+    /// Instead of training, gives the text of the resolved config to the sink and ends the script
+    /// (`--print-config`).
+    #[must_use]
+    pub fn show_config(mut self, sink: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.0.show_config = Some(Arc::new(sink));
         self
     }
 
@@ -235,6 +253,8 @@ impl Host {
             overwrite: false,
             check: None,
             arguments: Vec::new(),
+            overrides: Vec::new(),
+            show_config: None,
             print: Arc::new(|_| ()),
             debug: Arc::new(|_| ()),
             progress: Arc::new(|| Box::new(crate::trainer::Quiet)),
@@ -311,6 +331,21 @@ impl Host {
     /// Returns the arguments after `--` on the command line.
     pub fn arguments(&self) -> &[String] {
         &self.0.settings.arguments
+    }
+
+    /// Returns the recipe of the config that a script trains, with its overrides and what it extends, and notes
+    /// about it; `None` when it was shown instead (see [`Builder::show_config`]).
+    ///
+    /// # Errors
+    /// See [`Recipe::resolve`] and [`Written::overridden`].
+    pub fn recipe(&self, config: &serde_json::Value) -> Result<Option<(Recipe, Vec<String>)>> {
+        let settings = &self.0.settings;
+        let find = |path: &Path| settings.roots.readable(&path.to_string_lossy());
+        let written = Written::from_value(config).extended(&find)?.overridden(&settings.overrides)?;
+        let (recipe, notes) = Recipe::resolve(&written)?;
+        let Some(show) = &settings.show_config else { return Ok(Some((recipe, notes))) };
+        show(&recipe.explain(&written));
+        Ok(None)
     }
 
     /// Makes the display of one training run.

@@ -9,7 +9,6 @@ use rhai::{Array as List, Dynamic, Engine, Map};
 use crate::artifact::{Folder, layout};
 use crate::assemble::{self, Model};
 use crate::error::Error;
-use crate::recipe::{Recipe, Written};
 use crate::record::Records;
 use crate::script::api::arguments::Answer;
 use crate::script::api::{Page, options::Options};
@@ -138,7 +137,10 @@ mod functions {
     ) -> Answer<Map> {
         let host = Host::of(&context)?;
         let json = cast::to_json(&Dynamic::from(config)).map_err(|error| raise(error.within("the config")))?;
-        let (recipe, notes) = Recipe::resolve(&Written::from_value(&json)).map_err(raise)?;
+        let Some((recipe, notes)) = host.recipe(&json).map_err(raise)? else {
+            // The config was shown instead.
+            return Err(Box::new(EvalAltResult::Exit(Dynamic::UNIT, Position::NONE)));
+        };
         if let Some(report) = host.check_only() {
             report(&assemble::check(&host, &recipe, &notes, &train, &validation).map_err(raise)?);
             // What follows in the recipe needs the run that was not started.
