@@ -4,6 +4,7 @@
 //! type of each section.
 
 use super::fault;
+use super::keys::ROOT;
 use super::path::KeyPath;
 use super::schema::{Absent, Bounds, Key, Kind, Section};
 use super::written::{Node, Value};
@@ -72,9 +73,12 @@ fn check_map(section: &'static Section, absent: Absent, node: &Node, path: &KeyP
             }
         }
     }
+    // What another config has cannot be missed here.
+    let elsewhere = std::ptr::eq(section, &ROOT) && node.get("extends").is_some();
     // A misspelt key is one mistake, not two.
     let missing = |key: &&Key| {
-        matches!(key.absent, Absent::Refused) && node.get(key.name).is_none() && !meant.contains(&key.name)
+        let needed = matches!(key.absent, Absent::Refused) && !elsewhere;
+        needed && node.get(key.name).is_none() && !meant.contains(&key.name)
     };
     let missing: Vec<&Key> = section.keys.iter().filter(missing).collect();
     if !missing.is_empty() {

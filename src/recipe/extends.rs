@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 
 use super::keys::ROOT;
 use super::read::{self, Format};
-use super::schema::{Absent, Kind, Section};
+use super::schema::{self, Absent, Section};
 use super::written::{self, Entry, Node, Value, Written};
-use crate::error::{Error, Result, codes};
+use crate::error::{Error, Kind, Result, codes};
 
 const KEY: &str = "extends";
 
@@ -62,7 +62,7 @@ impl Chain<'_> {
             Some(place) if error.place().is_none() => error.at(place.clone()).label("named here"),
             _ => error,
         };
-        let path = (self.find)(&shown).map_err(refuse)?;
+        let path = (self.find)(&shown).map_err(|error| refuse(error.of_kind(Kind::Recipe).coded(codes::UNREADABLE)))?;
         let real = path.canonicalize().unwrap_or_else(|_| path.clone());
         if let Some(first) = self.links.iter().position(|(link, _)| *link == real) {
             return Err(refuse(self.circle(first)));
@@ -89,8 +89,8 @@ fn merge(section: &Section, base: Node, over: Node) -> Node {
     combine(base, over, &|entries, index, entry: Entry| match (kind(&entry.key), &entry.node.value) {
         (Some(key), Value::Null) if !matches!(key.absent, Absent::Refused) => drop(entries.remove(index)),
         (Some(key), _) => replace(&mut entries[index], entry, |base, over| match &key.kind {
-            Kind::Map(section) if section.merges => merge(section, base, over),
-            Kind::Free => merge_free(base, over),
+            schema::Kind::Map(section) if section.merges => merge(section, base, over),
+            schema::Kind::Free => merge_free(base, over),
             _ => over,
         }),
         (None, _) => entries[index] = entry,

@@ -1,10 +1,13 @@
 //! The errors of a config's values: each made in one function, with its code.
 
+use std::path::Path;
+
 use super::keys::{ELSEWHERE, ROOT, SYNONYMS};
 use super::overrides::COMMAND_LINE;
 use super::path::KeyPath;
+use super::read::Format;
 use super::schema::{Absent, Key, Kind, LARGEST, Section, joined};
-use super::written::{Entry, Node, Value};
+use super::written::{self, Entry, Node, Value};
 use crate::error::{self, Error, Place, codes};
 
 /// A key that is not in the section; also returns the key of this section that was probably meant.
@@ -186,6 +189,9 @@ fn remedy(kind: &Kind, absent: Absent, node: &Node) -> Option<String> {
             text if takes_numbers(kind) && quoted(node) && text.parse::<f64>().is_ok_and(f64::is_finite) => {
                 Some(format!("a number has no quotes: `{text}`"))
             }
+            text if takes_numbers(kind) && text.contains('_') && text.replace('_', "").parse::<u64>().is_ok() => {
+                Some(format!("write `{}`", text.replace('_', "")))
+            }
             text if takes_flags(kind) && flag(text).is_some() => flag(text).map(|meant| match quoted(node) {
                 true => format!("write `{meant}` without quotes"),
                 false => format!("write `{meant}`"),
@@ -203,14 +209,23 @@ fn remedy(kind: &Kind, absent: Absent, node: &Node) -> Option<String> {
                 (_, Some(others)) if node.place.is_none() => {
                     others.is_empty().then(|| format!("write `component({text:?})`"))
                 }
-                (_, Some(others)) => Some(format!(r#"write `{{"import": {text:?}{others}}}`"#)),
+                (_, Some(others)) => Some(match format(node) {
+                    Format::Toml => {
+                        format!("write `{{import = {text:?}{}}}`", others.replace("\"params\":", "params ="))
+                    }
+                    _ => format!(r#"write `{{"import": {text:?}{others}}}`"#),
+                }),
                 _ => None,
             },
         },
         Value::Number(_) if matches!(kind, Kind::Text) => Some("a text needs quotes".to_owned()),
-        Value::Map(_) if matches!(kind, Kind::Maps { .. }) => {
-            Some("put it in a list: `[` before and `]` after it".to_owned())
-        }
+        Value::Map(_) if matches!(kind, Kind::Maps { .. }) => Some(match (format(node), starts_with(node, '{')) {
+            (Format::Toml, false) => "a list of tables has headers with two brackets: `[[…]]`".to_owned(),
+            (Format::Yaml, false) => {
+                "put it in a list: `- ` before its first line, blanks before the others".to_owned()
+            }
+            _ => "put it in a list: `[` before and `]` after it".to_owned(),
+        }),
         Value::List(items) if items.len() == 1 && kind.section().is_some() => {
             Some("take it out of its list: only one is possible here".to_owned())
         }
@@ -246,8 +261,16 @@ fn search(section: &'static Section, at: &str, key: &str, found: &mut Vec<String
 
 /// Returns whether a text stands in quotes; in YAML and on the command line it need not.
 fn quoted(node: &Node) -> bool {
-    let written = node.place.as_ref().and_then(|place| place.text.get(place.span.clone()));
-    written.is_none_or(|written| written.starts_with(['"', '\'']))
+    node.place.is_none() || starts_with(node, '"') || starts_with(node, '\'')
+}
+
+fn starts_with(node: &Node, bracket: char) -> bool {
+    node.place.as_ref().is_some_and(|place| place.text.get(place.span.start..).unwrap_or("").starts_with(bracket))
+}
+
+/// Returns how the file is written that a value stands in.
+fn format(node: &Node) -> Format {
+    node.place.as_ref().map_or(Format::Json, |place| Format::of(Path::new(&*place.file)))
 }
 
 fn flag(text: &str) -> Option<bool> {
@@ -293,10 +316,7 @@ fn import_of(kind: &Kind) -> Option<String> {
 }
 
 fn opening(node: &Node) -> Option<Place> {
-    let mut place = node.place.clone()?;
-    let written = place.text.get(place.span.clone()).unwrap_or("");
-    place.span.end = place.span.start + written.chars().next().map_or(0, char::len_utf8);
-    Some(place)
+    node.place.clone().map(written::opening)
 }
 
 fn place(error: Error, place: Option<Place>) -> Error {

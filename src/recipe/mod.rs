@@ -99,7 +99,7 @@ impl Recipe {
     pub fn resolve(written: &Written) -> Result<(Self, Vec<String>)> {
         let mut report = Report::default();
         check::check(&Kind::Map(&keys::ROOT), Absent::Refused, &written.root, &KeyPath::top(), &mut report);
-        if let Some(extends) = written.root.entry("extends") {
+        if let Some(extends) = written.root.entry("extends").filter(|extends| extends.node.text().is_some()) {
             // Reading a file takes the key away.
             report.faults.push(fault::not_in_a_file(extends));
         }

@@ -75,6 +75,10 @@ fn origin(value: &Value, node: Option<&Node>) -> String {
         Some(place) => format!("{}:{}", place.file, place.line_column().0),
     };
     let written = node.to_value();
+    let changed = |item: &Node| item.place.as_ref().is_some_and(|place| *place.file == *COMMAND_LINE);
+    if from != COMMAND_LINE && node.items().iter().any(changed) {
+        return format!("{from}, items {COMMAND_LINE}");
+    }
     let same = written == *value || (written.is_number() && written.as_f64() == value.as_f64());
     if same { from } else { format!("{from}, written `{written}`") }
 }

@@ -236,7 +236,7 @@ impl Override {
             _ => format!("`{whole}` is {found}, and has no keys"),
         };
         let error = self.refuse(codes::NO_WAY, done, error, "leads nowhere");
-        error.maybe_hint((done > 0).then(|| format!("set it as a whole: `{whole}={{…}}`")))
+        error.maybe_hint((done > 0).then(|| format!("set it as a whole: `{whole}=…`")))
     }
 }
 

@@ -219,12 +219,9 @@ impl Node {
     /// Returns the part of the place that an error marks: the value itself, or where it opens when it
     /// goes over several lines.
     pub fn mark(&self) -> Option<Place> {
-        let mut place = self.place.clone()?;
+        let place = self.place.clone()?;
         let written = place.text.get(place.span.clone()).unwrap_or("");
-        if written.contains('\n') {
-            place.span.end = place.span.start + written.chars().next().map_or(0, char::len_utf8);
-        }
-        Some(place)
+        Some(if written.contains('\n') { opening(place) } else { place })
     }
 
     /// Returns the value as errors show it: short, with its type, and a number as it was written.
@@ -238,6 +235,18 @@ impl Node {
             _ => crate::registry::found(&self.to_value()),
         }
     }
+}
+
+/// Returns the part of a place where a value opens: its bracket, or its first line when it has none.
+pub(super) fn opening(mut place: Place) -> Place {
+    let written = place.text.get(place.span.clone()).unwrap_or("");
+    let length = match written.lines().next() {
+        // The header of a table in TOML is a line too.
+        Some(line) if !written.starts_with('{') && !(written.starts_with('[') && !line.ends_with(']')) => line.len(),
+        _ => written.chars().next().map_or(0, char::len_utf8),
+    };
+    place.span.end = place.span.start + length;
+    place
 }
 
 /// Reads a file's text.

@@ -89,11 +89,25 @@ fn refuse(source: &Source, cause: &toml::de::Error) -> Error {
     if why.starts_with("duplicate key") {
         return source.key_twice(&found, span, None).hint("a table has one header, and each key stands in it once");
     }
-    if why.contains("recursion limit") {
+    if why.contains("recurs") {
         return source.too_deep(first(span));
     }
     let line = source.text.get(..span.start).and_then(|before| before.rsplit('\n').next()).unwrap_or("");
     let rest = source.text.get(span.start..).and_then(|rest| rest.lines().next()).unwrap_or("");
+    if !line.contains('=') && !rest.contains('=') {
+        // The parser goes on to what stands after the colon.
+        let colon = line.find(':').map(|at| span.start - line.len() + at).or(rest.find(':').map(|at| span.start + at));
+        if let Some(at) = colon.filter(|_| !line.trim_start().starts_with('[') && !rest.starts_with('{')) {
+            return source.syntax("expected `=` after a key, found `:`", at..at + 1, "expected `=`");
+        }
+    }
+    let value = line.contains('=');
+    if value && found.is_empty() && why.contains("must be quoted") {
+        return source.syntax("a key has no value", span, "expected a value");
+    }
+    if value && found.is_empty() && why.starts_with("invalid basic string") {
+        return source.syntax("a text is never closed", span, "expected `\"`");
+    }
     let hint = match found.as_str() {
         "None" | "none" | "null" | "nil" => Some("TOML has no null: leave the key out".to_owned()),
         "True" | "TRUE" | "yes" | "on" => Some("did you mean `true`?".to_owned()),
@@ -101,13 +115,16 @@ fn refuse(source: &Source, cause: &toml::de::Error) -> Error {
         _ if line.trim().is_empty() && rest.starts_with('{') => {
             Some("this looks like JSON: name the file `….json`".to_owned())
         }
-        _ if !line.contains('=') && rest.contains(':') => Some("a key and its value have `=` between them".to_owned()),
         _ if why.contains("must be quoted") => Some(format!("a text needs quotes: `\"{found}\"`")),
         _ => None,
     };
     // A mark over the end of the line shows nothing.
     if found.is_empty() {
         span.end = span.start;
+    }
+    if value && found.starts_with(char::is_alphabetic) && hint.is_some() {
+        let message = format!("expected a value, found `{found}`");
+        return source.syntax(message, span, "not a value").maybe_hint(hint);
     }
     let (message, label) = match why.split_once(", expected ") {
         Some((message, expected)) => (message.to_owned(), format!("expected {expected}")),

@@ -303,6 +303,10 @@ fn refuse(source: &Source, cause: &ScanError) -> Error {
             ("a tab cannot indent", Some("indent with spaces"))
         }
         ErrorKind::InvalidIndentation => ("wrong indentation", Some("keys of one map stand below each other")),
+        ErrorKind::MappingValueNotAllowed => {
+            let hint = "is the line indented as its neighbours are? a text with `: ` in it needs quotes";
+            ("a `:` where no key can be", Some(hint))
+        }
         ErrorKind::UnclosedQuotedScalar => ("a text is never closed", Some("the closing quote is missing")),
         ErrorKind::UnclosedFlowCollection { .. } => ("a list or a map is never closed", None),
         ErrorKind::UnknownQuotedScalarEscape => {
