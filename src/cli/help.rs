@@ -6,7 +6,7 @@ use clap::CommandFactory;
 
 use crate::Result;
 use crate::cli::{Arguments, exit, terminal};
-use crate::error::{codes, did_you_mean};
+use crate::error::{Error, codes, did_you_mean};
 use crate::script::manual;
 
 /// Explain a function, a built-in component, a page of the manual, an error code, `error-codes` or `exit-codes`

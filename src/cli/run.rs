@@ -39,12 +39,8 @@ pub struct Args {
 /// Runs the recipe.
 pub fn run(args: Args) -> Result<()> {
     let root = args.root.unwrap_or_else(|| Roots::project_of(&args.recipe));
-    let mut builder = args
-        .scripts
-        .host(root)
-        .overwrite(args.overwrite)
-        .overrides(args.overrides.all())
-        .arguments(args.arguments);
+    let mut builder =
+        args.scripts.host(root).overwrite(args.overwrite).overrides(args.overrides.all()).arguments(args.arguments);
     if args.overrides.print_config {
         // What the script prints is not part of the config.
         builder = builder.print(|text| terminal::message(&format!("{text}\n"))).show_config(terminal::data);
