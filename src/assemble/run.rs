@@ -50,7 +50,8 @@ impl Run {
         match history.interrupted {
             false => Ok(history),
             true => {
-                Err(Error::new(Kind::Interrupted, format!("training was interrupted after {} steps", history.steps)))
+                Err(Error::new(Kind::Interrupted, format!("training was interrupted after {} steps", history.steps))
+                    .hint("finished epochs are kept, and the run can go on: `barrage help resume`"))
             }
         }
     }

@@ -6,7 +6,8 @@ use rhai::{Dynamic, Engine, EvalAltResult};
 use crate::error::Error;
 use crate::script::host::{Host, Sink};
 use crate::script::resolver::Resolver;
-use crate::script::{Limits, api, traceback};
+use crate::script::traceback::raise;
+use crate::script::{Limits, api};
 
 /// Makes the engine of a host.
 pub fn make(host: &Host, limits: &Limits, print: Sink, debug: Sink) -> Engine {
@@ -35,11 +36,9 @@ pub fn make(host: &Host, limits: &Limits, print: Sink, debug: Sink) -> Engine {
         }
     });
     api::register(&mut engine);
-    // Rhai's `sleep` cannot be interrupted.
-    engine.register_fn("sleep", |_: i64| no_sleep()).register_fn("sleep", |_: f64| no_sleep());
+    // Rhai's `sleep` cannot be interrupted; it has a version for each kind of number.
+    let sleep = || raise(Error::script("`sleep` is not available: a script that waits cannot be interrupted"));
+    engine.register_fn("sleep", move |_: i64| -> Result<(), Box<EvalAltResult>> { Err(sleep()) });
+    engine.register_fn("sleep", move |_: f64| -> Result<(), Box<EvalAltResult>> { Err(sleep()) });
     engine
-}
-
-fn no_sleep() -> Result<(), Box<EvalAltResult>> {
-    Err(traceback::raise(Error::script("`sleep` is not available").hint("nothing here waits for time to pass")))
 }

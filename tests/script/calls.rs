@@ -12,7 +12,7 @@ use rhai::{Dynamic, Scope};
 use super::Project;
 
 /// Calls of each version of each function.
-const ROUNDS: u64 = 60;
+const ROUNDS: u64 = 24;
 
 /// Values by type; `any` draws from all.
 const VALUES: &[(&str, &[&str])] = &[

@@ -24,6 +24,8 @@ pub type Numbers = Dynamic;
 pub type Shape = Dynamic;
 /// One axis, or an array of them.
 pub type Axes = Dynamic;
+/// A tensor, or a layer of a network.
+pub type TensorOrLayer = Dynamic;
 /// A layer, or an array of layers.
 pub type Layers = Dynamic;
 

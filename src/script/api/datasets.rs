@@ -1,10 +1,11 @@
 //! Published data sets.
 
 use rhai::plugin::*;
-use rhai::{Dynamic, Engine, EvalAltResult, Map};
+use rhai::{Dynamic, Engine, Map};
 
 use crate::record::published::Published;
 use crate::script::api::Page;
+use crate::script::api::arguments::Answer;
 use crate::script::host::Host;
 use crate::script::traceback::raise;
 
@@ -14,7 +15,11 @@ pub const PAGE: Page = Page {
     title: "Published data sets",
     intro: "Data sets that everyone knows, read from the files their publishers ship. They are never downloaded: fetch \
             and unpack them into a folder of the project first. Needs a binary built with the cargo feature `datasets`, \
-            as released ones are.",
+            as released ones are.\n\n\
+            ```text\n\
+            let mnist = read_dataset(\"mnist\", \"downloads/mnist\");\n\
+            print(mnist.train.len);\n\
+            ```",
     register,
 };
 
@@ -37,7 +42,7 @@ mod functions {
     /// An unknown name, a missing, compressed or damaged file, a folder outside the project, a binary without
     /// the feature `datasets`.
     #[rhai_fn(name = "read_dataset", return_raw)]
-    pub fn read_dataset(context: NativeCallContext, name: &str, folder: &str) -> Result<Map, Box<EvalAltResult>> {
+    pub fn read_dataset(context: NativeCallContext, name: &str, folder: &str) -> Answer<Map> {
         let set = Published::find(name).map_err(raise)?;
         let roots = Host::of(&context)?.roots().clone();
         let place = roots.readable(folder).map_err(raise)?;

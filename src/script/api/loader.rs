@@ -67,12 +67,12 @@ fn columns(columns: Columns) -> Dynamic {
 mod functions {
     /// Returns the data record of one record: a map with `x`, `y` and, if the loader gives weights, `w`.
     ///
+    /// # Errors
+    /// Whatever the loader raises.
+    ///
     /// ```rhai
     /// fn fit(records) { this.shape = this.loader.load(records[0]).x.flower.shape; }
     /// ```
-    ///
-    /// # Errors
-    /// Whatever the loader raises.
     #[rhai_fn(name = "load", return_raw)]
     pub fn load(loader: LoaderHandle, record: Record) -> Result<Dynamic, Box<EvalAltResult>> {
         let loaded = loader.loader.load(std::slice::from_ref(&record), loader.mode).map_err(raise)?;

@@ -151,12 +151,16 @@ mod functions {
         Ok(report(&history))
     }
 
-    /// Goes on with the run in the folder after its newest checkpoint, to the same bits as if it had never
-    /// stopped. The records must be those the run was started with. Returns the history of the epochs that
-    /// were left, as `train` does.
+    /// Returns the history of the epochs that were left, as `train` does, after going on with the run in the
+    /// folder from its newest checkpoint, to the same bits as if it had never stopped. The records must be those
+    /// the run was started with.
     ///
     /// # Errors
     /// A folder without a run, records that are not those of the run, scripts in the folder that were changed.
+    ///
+    /// ```rhai
+    /// fn go_on(train, validation) { trainer("run").resume(train, validation) }
+    /// ```
     #[rhai_fn(name = "resume", return_raw)]
     pub fn resume(
         context: NativeCallContext,

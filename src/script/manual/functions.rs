@@ -243,6 +243,7 @@ pub fn type_name(rust: &str) -> String {
         "Numbers" => "Tensor, array or number",
         "Shape" | "Axes" => "int or array",
         "Layers" => "Layer or array",
+        "TensorOrLayer" => "Tensor or Layer",
         "NameOrBlock" => "string or map",
         "LoaderHandle" => "Loader",
         "TrainerHandle" => "Trainer",

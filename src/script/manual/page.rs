@@ -42,7 +42,8 @@ pub fn pages() -> Vec<(String, String)> {
 /// Returns the table of contents.
 pub fn index() -> String {
     let mut text = "# The manual\n\nPrinted from the program itself by `barrage help --write docs/manual`; \
-                    every example in it runs as a test. What stands after `// =>` is what the line gives.\n\n\
+                    every example in it runs as a test. What stands after `// =>` is what the line gives; files that examples \
+                    read are those of `tests/script/files`.\n\n\
                     ## Functions and types\n\n"
         .to_owned();
     for page in PAGES {

@@ -4,7 +4,9 @@ use rhai::plugin::*;
 use rhai::{Array as List, Dynamic, Map, Module};
 
 use crate::network::Symbol;
-use crate::script::api::arguments::{Answer, Num, Numbers, Shape, TensorOrNumber, number, operand, place, sizes, with};
+use crate::script::api::arguments::{
+    Answer, Num, Numbers, Shape, TensorOrLayer, TensorOrNumber, number, operand, place, sizes, with,
+};
 use crate::script::api::network;
 use crate::script::api::table::{self, FRACTION, Kind, NUMBER, WHOLE};
 use crate::script::cast;
@@ -148,7 +150,7 @@ mod functions {
     /// concat([tensor([1, 2]), tensor([3])]) // => tensor([1, 2, 3])
     /// ```
     #[rhai_fn(name = "concat", return_raw)]
-    pub fn concat(values: List) -> Answer<Dynamic> {
+    pub fn concat(values: List) -> Answer<TensorOrLayer> {
         match is_layers(&values) {
             true => network::merge("Concatenate", &values, Map::new()).map(Dynamic::from),
             false => Tensor::concat(&tensors(&values)?, -1).map(Dynamic::from).map_err(raise),
@@ -161,7 +163,7 @@ mod functions {
     /// concat([tensor([[1], [2]]), tensor([[3]])], 0) // => tensor([[1], [2], [3]])
     /// ```
     #[rhai_fn(name = "concat", return_raw)]
-    pub fn concat_axis(values: List, axis: i64) -> Answer<Dynamic> {
+    pub fn concat_axis(values: List, axis: i64) -> Answer<TensorOrLayer> {
         match is_layers(&values) {
             true => {
                 let options = Map::from([("axis".into(), Dynamic::from(axis))]);
