@@ -113,8 +113,8 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `parquet` | [`Records::read`](record::Records::read) and [`write`](record::Records::write) know `.parquet`; about 20 crates |
-//! | `datasets` | [`Published`](record::published::Published): MNIST and CIFAR-10 from the files their publishers ship; about 230 crates |
-//! | `full` | all of these; released binaries have it |
+//! | `datasets` | [`Published`](record::published::Published): MNIST and CIFAR-10 from the files their publishers ship; about 200 crates |
+//! | `full` | all of these |
 //!
 //! None is on by default, none needs more than a C compiler, and without one the program says what is missing.
 //!

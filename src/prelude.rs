@@ -1,7 +1,5 @@
 //! What a program that embeds this one needs, in one line: `use barrage::prelude::*;`.
 
-pub use rhai::{Dynamic, Engine, EvalAltResult, Map, Scope};
-
 pub use crate::error::{Error, Kind, Result, draw};
 pub use crate::random::Random;
 pub use crate::record::{
@@ -9,6 +7,6 @@ pub use crate::record::{
     Records, Transformer, Value,
 };
 pub use crate::registry::Params;
-pub use crate::script::{Builder, Host, Limits};
+pub use crate::script::{Builder, Dynamic, Engine, EvalAltResult, Host, Limits, Map, Scope};
 pub use crate::tensor::{Array, Dtype, Tensor};
 pub use crate::trainer::Progress;

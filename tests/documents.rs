@@ -191,7 +191,7 @@ fn scripts_write_below_the_project_root_only() {
     };
     assert_eq!(run(&from, "near.csv").0, Some(0));
     let (code, error) = run(&from, to.to_str().unwrap());
-    assert_eq!(code, Some(4), "{error}");
+    assert_eq!(code, Some(3), "{error}");
     assert!(error.contains("scripts write below the project root only"), "{error}");
     assert!(!to.exists());
 }

@@ -129,3 +129,22 @@ fn a_changed_file_or_script_is_noticed() {
     fs::write(&script, text.replace("deviation", "deviatoin")).unwrap();
     assert!(complaint().contains("components/noise.rhai"));
 }
+
+#[test]
+fn a_run_is_resumed_from_any_folder_and_knows_its_data_by_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let (elsewhere, project_folder) = (folder.path().join("elsewhere"), folder.path().join("project"));
+    for made in [&elsewhere, &project_folder] {
+        fs::create_dir(made).unwrap();
+    }
+    project(&project_folder);
+    // A file of the same name where the command runs is not the one that was read.
+    fs::write(elsewhere.join("train.csv"), "x\n1\n").unwrap();
+    let [config, train, validation] =
+        ["config.json", "train.csv", "validation.csv"].map(|name| format!("../project/{name}"));
+    assert!(barrage(&elsewhere, &["train", &config, &train, &validation, "-a", "run"]).status().unwrap().success());
+    let data: serde_json::Value = serde_json::from_slice(&fs::read(elsewhere.join("run/data.json")).unwrap()).unwrap();
+    assert_eq!(data["train"]["whole"], true);
+    assert_eq!(data["train"]["bytes"], fs::metadata(project_folder.join("train.csv")).unwrap().len());
+    assert!(barrage(folder.path(), &["resume", "elsewhere/run"]).status().unwrap().success());
+}

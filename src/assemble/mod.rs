@@ -17,7 +17,7 @@ mod train;
 pub use check::{Report, check};
 pub use load::{Model, load};
 pub use resume::resume;
-pub use run::{Fitted, Run, assemble, check_not_empty};
+pub use run::{Fitted, Run, assemble, check_not_empty, refuse_divergence};
 pub use train::{fresh_seed, train};
 
 use crate::error::{Error, Result};

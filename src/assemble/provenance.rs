@@ -123,15 +123,14 @@ fn source(records: &Records) -> Result<Value> {
         "content": fingerprint(records)?,
         "whole": false,
     });
-    let path = Path::new(records.source());
-    if let Ok(bytes) = std::fs::read(path) {
-        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        value["path"] = Value::from(absolute.to_string_lossy());
+    if let Some(path) = records.file()
+        && let Ok(bytes) = std::fs::read(path)
+    {
+        value["path"] = Value::from(path.to_string_lossy());
         value["bytes"] = Value::from(bytes.len());
         value["sha256"] = Value::from(hash(&bytes));
         // Rows that a script chose or changed cannot be read from the file again.
-        let again = Records::read_as(path, records.schema());
-        value["whole"] = Value::from(again.is_ok_and(|again| fingerprint(&again).ok() == fingerprint(records).ok()));
+        value["whole"] = Value::from(records.is_whole_file());
     }
     Ok(value)
 }

@@ -11,7 +11,7 @@ use crate::recipe::{Cache, Recipe};
 use crate::record::{Mode, Name, Records, Transformer};
 use crate::registry::Params;
 use crate::script::Host;
-use crate::service::GraphNode;
+use crate::service::{GraphNode, terminate_on_nan};
 use crate::trainer::{History, Parts, Progress, Trainer};
 
 /// What the transformer already knows.
@@ -51,9 +51,21 @@ impl Run {
             false => Ok(history),
             true => {
                 Err(Error::new(Kind::Interrupted, format!("training was interrupted after {} steps", history.steps))
-                    .hint("finished epochs are kept, and the run can go on: `barrage help resume`"))
+                    .hint("`barrage resume DIR` goes on after the last finished epoch"))
             }
         }
+    }
+}
+
+/// Refuses a run that ended because its loss was no number.
+///
+/// # Errors
+/// It did.
+pub fn refuse_divergence(history: &History) -> Result<()> {
+    match history.stopped.as_ref().filter(|reason| reason.starts_with(terminate_on_nan::REASON)) {
+        Some(reason) => Err(Error::run(reason.clone())
+            .hint("lower the learning rate, scale the inputs, or look for values that are not finite")),
+        None => Ok(()),
     }
 }
 

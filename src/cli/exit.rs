@@ -32,6 +32,13 @@ pub fn finish(result: crate::Result<()>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             terminal::message(&error::draw(&error, terminal::colored()));
+            let mut codes: Vec<&str> = std::iter::once(&error).chain(error.also()).filter_map(Error::code).collect();
+            codes.sort_unstable();
+            codes.dedup();
+            if !codes.is_empty() {
+                let pages: Vec<String> = codes.iter().map(|code| format!("`barrage help {code}`")).collect();
+                terminal::message(&format!("\nmore about it: {}\n", pages.join(", ")));
+            }
             ExitCode::from(code(&error))
         }
     }

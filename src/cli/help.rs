@@ -6,13 +6,13 @@ use clap::CommandFactory;
 
 use crate::Result;
 use crate::cli::{Arguments, exit, terminal};
-use crate::error::Kind;
+use crate::error::{Error, Kind, codes, did_you_mean};
 use crate::script::api::PAGES;
 use crate::script::manual;
 
-/// Explain a function, a built-in component, a page of the manual, or `exit-codes`
+/// Explain a function, a built-in component, a page of the manual, an error code, `error-codes` or `exit-codes`
 #[derive(clap::Args)]
-#[command(after_help = "Examples: barrage help Adam\n          barrage help split")]
+#[command(after_help = "Examples: barrage help Adam\n          barrage help split\n          barrage help B0101")]
 pub struct Args {
     /// What to explain; without it, the commands and the pages of the manual
     name: Option<String>,
@@ -33,6 +33,17 @@ pub fn run(args: Args) -> Result<()> {
     let text = match args.name.as_deref() {
         None => format!("{}\n{}", command.render_help(), names()),
         Some("exit-codes") => exit::CODES.to_owned(),
+        Some("error-codes") => {
+            codes::pages().map(|page| format!("{}  {}\n", page.code, page.title)).collect::<String>()
+        }
+        Some(name) if is_code(name) => match codes::page(name) {
+            Some(page) => page.plain(),
+            None => {
+                return Err(Error::recipe(format!("there is no error code `{name}`"))
+                    .maybe_hint(did_you_mean(name, codes::pages().map(|page| page.code)))
+                    .hint("`barrage help error-codes` lists them"));
+            }
+        },
         Some(name) => match command.find_subcommand_mut(name) {
             Some(verb) => verb.render_long_help().to_string(),
             None => manual::help(name).map_err(|error| error.of_kind(Kind::Usage))?,
@@ -53,6 +64,11 @@ fn names() -> String {
         components.collect::<Vec<_>>().join(", "),
         "split, tensor, KeySelector, Adam, mean_squared_error ..."
     )
+}
+
+fn is_code(name: &str) -> bool {
+    let digits = name.strip_prefix(['B', 'b']).unwrap_or("");
+    digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn write(folder: &std::path::Path) -> Result<()> {

@@ -23,8 +23,7 @@ pub fn run(args: Args) -> Result<()> {
         terminal::data(&String::from_utf8_lossy(&page(command, "barrage")?));
         return Ok(());
     };
-    std::fs::create_dir_all(&folder)
-        .map_err(|error| Error::artifact(format!("cannot make the folder `{}`: {error}", folder.display())))?;
+    artifact::make_folder(&folder)?;
     artifact::write_atomic(&folder.join("barrage.1"), &page(command.clone(), "barrage")?)?;
     for verb in command.get_subcommands() {
         let name = format!("barrage-{}", verb.get_name());

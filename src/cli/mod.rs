@@ -3,6 +3,7 @@
 //! One file for each verb, with its `Args` and `run`. Data goes to standard output, everything else to
 //! standard error.
 
+mod check;
 mod completions;
 mod evaluate;
 mod exit;
@@ -16,6 +17,7 @@ mod progress;
 mod repl;
 mod resume;
 mod run;
+mod schema;
 mod terminal;
 mod train;
 
@@ -43,8 +45,10 @@ enum Verb {
     Resume(resume::Args),
     Predict(predict::Args),
     Evaluate(evaluate::Args),
+    Check(check::Args),
     Inspect(inspect::Args),
     New(new::Args),
+    Schema(schema::Args),
     Repl(repl::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -76,6 +80,8 @@ pub fn main() -> ExitCode {
         Verb::Train(args) => train::run(args),
         Verb::Resume(args) => resume::run(args),
         Verb::Predict(args) => predict::run(args),
+        Verb::Check(args) => check::run(args),
+        Verb::Schema(args) => schema::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Inspect(args) => inspect::run(args),
         Verb::New(args) => new::run(args),

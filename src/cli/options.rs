@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cli::{progress, terminal};
+use crate::recipe;
 use crate::script::host::{Builder, Host};
 
 /// What a script may see.
@@ -35,6 +36,38 @@ impl Scripts {
         }
         builder
     }
+}
+
+/// Changes to a config.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Overrides {
+    /// Change the config: `solver.epochs=3` sets a key, `+data.classes=10` adds one that is not there,
+    /// `~services.keep` removes one; the value is JSON, or else a text
+    #[arg(value_name = "KEY=VALUE", value_parser = override_text)]
+    bare: Vec<String>,
+
+    /// Change the config, as a bare KEY=VALUE does; may be repeated
+    #[arg(short, long, value_name = "KEY=VALUE", value_parser = override_text)]
+    set: Vec<String>,
+
+    /// Print the whole config with where each value came from, and do nothing else
+    #[arg(long)]
+    pub print_config: bool,
+}
+
+impl Overrides {
+    /// Returns all overrides: those of `--set`, then the bare ones.
+    pub fn all(&self) -> Vec<String> {
+        self.set.iter().chain(&self.bare).cloned().collect()
+    }
+}
+
+fn override_text(text: &str) -> Result<String, String> {
+    recipe::check_override(text).map(|()| text.to_owned()).map_err(|error| {
+        let code = error.code().map(|code| format!(" (see `barrage help {code}`)")).unwrap_or_default();
+        let label = error.span_label().map(|label| format!(": {label}")).unwrap_or_default();
+        format!("{}{label}{code}", error.message())
+    })
 }
 
 /// Returns the flag that Ctrl-C sets: the first one asks to stop, the second ends the program.

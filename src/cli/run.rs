@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::options::Scripts;
+use crate::cli::options::{Overrides, Scripts};
+use crate::cli::terminal;
 use crate::error::near_file;
 use crate::script::resolver::Roots;
 use crate::{Error, Result};
@@ -22,6 +23,9 @@ pub struct Args {
     root: Option<PathBuf>,
 
     #[command(flatten)]
+    overrides: Overrides,
+
+    #[command(flatten)]
     scripts: Scripts,
 
     /// Move an existing run out of the way (to DIR.1 …) instead of refusing its folder
@@ -37,8 +41,13 @@ pub struct Args {
 pub fn run(args: Args) -> Result<()> {
     check(&args.recipe)?;
     let root = args.root.unwrap_or_else(|| Roots::project_of(&args.recipe));
-    let host = args.scripts.host(root).overwrite(args.overwrite).arguments(args.arguments).build()?;
-    host.run_file(&args.recipe).map(drop)
+    let mut builder =
+        args.scripts.host(root).overwrite(args.overwrite).overrides(args.overrides.all()).arguments(args.arguments);
+    if args.overrides.print_config {
+        // What the script prints is not part of the config.
+        builder = builder.print(|text| terminal::message(&format!("{text}\n"))).show_config(terminal::data);
+    }
+    builder.build()?.run_file(&args.recipe).map(drop)
 }
 
 /// What is no recipe is refused before a project root is looked for.

@@ -16,6 +16,12 @@ pub fn message(text: &str) {
     let _ = err.write_all(text.as_bytes());
 }
 
+/// Writes notes to standard error, a line each.
+pub fn notes(notes: &[String]) {
+    let lines: String = notes.iter().map(|note| format!("note: {note}\n")).collect();
+    message(&lines);
+}
+
 /// Returns whether messages are colored: on a terminal, unless `NO_COLOR` is set.
 pub fn colored() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())

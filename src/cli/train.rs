@@ -2,19 +2,21 @@
 
 use std::path::PathBuf;
 
-use crate::cli::options::Scripts;
+use crate::cli::options::{Overrides, Scripts};
+use crate::cli::terminal;
 use crate::recipe::{Recipe, Written};
 use crate::record::Records;
 use crate::script::resolver::Roots;
-use crate::service::terminate_on_nan;
-use crate::{Error, Result, assemble};
+use crate::{Result, assemble};
 
 /// Train from a config file, training records and validation records
 ///
-/// The config has the four sections `dataset`, `model`, `solver` and `services`; it is JSON, comments allowed.
+/// The config has the four sections `dataset`, `model`, `solver` and `services`; it is JSON (comments allowed),
+/// TOML or YAML.
 /// Scripts it imports are looked up below the config's project root. Records are CSV, JSON or JSONL.
 #[derive(clap::Args)]
-#[command(after_help = "Example: barrage train config.json train.csv validation.csv -a artifacts")]
+#[command(after_help = "Examples: barrage train config.json train.csv validation.csv -a artifacts\n          \
+barrage train config.json train.csv validation.csv solver.epochs=3")]
 pub struct Args {
     /// The config
     config: PathBuf,
@@ -34,12 +36,21 @@ pub struct Args {
     overwrite: bool,
 
     #[command(flatten)]
+    overrides: Overrides,
+
+    #[command(flatten)]
     scripts: Scripts,
 }
 
 /// Trains.
 pub fn run(args: Args) -> Result<()> {
-    let (recipe, notes) = Recipe::resolve(&Written::read(&args.config)?)?;
+    let written = Written::read(&args.config)?.overridden(&args.overrides.all())?;
+    let (recipe, notes) = Recipe::resolve(&written)?;
+    if args.overrides.print_config {
+        terminal::notes(&notes);
+        terminal::data(&recipe.explain(&written));
+        return Ok(());
+    }
     let train = Records::read(&args.train)?;
     assemble::check_not_empty(&train, "training")?;
     // The schema of the training records holds for every later file.
@@ -47,9 +58,5 @@ pub fn run(args: Args) -> Result<()> {
     let host = args.scripts.host(Roots::project_of(&args.config)).overwrite(args.overwrite).build()?;
     let history = assemble::train(&host, &recipe, &notes, &train, &validation, &args.artifacts, args.overwrite)?;
     // A recipe can look at why a run ended; who calls this command sees the exit code.
-    match history.stopped.filter(|reason| reason.starts_with(terminate_on_nan::REASON)) {
-        Some(reason) => Err(Error::run(reason)
-            .hint("lower the learning rate, scale the inputs, or look for values that are not finite")),
-        None => Ok(()),
-    }
+    assemble::refuse_divergence(&history)
 }

@@ -24,6 +24,10 @@ fn one(error: &Error, renderer: &Renderer) -> String {
     let mut groups = Vec::new();
 
     let title = Level::ERROR.primary_title(error.message());
+    let title = match error.code() {
+        Some(code) => title.id(code),
+        None => title,
+    };
     let mut group = match error.place() {
         Some(place) => {
             let mut snippet = snippet(place, AnnotationKind::Primary, error.span_label().unwrap_or(""));

@@ -4,6 +4,7 @@
 //! caller that knows more adds it: [`Error::within`] names the record, file or component being worked
 //! on, [`Error::at`] the place in a text. [`draw`] prints the whole.
 
+pub mod codes;
 mod draw;
 mod nearest;
 
@@ -105,6 +106,7 @@ pub struct Frame {
 #[derive(Clone, Debug, PartialEq)]
 struct Inner {
     kind: Kind,
+    code: Option<&'static str>,
     message: String,
     hints: Vec<String>,
     place: Option<Place>,
@@ -129,6 +131,7 @@ impl Error {
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Error(Box::new(Inner {
             kind,
+            code: None,
             message: message.into(),
             hints: Vec::new(),
             place: None,
@@ -162,6 +165,13 @@ impl Error {
     /// Creates an error about a training run.
     pub fn run(message: impl Into<String>) -> Self {
         Self::new(Kind::Run, message)
+    }
+
+    /// Sets the stable code, one of [`codes`], unless an inner caller already knew a better one.
+    #[must_use]
+    pub fn coded(mut self, code: &'static str) -> Self {
+        self.0.code.get_or_insert(code);
+        self
     }
 
     /// Adds a line that says what to do.
@@ -265,6 +275,11 @@ impl Error {
     /// Returns the kind.
     pub fn kind(&self) -> Kind {
         self.0.kind
+    }
+
+    /// Returns the stable code, when it has one; [`codes::page`] explains it.
+    pub fn code(&self) -> Option<&'static str> {
+        self.0.code
     }
 
     /// Returns the message alone.

@@ -4,6 +4,7 @@
 //! type of each section.
 
 use super::fault;
+use super::keys::ROOT;
 use super::path::KeyPath;
 use super::schema::{Absent, Bounds, Key, Kind, Section};
 use super::written::{Node, Value};
@@ -19,10 +20,20 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Returns the faults in the order of the text, joined.
+    /// Returns the faults in the order of the text, joined; those of one file stand together.
     pub(super) fn into_error(mut self) -> Option<Error> {
-        let position = |error: &Error| error.place().map_or(0, |place| place.span.start);
-        self.faults.sort_by_key(position);
+        let text = |error: &Error| error.place().map(|place| (place.file.clone(), place.text.clone()));
+        let mut texts = Vec::new();
+        for fault in &self.faults {
+            let text = text(fault);
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        self.faults.sort_by_cached_key(|error| {
+            let rank = texts.iter().position(|known| *known == text(error));
+            (rank, error.place().map_or(0, |place| place.span.start))
+        });
         Error::join(self.faults)
     }
 }
@@ -62,9 +73,12 @@ fn check_map(section: &'static Section, absent: Absent, node: &Node, path: &KeyP
             }
         }
     }
+    // What another config has cannot be missed here.
+    let elsewhere = std::ptr::eq(section, &ROOT) && node.get("extends").is_some();
     // A misspelt key is one mistake, not two.
     let missing = |key: &&Key| {
-        matches!(key.absent, Absent::Refused) && node.get(key.name).is_none() && !meant.contains(&key.name)
+        let needed = matches!(key.absent, Absent::Refused) && !elsewhere;
+        needed && node.get(key.name).is_none() && !meant.contains(&key.name)
     };
     let missing: Vec<&Key> = section.keys.iter().filter(missing).collect();
     if !missing.is_empty() {

@@ -1,10 +1,14 @@
-//! The errors of a config: each made in one function, which is where its code will stand.
+//! The errors of a config's values: each made in one function, with its code.
+
+use std::path::Path;
 
 use super::keys::{ELSEWHERE, ROOT, SYNONYMS};
+use super::overrides::COMMAND_LINE;
 use super::path::KeyPath;
+use super::read::Format;
 use super::schema::{Absent, Key, Kind, LARGEST, Section, joined};
-use super::written::{Entry, Node, Value};
-use crate::error::{self, Error, Place};
+use super::written::{self, Entry, Node, Value};
+use crate::error::{self, Error, Place, codes};
 
 /// A key that is not in the section; also returns the key of this section that was probably meant.
 pub(super) fn unknown_key(section: &'static Section, entry: &Entry, path: &KeyPath) -> (Error, Option<&'static str>) {
@@ -14,7 +18,7 @@ pub(super) fn unknown_key(section: &'static Section, entry: &Entry, path: &KeyPa
         true => format!("unknown key `{key}`"),
         false => format!("unknown key `{key}` in {whose}"),
     });
-    error = place(error, entry.place.clone()).label("unknown key");
+    error = place(error, entry.place.clone()).coded(codes::UNKNOWN_KEY).label("unknown key");
     let synonym = SYNONYMS.iter().find(|(name, meant)| *name == key && section.key(meant).is_some());
     let near = error::nearest(key, section.names());
     // A key of another section is meant rather than one of this that is only spelt like it.
@@ -36,7 +40,7 @@ pub(super) fn missing_keys(missing: &[&Key], absent: Absent, node: &Node, path: 
     let names = joined(missing.iter().map(|key| format!("`{}`", key.name)).collect(), "and");
     let plural = if missing.len() == 1 { "key" } else { "keys" };
     let verb = if missing.len() == 1 { "is" } else { "are" };
-    let error = Error::recipe(format!("{whose} needs the {plural} {names}"));
+    let error = Error::recipe(format!("{whose} needs the {plural} {names}")).coded(codes::MISSING_KEY);
     let error = place(error, path.place.clone().or_else(|| opening(node))).label(format!("{names} {verb} missing"));
     let error = missing
         .iter()
@@ -53,6 +57,7 @@ pub(super) fn missing_keys(missing: &[&Key], absent: Absent, node: &Node, path: 
 pub(super) fn planned(key: &Key, entry: &Entry, path: &KeyPath) -> Error {
     let at = path.to(entry);
     place(Error::recipe(format!("`{at}` is not supported yet")), entry.place.clone())
+        .coded(codes::PLANNED)
         .label("not supported yet")
         .hint(format!("it will be {}; leave it out for now", key.doc.trim_end_matches(" (ours)")))
 }
@@ -65,14 +70,16 @@ pub(super) fn wrong_value(kind: &Kind, absent: Absent, node: &Node, path: &KeyPa
         true => format!("expected {expected}, found {found}"),
         false => format!("`{path}`: expected {expected}, found {found}"),
     };
-    place(Error::recipe(message), node.mark()).label(reason(kind, node)).maybe_hint(remedy(kind, absent, node))
+    let code = if fits(kind, node) { codes::OUT_OF_RANGE } else { codes::WRONG_TYPE };
+    let error = place(Error::recipe(message).coded(code), node.mark());
+    error.label(reason(kind, node)).maybe_hint(remedy(kind, absent, node))
 }
 
 /// Two outputs with one name.
 pub(super) fn same_name(name: &str, first: &Node, again: &Node, path: &KeyPath) -> Error {
     let error = place(Error::recipe(format!("`{path}`: another output is called `{name}` already")), again.mark());
-    let error = error.label("given again here");
-    let first = first.mark().map(|place| format!("the first is at {place}"));
+    let error = error.coded(codes::SAME_NAME).label("given again here");
+    let first = first.mark().map(|place| format!("the first is {}", at(&place)));
     error.maybe_hint(first).hint("every output of the network has a name of its own")
 }
 
@@ -80,6 +87,7 @@ pub(super) fn same_name(name: &str, first: &Node, again: &Node, path: &KeyPath) 
 pub(super) fn no_loss_weight(node: &Node, path: &KeyPath, count: usize) -> Error {
     let error = Error::recipe(format!("`{path}` needs the key `loss_weight`, as there are {count} outputs"));
     place(error, node.get("name").and_then(Node::mark).or_else(|| opening(node)))
+        .coded(codes::NO_LOSS_WEIGHT)
         .label("`loss_weight` is missing")
         .hint("`loss_weight`: a number of at least 0; the loss's share of the total, 1.0 for equal shares")
 }
@@ -90,8 +98,40 @@ pub(super) fn reducer_with_schedule(reducer: &Entry, schedule: &str) -> Error {
         "`solver.learning_rate_reducer` cannot lower a rate that the schedule `{schedule}` sets at each step"
     ));
     place(error, reducer.place.clone())
+        .coded(codes::REDUCER_WITH_SCHEDULE)
         .label("excluded by the schedule")
         .hint("leave the reducer out, or make `solver.optimizer.learning_rate` a number")
+}
+
+/// `extends` in a config that stands in no file.
+pub(super) fn not_in_a_file(extends: &Entry) -> Error {
+    let error = Error::recipe("`extends` names a file relative to the config's own, and this config is in no file");
+    place(error, extends.place.clone())
+        .coded(codes::NOT_IN_A_FILE)
+        .label("cannot be followed from here")
+        .hint("write it into a config file")
+}
+
+/// Returns where something stands, for the middle of a sentence.
+pub(super) fn at(place: &Place) -> String {
+    match &*place.file == COMMAND_LINE {
+        true => format!("{COMMAND_LINE}: `{}`", place.text),
+        false => format!("at {place}"),
+    }
+}
+
+/// Returns whether a value is of a type that the kind takes, so that only its value is wrong.
+fn fits(kind: &Kind, node: &Node) -> bool {
+    match (kind, &node.value) {
+        (Kind::OneOf(kinds), _) => kinds.iter().any(|kind| fits(kind, node)),
+        (Kind::Number(_), Value::Number(_)) => true,
+        // `3.0` is a number of another type, and one too large for any whole number is out of range.
+        (Kind::Whole { .. }, Value::Number(number)) => !number.is_f64() || reason(kind, node) == "too large",
+        (Kind::Choice(_) | Kind::Device, Value::Text(_)) => true,
+        (Kind::Off, Value::Bool(_)) => true,
+        (Kind::Maps { .. }, Value::List(_)) => true,
+        _ => false,
+    }
 }
 
 /// The label beside the mark: what about the value is wrong.
@@ -146,12 +186,16 @@ fn remedy(kind: &Kind, absent: Absent, node: &Node) -> Option<String> {
                 .map(|value| format!("write `{value}`"))
         }
         Value::Text(text) => match text.trim() {
-            text if takes_numbers(kind) && text.parse::<f64>().is_ok_and(f64::is_finite) => {
+            text if takes_numbers(kind) && quoted(node) && text.parse::<f64>().is_ok_and(f64::is_finite) => {
                 Some(format!("a number has no quotes: `{text}`"))
             }
-            text if takes_flags(kind) && ["true", "false"].contains(&text.to_lowercase().as_str()) => {
-                Some(format!("write `{}` without quotes", text.to_lowercase()))
+            text if takes_numbers(kind) && text.contains('_') && text.replace('_', "").parse::<u64>().is_ok() => {
+                Some(format!("write `{}`", text.replace('_', "")))
             }
+            text if takes_flags(kind) && flag(text).is_some() => flag(text).map(|meant| match quoted(node) {
+                true => format!("write `{meant}` without quotes"),
+                false => format!("write `{meant}`"),
+            }),
             "auto" if choices(kind).contains(&"min") => {
                 Some("`auto` is not guessed here: `min` suits a loss, `max` an accuracy".to_owned())
             }
@@ -165,14 +209,23 @@ fn remedy(kind: &Kind, absent: Absent, node: &Node) -> Option<String> {
                 (_, Some(others)) if node.is_scripted() => {
                     others.is_empty().then(|| format!("write `component({text:?})`"))
                 }
-                (_, Some(others)) => Some(format!(r#"write `{{"import": {text:?}{others}}}`"#)),
+                (_, Some(others)) => Some(match format(node) {
+                    Format::Toml => {
+                        format!("write `{{import = {text:?}{}}}`", others.replace("\"params\":", "params ="))
+                    }
+                    _ => format!(r#"write `{{"import": {text:?}{others}}}`"#),
+                }),
                 _ => None,
             },
         },
         Value::Number(_) if matches!(kind, Kind::Text) => Some("a text needs quotes".to_owned()),
-        Value::Map(_) if matches!(kind, Kind::Maps { .. }) => {
-            Some("put it in a list: `[` before and `]` after it".to_owned())
-        }
+        Value::Map(_) if matches!(kind, Kind::Maps { .. }) => Some(match (format(node), starts_with(node, '{')) {
+            (Format::Toml, false) => "a list of tables has headers with two brackets: `[[…]]`".to_owned(),
+            (Format::Yaml, false) => {
+                "put it in a list: `- ` before its first line, blanks before the others".to_owned()
+            }
+            _ => "put it in a list: `[` before and `]` after it".to_owned(),
+        }),
         Value::List(items) if items.len() == 1 && kind.section().is_some() => {
             Some("take it out of its list: only one is possible here".to_owned())
         }
@@ -203,6 +256,28 @@ fn search(section: &'static Section, at: &str, key: &str, found: &mut Vec<String
             let items = if matches!(known.kind, Kind::Maps { .. }) { "[…]" } else { "" };
             search(inner, &format!("{dotted}{items}"), key, found);
         }
+    }
+}
+
+/// Returns whether a text stands in quotes; in YAML and on the command line it need not.
+fn quoted(node: &Node) -> bool {
+    node.place.is_none() || starts_with(node, '"') || starts_with(node, '\'')
+}
+
+fn starts_with(node: &Node, bracket: char) -> bool {
+    node.place.as_ref().is_some_and(|place| place.text.get(place.span.start..).unwrap_or("").starts_with(bracket))
+}
+
+/// Returns how the file is written that a value stands in.
+fn format(node: &Node) -> Format {
+    node.place.as_ref().map_or(Format::Json, |place| Format::of(Path::new(&*place.file)))
+}
+
+fn flag(text: &str) -> Option<bool> {
+    match text.to_lowercase().as_str() {
+        "true" | "yes" | "on" => Some(true),
+        "false" | "no" | "off" => Some(false),
+        _ => None,
     }
 }
 
@@ -241,10 +316,7 @@ fn import_of(kind: &Kind) -> Option<String> {
 }
 
 fn opening(node: &Node) -> Option<Place> {
-    let mut place = node.place.clone()?;
-    let written = place.text.get(place.span.clone()).unwrap_or("");
-    place.span.end = place.span.start + written.chars().next().map_or(0, char::len_utf8);
-    Some(place)
+    node.place.clone().map(written::opening)
 }
 
 fn place(error: Error, place: Option<Place>) -> Error {

@@ -30,7 +30,7 @@ impl<'a> Fields<'a> {
             return (Cow::Borrowed(&entry.node), self.path.to(entry));
         }
         let default = match self.section.key(key).map(|key| key.absent) {
-            Some(Absent::Default(text)) => default(text),
+            Some(Absent::Default(text)) => filled_in(text),
             _ => NULL,
         };
         (Cow::Owned(default), self.path.to_default(key))
@@ -105,7 +105,15 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// The name of the file that defaults stand in.
+pub(super) const DEFAULT: &str = "default";
+
 /// Returns a default of the table; a test reads every one of them.
-fn default(text: &str) -> Node {
-    Written::from_json("default", text).map_or(NULL, |written| Node::from_value(&written.root.to_value()))
+pub(super) fn default(text: &str) -> Node {
+    Written::from_json(DEFAULT, text).map_or(NULL, |written| written.root)
+}
+
+/// Returns a default without places: no error is about it.
+fn filled_in(text: &str) -> Node {
+    Node::from_value(&default(text).to_value())
 }

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::fields::Fields;
+use super::locate;
 use super::path::KeyPath;
 use super::written::Node;
-use crate::error::{Error, Place};
+use crate::error::{Error, Place, codes};
 use crate::registry::Params;
 
 /// A component by its import path, with the parameters it is made with.
@@ -76,6 +77,7 @@ impl Import {
         search(false)
             .or_else(|| search(true))
             .or_else(|| layer.and_then(|layer| layer.get("import")).and_then(Node::mark))
+            .or_else(|| whole.and_then(|params| locate::parameter(params, error)))
             .or_else(|| self.place.clone())
     }
 }
@@ -135,7 +137,7 @@ pub fn keras_spelling(path: &str) -> Option<String> {
 pub fn refuse_keras(import: &Import) -> Option<Error> {
     let name = keras_spelling(&import.path)?;
     let error = Error::recipe(format!("`{}`: `{}` is a Python path", import.key_path, import.path));
-    let error = error.label("Python is not run here").hint(format!("write `{name}`"));
+    let error = error.coded(codes::PYTHON_PATH).label("Python is not run here").hint(format!("write `{name}`"));
     Some(match &import.place {
         Some(place) => error.at(place.clone()),
         None => error,

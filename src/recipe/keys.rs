@@ -13,8 +13,9 @@ use super::schema::{Absent, Key, Kind, LARGEST, Section};
 /// The whole config.
 pub static ROOT: Section = Section {
     what: "a map with at least the keys `dataset` and `model`",
+    merges: true,
     keys: &[
-        key("extends", Planned, Nothing, "another config that this one changes (ours)"),
+        key("extends", Text, Nothing, "another config that this one changes: its path, relative to this file (ours)"),
         key("dataset", Map(&DATASET), Refused, "how records are loaded, transformed and augmented"),
         key("model", Map(&MODEL), Refused, "the network, and the loss and metrics of each output"),
         key("solver", Map(&SOLVER), Default("{}"), "how the weights are found"),
@@ -33,6 +34,7 @@ pub static ROOT: Section = Section {
 /// `{"import": …, "params": {…}}`.
 pub static IMPORT: Section = Section {
     what: "an import block",
+    merges: false,
     keys: &[
         key("import", Text, Refused, "the name of a built-in, or the dotted path of a script"),
         key("params", Free, Default("{}"), "the parameters it is made with"),
@@ -43,6 +45,7 @@ pub static IMPORT: Section = Section {
 /// not say so.
 pub static SCHEDULE: Section = Section {
     what: "the import block of a schedule",
+    merges: false,
     keys: &[
         key("import", Text, Refused, "the name of a schedule, or the dotted path of a script"),
         key("params", Free, Refused, "the parameters of the schedule"),
@@ -54,6 +57,7 @@ const IMPORTS: Kind = Maps { section: &IMPORT, least: 0, what: "a list of import
 /// The section `dataset`.
 pub static DATASET: Section = Section {
     what: "a map with at least the key `loader`",
+    merges: true,
     keys: &[
         key("loader", Map(&IMPORT), Refused, "turns a record into named inputs, outputs and sample weights"),
         key(
@@ -92,6 +96,7 @@ pub static DATASET: Section = Section {
 /// The section `model`.
 pub static MODEL: Section = Section {
     what: "a map with the keys `network` and `outputs`",
+    merges: true,
     keys: &[
         key("network", Map(&IMPORT), Refused, "builds the network"),
         key(
@@ -106,6 +111,7 @@ pub static MODEL: Section = Section {
 /// An item of `model.outputs`.
 pub static OUTPUT: Section = Section {
     what: "an output, which is a map with the keys `name` and `loss`",
+    merges: false,
     keys: &[
         key("name", Text, Refused, "the output's name in the network"),
         key("loss", Map(&IMPORT), Refused, "what training makes small"),
@@ -124,6 +130,7 @@ pub static OUTPUT: Section = Section {
 /// The section `solver`.
 pub static SOLVER: Section = Section {
     what: "a map",
+    merges: true,
     keys: &[
         key(
             "optimizer",
@@ -158,6 +165,7 @@ pub static SOLVER: Section = Section {
 /// `solver.optimizer`.
 pub static OPTIMIZER: Section = Section {
     what: "a map with the keys `import` and `learning_rate`",
+    merges: false,
     keys: &[
         key("import", Text, Refused, "the name of an optimizer"),
         key(
@@ -181,6 +189,7 @@ const PATIENCE: Kind = Whole { least: 1, most: LARGEST };
 /// `solver.learning_rate_reducer`, as Keras' ReduceLROnPlateau, from where its extra keys and their defaults are.
 pub static REDUCER: Section = Section {
     what: "a map with the keys `monitor`, `mode`, `patience` and `factor`",
+    merges: false,
     keys: &[
         key("monitor", Text, Refused, MONITOR_DOC),
         key("mode", MODE, Refused, MODE_DOC),
@@ -196,6 +205,7 @@ pub static REDUCER: Section = Section {
 /// The section `services`.
 pub static SERVICES: Section = Section {
     what: "a map",
+    merges: true,
     keys: &[
         key(
             "best_checkpoint",
@@ -246,12 +256,14 @@ pub static SERVICES: Section = Section {
 /// `services.best_checkpoint`.
 pub static BEST_CHECKPOINT: Section = Section {
     what: "a map with the keys `monitor` and `mode`",
+    merges: false,
     keys: &[key("monitor", Text, Refused, MONITOR_DOC), key("mode", MODE, Refused, MODE_DOC)],
 };
 
 /// `services.tensorboard`; keys and defaults of Keras' TensorBoard callback.
 pub static TENSORBOARD: Section = Section {
     what: "a map",
+    merges: false,
     keys: &[
         key(
             "histogram_freq",
@@ -279,6 +291,7 @@ pub static TENSORBOARD: Section = Section {
 /// where the extra keys are.
 pub static EARLY_STOPPING: Section = Section {
     what: "a map with the keys `monitor`, `mode`, `patience` and `min_delta`",
+    merges: false,
     keys: &[
         key("monitor", Text, Refused, MONITOR_DOC),
         key("mode", MODE, Refused, MODE_DOC),

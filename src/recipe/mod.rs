@@ -21,7 +21,9 @@
 //! # Ok::<(), barrage::Error>(())
 //! ```
 
-mod json;
+mod extends;
+mod overrides;
+mod read;
 mod written;
 
 pub mod keys;
@@ -32,6 +34,7 @@ mod fault;
 mod path;
 
 pub mod imports;
+mod locate;
 
 mod dataset;
 mod fields;
@@ -39,6 +42,9 @@ mod model;
 mod monitor;
 mod services;
 mod solver;
+
+mod json_schema;
+mod origin;
 
 #[cfg(test)]
 mod tests;
@@ -49,8 +55,11 @@ use serde_json::{Map, Value, json};
 
 pub use dataset::{Cache, Dataset};
 pub use imports::Import;
+pub use json_schema::json_schema;
 pub use model::{Model, Output};
 pub use monitor::Better;
+pub use overrides::check_override;
+pub use read::Format;
 pub use services::{BestCheckpoint, EarlyStopping, Services, TensorBoard, UpdateFreq};
 pub use solver::{Device, Optimizer, Rate, Reducer, Solver};
 pub use written::{Entry, Node, Value as WrittenValue, Written};
@@ -102,6 +111,10 @@ impl Recipe {
     pub fn resolve(written: &Written) -> Result<(Self, Vec<String>)> {
         let mut report = Report::default();
         check::check(&Kind::Map(&keys::ROOT), Absent::Refused, &written.root, &KeyPath::top(), &mut report);
+        if let Some(extends) = written.root.entry("extends").filter(|extends| extends.node.text().is_some()) {
+            // Reading a file takes the key away.
+            report.faults.push(fault::not_in_a_file(extends));
+        }
         let fields = Fields::new(&keys::ROOT, Cow::Borrowed(&written.root), KeyPath::top());
         let recipe = Recipe {
             dataset: Dataset::resolve(&fields.map("dataset")),

@@ -5,6 +5,9 @@
 pub struct Section {
     /// What it is, for errors: "an import block".
     pub what: &'static str,
+    /// Whether a config that extends another changes single keys of it; else a map that is given stands for
+    /// the whole, as a given `optimizer` replaces the whole default.
+    pub merges: bool,
     /// Its keys, in the order of the manual and of the resolved config.
     pub keys: &'static [Key],
 }

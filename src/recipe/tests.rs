@@ -7,7 +7,7 @@ use super::imports::{Import, keras_spelling};
 use super::keys::{ELSEWHERE, ROOT, SYNONYMS};
 use super::path::KeyPath;
 use super::schema::{Absent, Kind, Section};
-use super::{Recipe, Written};
+use super::{Format, Recipe, Written};
 use crate::error::{Error, draw};
 use crate::random::{Random, Stream};
 use crate::registry::{Arguments, Parameter, Type};
@@ -97,34 +97,81 @@ fn resolving_the_resolved_config_changes_nothing() {
     assert_eq!(notes, Vec::<String>::new());
 }
 
+const TOML: &str = r#"# A comment, and every kind of value.
+extends = 'größe.toml'
+[dataset]
+loader = { import = "KeySelector", params = { inputs.x = ["a", 'b'], "y" = 0x2A } }
+shuffle = true
+[[model.outputs]]
+name = """
+y"""
+loss_weight = 5e-1
+[data]
+date = 2026-01-31T10:00:00Z
+"#;
+
+const YAML: &str = r#"%YAML 1.2
+--- # A comment, and every kind of value.
+dataset: &d
+  loader: {import: KeySelector, params: {inputs: {x: [a, 'b']}}}
+  <<: [*d]
+  seed: 0x2A
+model:
+  network: {import: "networks.größe\n"}
+  outputs:
+  - name: |-
+      y
+    ? loss
+    : &l !!str mse
+    again: *l
+data: !tag >
+  folded
+   ~
+"#;
+
 /// Whatever is cut off or changed, there is a verdict, and an error can be drawn.
 #[test]
 fn no_text_panics() {
-    let texts = |text: String| {
-        if let Err(error) = resolve(&text) {
-            assert!(draw(&error, false).starts_with("error: "), "{text}");
+    for (format, text) in [(Format::Json, CONFIG), (Format::Toml, TOML), (Format::Yaml, YAML)] {
+        disturb(text, &|text| {
+            let resolved = Written::parse(format, "config", text).and_then(|written| Recipe::resolve(&written));
+            if let Err(error) = resolved {
+                assert!(draw(&error, false).starts_with("error[B01"), "{text}");
+            }
+        });
+    }
+    let written = Written::from_json("config.json", CONFIG).unwrap();
+    disturb("+model.outputs[0].\"größe\".a={\"b\": [1, 'c']}", &|text| {
+        if let Err(error) = written.clone().overridden(&[text]).and_then(|written| Recipe::resolve(&written)) {
+            assert!(draw(&error, false).starts_with("error[B01"), "{text}");
         }
-    };
-    for (at, _) in CONFIG.char_indices() {
-        texts(CONFIG[..at].to_owned());
-        texts(CONFIG[at..].to_owned());
+    });
+}
+
+fn disturb(config: &str, texts: &dyn Fn(&str)) {
+    for (at, _) in config.char_indices() {
+        texts(&config[..at]);
+        texts(&config[at..]);
     }
     let mut random = Random::new(1, Stream::Script, &[]);
     let mut pick = |count: usize| random.below(count as u64) as usize;
     let pieces = [
         "", "\"", "'", "\\", "{", "}", "[", "]", ",", ":", "/", "/*", "//", "\n", "\r\n", "ß", "-", "1e999", "null",
-        "\0", "\u{feff}",
+        "\0", "\u{feff}", "=", "&", "*", "!", "- ", ": ", "? ", "\t", ".", "#", "~", "inf", "|", "<<",
     ];
-    let places: Vec<usize> = CONFIG.char_indices().map(|(at, _)| at).collect();
+    let places: Vec<usize> = config.char_indices().map(|(at, _)| at).collect();
     for _ in 0..3000 {
-        let mut text = CONFIG.to_owned();
+        let mut text = config.to_owned();
         let at = places[pick(places.len())];
-        let end = at + CONFIG[at..].chars().next().map_or(0, char::len_utf8);
+        let end = at + config[at..].chars().next().map_or(0, char::len_utf8);
         text.replace_range(at..end, pieces[pick(pieces.len())]);
-        texts(text);
+        texts(&text);
     }
-    texts("[".repeat(100_000));
-    texts(format!("{}1{}", "{\"a\":".repeat(400), "}".repeat(400)));
+    texts(&"[".repeat(100_000));
+    texts(&"- ".repeat(10_000));
+    texts(&format!("{}1{}", "{\"a\":".repeat(400), "}".repeat(400)));
+    texts(&format!("a={}1{}", "[".repeat(10_000), "]".repeat(10_000)));
+    texts(&format!("a{}=1", ".a".repeat(2_000)));
 }
 
 #[test]
@@ -134,11 +181,11 @@ fn a_map_of_a_script_is_refused_with_paths_alone() {
     value["dataset"]["loader"] = json!("KeySelector");
     let error = Recipe::resolve(&Written::from_value(&value)).unwrap_err();
     let expected = "\
-error: `dataset.loader`: expected an import block, found the text \"KeySelector\"
+error[B0103]: `dataset.loader`: expected an import block, found the text \"KeySelector\"
  |
  = help: write `component(\"KeySelector\")`
 
-error: `solver.epochs`: expected a whole number from 1 to 9999, found 3.0
+error[B0103]: `solver.epochs`: expected a whole number from 1 to 9999, found 3.0
  |
  = help: write `3`
 ";
@@ -158,6 +205,39 @@ fn errors_about_parameters_are_located() {
     assert_eq!(marked(&import.locate(Error::recipe("unknown optimizer `Adam`"))).as_deref(), Some("\"Adam\""));
     let made = Import::new("Adam", Default::default(), "solver.optimizer");
     assert_eq!(made.locate(Error::recipe("no")).to_string(), "no (`solver.optimizer`)");
+}
+
+/// The places of parameters inside of parameters: components in components, layers in a list, keys of a map.
+#[test]
+fn errors_about_nested_parameters_are_located() {
+    let text = CONFIG.replace(
+        r#"{"import": "networks.größe"}"#,
+        r#"{"import": "sequential_from_config", "params": {"layers": [
+            {"import": "Input", "params": {"shape": [4], "name": "x"}},
+            {"import": "Dense", "params": {"units": 3}},
+            {"import": "Dense", "params": {"units": "{{n}}", "kernel_initializer": {"import": "Zero"}, "name": "d"}},
+            {"import": "Dense", "params": {"units": -3, "bias_initializer": {"import": "Constant", "params": {"val": 1}}}},
+        ]}}"#,
+    );
+    let (recipe, _) = resolve(&text).unwrap();
+    let marked = |import: &Import, error: Error| {
+        let located = import.locate(error);
+        let place = located.place().unwrap();
+        format!("{}: {}", place.line_column().0, &place.text[place.span.clone()])
+    };
+    let network = |error: Error| marked(&recipe.model.network, error);
+    let layer = |number: usize, error: Error| network(error.within(format!("layer {number} of 4, `Dense`")));
+    assert_eq!(layer(4, Error::recipe("parameter `units` of `Dense`: expected a size, found -3")), "9: -3");
+    assert_eq!(layer(3, Error::recipe("no parameter for the placeholder `{{n}}`")), "8: \"{{n}}\"");
+    let inner = |error: Error| error.within("parameter `kernel_initializer`");
+    assert_eq!(layer(3, inner(Error::recipe("unknown initializer `Zero`"))), "8: \"Zero\"");
+    let inner = |error: Error| error.within("parameter `bias_initializer`");
+    assert_eq!(layer(4, inner(Error::recipe("`Constant` has no parameter `val`"))), "9: \"val\"");
+    assert_eq!(layer(2, Error::recipe("shapes do not fit")), "7: \"Dense\"");
+    assert_eq!(network(Error::recipe("`Constant` has no parameter `val`")), "9: \"val\"");
+    assert_eq!(network(Error::recipe("unknown parameter")), "5: \"sequential_from_config\"");
+    let loader = Error::recipe("parameter `inputs` of `KeySelector`: expected texts under `x`, found 3");
+    assert_eq!(marked(&recipe.dataset.loader, loader), "3: [\"a\", 'b']");
 }
 
 #[test]
@@ -194,7 +274,11 @@ fn files_are_read_by_their_ending() {
     let missing = "cannot read the config `…/confg.json`: there is no such file | did you mean `config.json`?";
     assert_eq!(message(&path("confg.json")), missing);
     assert_eq!(message(folder.path()), "cannot read the config `…`: it is a folder | ");
-    assert_eq!(message(&path("bytes.json")), "the config `…/bytes.json` is not text: byte 7 is not UTF-8 | ");
-    assert!(message(&path("c.toml")).starts_with("`…/c.toml`: `.toml` configs are not supported yet"));
+    let bytes = "the config `…/bytes.json` is not text: byte 7 is not UTF-8 | save the file as UTF-8";
+    assert_eq!(message(&path("bytes.json")), bytes);
+    for (name, text) in [("c.toml", "data = {a = 1}"), ("c.yaml", "data: {a: 1}"), ("c.YML", "data:\n  a: 1")] {
+        std::fs::write(path(name), text).unwrap();
+        assert_eq!(Written::read(&path(name)).unwrap().root.to_value(), json!({"data": {"a": 1}}), "{name}");
+    }
     assert!(message(&path("r.rhai")).ends_with("run it with `barrage run …/r.rhai`"));
 }

@@ -1,15 +1,15 @@
 //! A config as written: a tree of values, each knowing where it stands.
 //!
-//! The tree knows no file format. Each reader ([`json`](super::json) today) makes it, and every node carries its
-//! own [`Place`], so that values of several files can stand in one tree.
+//! The tree knows no file format. Each [reader](super::read) makes it, and every node carries its own [`Place`],
+//! so that values of several files and of the command line can stand in one tree.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Number};
 
-use super::json;
-use crate::error::{self, Error, Place, Result};
+use super::read::{self, Format};
+use super::{extends, overrides};
+use crate::error::{self, Error, Place, Result, codes};
 
 /// A config as a person wrote it, with nothing filled in and nothing checked but its syntax.
 #[derive(Clone, Debug)]
@@ -56,47 +56,59 @@ pub struct Entry {
 }
 
 impl Written {
-    /// Loads a config file; the format is told by the ending, and JSON where there is none.
+    /// Loads a config file, and what it extends; the format is told by the ending, and JSON where there is
+    /// none.
     ///
     /// # Errors
-    /// A file that cannot be read, a format that is not supported, and wrong syntax are refused.
+    /// A file that cannot be read, a script, wrong syntax, and configs that extend each other in a circle are
+    /// refused.
     pub fn read(path: &Path) -> Result<Self> {
-        let name = path.display().to_string();
-        let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
-        match ending.as_str() {
-            "toml" | "yaml" | "yml" => {
-                return Err(Error::recipe(format!("`{name}`: `.{ending}` configs are not supported yet"))
-                    .hint("write it as JSON; comments and trailing commas are welcome"));
-            }
-            "rhai" => {
-                return Err(Error::recipe(format!("`{name}` is a script, expected a config"))
-                    .hint(format!("run it with `barrage run {name}`")));
-            }
-            _ => {}
-        }
-        let bytes = std::fs::read(path).map_err(|cause| {
-            let why = match cause.kind() {
-                std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-                std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
-                _ => cause.to_string().to_lowercase(),
-            };
-            Error::recipe(format!("cannot read the config `{name}`: {why}")).maybe_hint(error::near_file(path))
-        })?;
-        let text = String::from_utf8(bytes).map_err(|cause| {
-            let valid = cause.utf8_error().valid_up_to();
-            Error::recipe(format!("the config `{name}` is not text: byte {valid} is not UTF-8"))
-        })?;
-        Self::from_json(&name, &text)
+        extends::read(path)
+    }
+
+    /// Creates the tree of a text in a format; `file` is the name that errors show. What the text extends is
+    /// not looked up.
+    ///
+    /// # Errors
+    /// Wrong syntax, a key given twice and values that a config cannot hold are refused, with their place.
+    pub fn parse(format: Format, file: &str, text: &str) -> Result<Self> {
+        read::read(format, file, text).map(|root| Written { root })
     }
 
     /// Creates the tree of a JSON text; comments, trailing commas and the other leniencies of JSON5 are
-    /// welcome. `file` is the name that errors show.
+    /// welcome.
     ///
     /// # Errors
-    /// Wrong syntax, a key given twice and numbers that are not finite are refused, with their place.
+    /// See [`Written::parse`].
     pub fn from_json(file: &str, text: &str) -> Result<Self> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        json::read(Arc::from(file), Arc::from(text)).map(|root| Written { root })
+        Self::parse(Format::Json, file, text)
+    }
+
+    /// Puts this config, which stands in no file, over the one that it extends; `find` returns the file of a
+    /// name, or refuses it.
+    ///
+    /// # Errors
+    /// See [`Written::read`], and what `find` refuses.
+    pub fn extended(self, find: &dyn Fn(&Path) -> Result<PathBuf>) -> Result<Self> {
+        extends::follow(self, find)
+    }
+
+    /// Changes the config by overrides as they stand on a command line: `solver.epochs=3`, `+data.classes=10`,
+    /// `~services.keep`; each sees what those before it did.
+    ///
+    /// # Errors
+    /// Overrides that cannot be read, and those of keys that are not there, all at once.
+    ///
+    /// ```
+    /// use barrage::recipe::Written;
+    /// let written = Written::from_json("config.json", r#"{"solver": {"epochs": 10}}"#)?;
+    /// let changed = written.overridden(&["solver.epochs=3"])?;
+    /// assert_eq!(changed.root.to_value().to_string(), r#"{"solver":{"epochs":3}}"#);
+    /// # Ok::<(), barrage::Error>(())
+    /// ```
+    pub fn overridden(mut self, overrides: &[impl AsRef<str>]) -> Result<Self> {
+        overrides::apply(&mut self.root, overrides)?;
+        Ok(self)
     }
 
     /// Creates the tree of a value without places, such as a script's map; errors then name the key's
@@ -227,12 +239,9 @@ impl Node {
     /// Returns the part of the place that an error marks: the value itself, or where it opens when it
     /// goes over several lines.
     pub fn mark(&self) -> Option<Place> {
-        let mut place = self.place.clone()?;
+        let place = self.place.clone()?;
         let written = place.text.get(place.span.clone()).unwrap_or("");
-        if written.contains('\n') {
-            place.span.end = place.span.start + written.chars().next().map_or(0, char::len_utf8);
-        }
-        Some(place)
+        Some(if written.contains('\n') { opening(place) } else { place })
     }
 
     /// Returns the value as errors show it: short, with its type, and a number as it was written.
@@ -253,4 +262,41 @@ impl Node {
             _ => crate::registry::found(&self.to_value()),
         }
     }
+}
+
+/// Returns the part of a place where a value opens: its bracket, or its first line when it has none.
+pub(super) fn opening(mut place: Place) -> Place {
+    let written = place.text.get(place.span.clone()).unwrap_or("");
+    let length = match written.lines().next() {
+        // The header of a table in TOML is a line too.
+        Some(line) if !written.starts_with('{') && !(written.starts_with('[') && !line.ends_with(']')) => line.len(),
+        _ => written.chars().next().map_or(0, char::len_utf8),
+    };
+    place.span.end = place.span.start + length;
+    place
+}
+
+/// Reads a file's text.
+pub(super) fn text(path: &Path, name: &str) -> Result<String> {
+    if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("rhai")) {
+        return Err(Error::recipe(format!("`{name}` is a script, expected a config"))
+            .coded(codes::NOT_A_CONFIG)
+            .hint(format!("run it with `barrage run {name}`")));
+    }
+    let bytes = std::fs::read(path).map_err(|cause| {
+        let why = match cause.kind() {
+            std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+            std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+            _ => cause.to_string().to_lowercase(),
+        };
+        Error::recipe(format!("cannot read the config `{name}`: {why}"))
+            .coded(codes::UNREADABLE)
+            .maybe_hint(error::near_file(path))
+    })?;
+    String::from_utf8(bytes).map_err(|cause| {
+        let valid = cause.utf8_error().valid_up_to();
+        Error::recipe(format!("the config `{name}` is not text: byte {valid} is not UTF-8"))
+            .coded(codes::NOT_TEXT)
+            .hint("save the file as UTF-8")
+    })
 }

@@ -1,5 +1,6 @@
 //! Records: an ordered table of rows with typed columns, shared and never copied.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -25,6 +26,10 @@ pub struct Records {
     table: Arc<Table>,
     /// Rows of the table, or nothing when all of them are meant.
     rows: Option<Arc<[u32]>>,
+    /// The file all of it, or some rows or columns of it, were read from.
+    file: Option<Arc<Path>>,
+    /// Whether it is all of the file, as it was read.
+    whole: bool,
 }
 
 impl Records {
@@ -81,7 +86,7 @@ impl Records {
     }
 
     pub(super) fn from_table(table: Table) -> Records {
-        Records { table: Arc::new(table), rows: None }
+        Records { table: Arc::new(table), rows: None, file: None, whole: false }
     }
 
     /// Returns the number of rows.
@@ -116,6 +121,24 @@ impl Records {
     /// Returns the schema of the whole table these records were chosen from.
     pub fn schema(&self) -> &Schema {
         self.table.schema()
+    }
+
+    /// Notes the file the records are all of.
+    pub(super) fn of_file(mut self, path: &Path) -> Records {
+        self.file = Some(std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).into());
+        self.whole = true;
+        self
+    }
+
+    /// Returns the absolute path of the file that the records, or the table they are some rows or columns of, were
+    /// read from; `None` when they were made.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Returns whether the records are all of [`Records::file`], as it was read.
+    pub fn is_whole_file(&self) -> bool {
+        self.whole
     }
 
     /// Returns where the records were read: a file name, or "records".
@@ -188,7 +211,7 @@ impl Records {
             columns.push((name.into(), cells.clone()));
         }
         let table = Table::new(self.table.len(), columns, self.table.origin.clone(), self.table.absent().clone());
-        Ok(Records { table: Arc::new(table), rows: self.rows.clone() })
+        Ok(Records { table: Arc::new(table), rows: self.rows.clone(), file: self.file.clone(), whole: false })
     }
 
     /// Returns the first `n` records, or all when there are fewer.
@@ -282,7 +305,7 @@ impl Records {
     }
 
     pub(super) fn with_rows(&self, rows: Arc<[u32]>) -> Records {
-        Records { table: self.table.clone(), rows: Some(rows) }
+        Records { table: self.table.clone(), rows: Some(rows), file: self.file.clone(), whole: false }
     }
 
     fn row(&self, index: usize) -> Option<u32> {

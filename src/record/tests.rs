@@ -198,9 +198,9 @@ fn concat_needs_the_same_columns() {
     let fewer = records(json!([{"x": 1, "y": "a"}]));
     for (parts, message) in [
         (vec![], "there are no records to put together"),
-        (vec![a.clone(), other], "column `x` has the type int in records and text in records"),
-        (vec![a.clone(), fewer.clone()], "the columns differ: records has `z`, records does not"),
-        (vec![fewer, a], "the columns differ: records has `z`, records does not"),
+        (vec![a.clone(), other], "column `x` has the type int in one table and text in the other"),
+        (vec![a.clone(), fewer.clone()], "the columns differ: one table has `z`, the other does not"),
+        (vec![fewer, a], "the columns differ: one table has `z`, the other does not"),
     ] {
         assert_eq!(Records::concat(&parts).unwrap_err().message(), message);
     }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rhai::{Dynamic, Engine, Scope};
 
 use crate::error::{Error, Kind, Result, near_file};
+use crate::recipe::{Recipe, Written};
 use crate::record::{Augmentor, Loader, Transformer};
 use crate::registry::Params;
 use crate::script::compiled::Compiled;
@@ -27,9 +28,6 @@ type Register = Arc<dyn Fn(&mut Engine) + Send + Sync>;
 
 /// Receives text that scripts print.
 pub type Sink = Arc<dyn Fn(&str) + Send + Sync>;
-
-/// Receives what checking a run found.
-pub type ReportSink = Arc<dyn Fn(&crate::assemble::Report) + Send + Sync>;
 
 /// Makes the display of one training run.
 pub type ProgressFactory = Arc<dyn Fn() -> Box<dyn Progress> + Send + Sync>;
@@ -53,8 +51,10 @@ struct Settings {
     limits: Limits,
     stop: Arc<AtomicBool>,
     overwrite: bool,
-    check: Option<ReportSink>,
+    check: Option<Sink>,
     arguments: Vec<String>,
+    overrides: Vec<String>,
+    show_config: Option<Sink>,
     print: Sink,
     debug: Sink,
     progress: ProgressFactory,
@@ -107,7 +107,7 @@ impl Builder {
     /// Lets `train` check its run instead of starting it: the recipe ends there, and the report goes to the
     /// sink.
     #[must_use]
-    pub fn check_only(mut self, report: impl Fn(&crate::assemble::Report) + Send + Sync + 'static) -> Self {
+    pub fn check_only(mut self, report: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.0.check = Some(Arc::new(report));
         self
     }
@@ -116,6 +116,21 @@ impl Builder {
     #[must_use]
     pub fn arguments(mut self, arguments: Vec<String>) -> Self {
         self.0.arguments = arguments;
+        self
+    }
+
+    /// Sets changes to each config that a script trains, as on the command line: `solver.epochs=3`.
+    #[must_use]
+    pub fn overrides(mut self, overrides: Vec<String>) -> Self {
+        self.0.overrides = overrides;
+        self
+    }
+
+    /// Instead of training, gives the text of the resolved config to the sink and ends the script
+    /// (`--print-config`).
+    #[must_use]
+    pub fn show_config(mut self, sink: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.0.show_config = Some(Arc::new(sink));
         self
     }
 
@@ -236,6 +251,8 @@ impl Host {
             overwrite: false,
             check: None,
             arguments: Vec::new(),
+            overrides: Vec::new(),
+            show_config: None,
             print: Arc::new(|_| ()),
             debug: Arc::new(|_| ()),
             progress: Arc::new(|| Box::new(crate::trainer::Quiet)),
@@ -305,13 +322,28 @@ impl Host {
     }
 
     /// Returns where a check's report goes, when runs are checked and not started.
-    pub fn check_only(&self) -> Option<&ReportSink> {
+    pub fn check_only(&self) -> Option<&Sink> {
         self.0.settings.check.as_ref()
     }
 
     /// Returns the arguments after `--` on the command line.
     pub fn arguments(&self) -> &[String] {
         &self.0.settings.arguments
+    }
+
+    /// Returns the recipe of the config that a script trains, with its overrides and what it extends, and notes
+    /// about it; `None` when it was shown instead (see [`Builder::show_config`]).
+    ///
+    /// # Errors
+    /// See [`Recipe::resolve`] and [`Written::overridden`].
+    pub fn recipe(&self, config: Written) -> Result<Option<(Recipe, Vec<String>)>> {
+        let settings = &self.0.settings;
+        let find = |path: &Path| settings.roots.readable(&path.to_string_lossy());
+        let written = config.extended(&find)?.overridden(&settings.overrides)?;
+        let (recipe, notes) = Recipe::resolve(&written)?;
+        let Some(show) = &settings.show_config else { return Ok(Some((recipe, notes))) };
+        show(&recipe.explain(&written));
+        Ok(None)
     }
 
     /// Makes the display of one training run.

@@ -29,3 +29,5 @@ mod writes;
 pub use component::Component;
 pub use host::{Builder, Host};
 pub use limits::Limits;
+/// What an embedding program meets of Rhai.
+pub use rhai::{Dynamic, Engine, EvalAltResult, Map, Scope};

@@ -3,7 +3,7 @@
 //! One service, one file, one line in [`LIST`]. Writing goes through the run's [`Writer`], so that no
 //! service makes training wait for the disk.
 
-mod clock;
+pub mod clock;
 mod monitor;
 
 mod best_checkpoint;

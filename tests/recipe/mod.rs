@@ -1,15 +1,21 @@
 //! Configs in files: `valid/` with what they resolve to, `invalid/` with what the person reads, and
-//! `verdicts.txt`, a table of small changes to one config. `UPDATE=1` rewrites the golden files.
+//! `verdicts.txt`, a table of small changes to one config; `cases/`, `codes` and `schema` have modules of their
+//! own. `UPDATE=1` rewrites the golden files.
 
 // Clippy knows functions with `#[test]` as tests, and not what they call.
 #![allow(clippy::unwrap_used, clippy::panic)]
+
+mod cases;
+mod codes;
+mod commands;
+mod schema;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use barrage::Error;
 use barrage::error::draw;
-use barrage::recipe::{Recipe, Written};
+use barrage::recipe::{Format, Recipe, Written};
 use serde_json::Value;
 
 fn folder() -> PathBuf {
@@ -53,22 +59,25 @@ fn invalid_configs_are_refused_with_what_is_written_beside_them() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Each line of the table changes the valid config at its top and tells the verdict. Every fragment
-/// after `->` is in one error, and there is no error more.
+/// Each line of the table changes the valid config at its top and tells the verdict, which is the same in each
+/// format. Every fragment after `->` is in one error, and there is no error more.
 #[test]
 fn verdicts() {
-    let table = fs::read_to_string(folder().join("verdicts.txt")).unwrap();
-    let (base, cases) = table.split_once("\n---\n").unwrap();
-    let base: Value = serde_json::from_str(base.trim_start_matches(|c| c != '{')).unwrap();
     let (mut count, mut wrong) = (0, Vec::new());
-    for case in cases.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let (patches, verdict) = case.split_once(" -> ").unwrap_or_else(|| panic!("no verdict: {case}"));
-        let mut config = base.clone();
-        patches.split(" ; ").for_each(|patch| apply(&mut config, patch.trim()));
+    for (case, config, verdict) in verdict_cases() {
         let text = serde_json::to_string_pretty(&config).unwrap();
-        for resolved in [resolve("case.json", &text), Recipe::resolve(&Written::from_value(&config))] {
-            if let Some(complaint) = judge(verdict.trim(), &resolved) {
-                wrong.push(format!("{case}\n    {complaint}"));
+        let mut ways = vec![
+            ("json", resolve("case.json", &text)),
+            ("a map", Recipe::resolve(&Written::from_value(&config))),
+            // JSON is YAML too.
+            ("yaml, flow", resolve("case.yaml", &text)),
+            ("yaml", resolve("case.yaml", &to_yaml(&config, 0))),
+        ];
+        // TOML has no null.
+        ways.extend(to_toml(&config).map(|text| ("toml", resolve("case.toml", &text))));
+        for (way, resolved) in ways {
+            if let Some(complaint) = judge(&verdict, &resolved) {
+                wrong.push(format!("{case}\n    {way}: {complaint}"));
                 break;
             }
         }
@@ -77,6 +86,57 @@ fn verdicts() {
     assert!(wrong.is_empty(), "{} of {count} verdicts differ\n{}", wrong.len(), wrong.join("\n"));
     assert!(count >= 150, "the table has {count} cases");
     println!("recipe verdicts: {count}");
+}
+
+/// Returns each line of the table with its config and its verdict.
+fn verdict_cases() -> Vec<(String, Value, String)> {
+    let table = fs::read_to_string(folder().join("verdicts.txt")).unwrap();
+    let (base, cases) = table.split_once("\n---\n").unwrap();
+    let base: Value = serde_json::from_str(base.trim_start_matches(|c| c != '{')).unwrap();
+    let case = |case: &str| {
+        let (patches, verdict) = case.split_once(" -> ").unwrap_or_else(|| panic!("no verdict: {case}"));
+        let mut config = base.clone();
+        patches.split(" ; ").for_each(|patch| apply(&mut config, patch.trim()));
+        (case.to_owned(), config, verdict.trim().to_owned())
+    };
+    cases.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(case).collect()
+}
+
+/// Writes a value in block style, texts in single quotes.
+fn to_yaml(value: &Value, depth: usize) -> String {
+    let indent = "  ".repeat(depth);
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            let line = |(key, value): (&String, &Value)| format!("\n{indent}{key}: {}", to_yaml(value, depth + 1));
+            map.iter().map(line).collect()
+        }
+        Value::Array(items) if !items.is_empty() => {
+            items.iter().map(|item| format!("\n{indent}- {}", to_yaml(item, depth + 1))).collect()
+        }
+        Value::String(text) => format!("'{text}'"),
+        value => value.to_string(),
+    }
+}
+
+/// Writes a value with inline tables below the top.
+fn to_toml(value: &Value) -> Option<String> {
+    fn inline(value: &Value) -> Option<String> {
+        Some(match value {
+            Value::Null => return None,
+            Value::Object(map) => {
+                let pairs: Option<Vec<String>> =
+                    map.iter().map(|(key, value)| Some(format!("{key:?} = {}", inline(value)?))).collect();
+                format!("{{{}}}", pairs?.join(", "))
+            }
+            Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Option<Vec<_>>>()?.join(", ")),
+            // Larger ones are no integers in TOML.
+            Value::Number(number) if number.as_u64().is_some_and(|value| value > i64::MAX as u64) => return None,
+            value => value.to_string(),
+        })
+    }
+    let lines: Option<Vec<String>> =
+        value.as_object()?.iter().map(|(key, value)| Some(format!("{key:?} = {}\n", inline(value)?))).collect();
+    Some(lines?.concat())
 }
 
 fn judge(verdict: &str, resolved: &Result<(Recipe, Vec<String>), Error>) -> Option<String> {
@@ -130,7 +190,7 @@ fn apply(config: &mut Value, patch: &str) {
 }
 
 fn resolve(name: &str, text: &str) -> Result<(Recipe, Vec<String>), Error> {
-    Recipe::resolve(&Written::from_json(name, text)?)
+    Recipe::resolve(&Written::parse(Format::of(Path::new(name)), name, text)?)
 }
 
 fn every(error: &Error) -> impl Iterator<Item = &Error> {
@@ -141,7 +201,7 @@ fn every(error: &Error) -> impl Iterator<Item = &Error> {
 fn configs(kind: &str) -> Vec<(String, String, PathBuf)> {
     let mut paths: Vec<PathBuf> =
         fs::read_dir(folder().join(kind)).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|ending| ending == "json"));
+    paths.retain(|path| path.extension().is_some_and(|ending| ending != "txt"));
     paths.sort();
     assert!(!paths.is_empty(), "no configs in {kind}");
     let read = |path: PathBuf| {

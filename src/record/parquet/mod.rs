@@ -42,8 +42,7 @@ mod absent {
 
     fn refuse(what: &str) -> Error {
         Error::data(format!("{what}: this binary was built without the feature `parquet`"))
-            .hint("build it with `cargo build --release --features parquet`, or use a released binary, which has it")
-            .hint("or use .csv, .json or .jsonl")
+            .hint("build it with `cargo build --release --features parquet`, or use .csv, .json or .jsonl")
     }
 }
 

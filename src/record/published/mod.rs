@@ -96,7 +96,7 @@ impl Published {
     #[cfg(not(feature = "datasets"))]
     fn read_files(self, _folder: &Path) -> Result<TrainTest> {
         Err(Error::data("cannot read the data set: this binary was built without the feature `datasets`")
-            .hint("build it with `cargo build --release --features datasets`, or use a released binary, which has it"))
+            .hint("build it with `cargo build --release --features datasets`"))
     }
 }
 

@@ -57,7 +57,7 @@ fn read(path: &Path, schema: Option<&Schema>) -> Result<Records> {
     }
     let ending = ending(path)?;
     if ending == "parquet" {
-        return Ok(Records::from_table(parquet::read(path, source(path), schema)?));
+        return Ok(Records::from_table(parquet::read(path, source(path), schema)?).of_file(path));
     }
     let file = File { name: path.display().to_string(), source: source(path), text: text_of(path)? };
     if file.text.trim().is_empty() {
@@ -71,7 +71,7 @@ fn read(path: &Path, schema: Option<&Schema>) -> Result<Records> {
         "json" => json::read_array(&file, schema),
         _ => json::read_lines(&file, schema),
     }?;
-    Ok(Records::from_table(table))
+    Ok(Records::from_table(table).of_file(path))
 }
 
 /// A file that was read whole.

@@ -14,8 +14,8 @@ pub const PAGE: Page = Page {
     name: "datasets",
     title: "Published data sets",
     intro: "Data sets that everyone knows, read from the files their publishers ship. They are never downloaded: fetch \
-            and unpack them into a folder of the project first. Needs a binary built with the cargo feature `datasets`, \
-            as released ones are.\n\n\
+            and unpack them into a folder of the project first. Needs a binary built with the cargo feature `datasets`: \
+            `cargo build --release --features datasets`.\n\n\
             ```text\n\
             let mnist = read_dataset(\"mnist\", \"downloads/mnist\");\n\
             print(mnist.train.len);\n\

@@ -9,7 +9,6 @@ use rhai::{Array as List, Dynamic, Engine, Map};
 use crate::artifact::{Folder, layout};
 use crate::assemble::{self, Model};
 use crate::error::Error;
-use crate::recipe::Recipe;
 use crate::record::Records;
 use crate::script::api::arguments::Answer;
 use crate::script::api::{Page, options::Options};
@@ -139,9 +138,12 @@ mod functions {
     ) -> Answer<Map> {
         let host = Host::of(&context)?;
         let json = cast::to_json(&Dynamic::from(config)).map_err(|error| raise(error.within("the config")))?;
-        let (recipe, notes) = Recipe::resolve(&literal::written(&host, &context, &json)).map_err(raise)?;
+        let Some((recipe, notes)) = host.recipe(literal::written(&host, &context, &json)).map_err(raise)? else {
+            // The config was shown instead.
+            return Err(Box::new(EvalAltResult::Exit(Dynamic::UNIT, Position::NONE)));
+        };
         if let Some(report) = host.check_only() {
-            report(&assemble::check(&host, &recipe, &notes, &train, &validation).map_err(raise)?);
+            report(&assemble::check(&host, &recipe, &notes, &train, &validation).map_err(raise)?.text());
             // What follows in the recipe needs the run that was not started.
             return Err(Box::new(EvalAltResult::Exit(Dynamic::UNIT, Position::NONE)));
         }

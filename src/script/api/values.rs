@@ -141,7 +141,9 @@ fn position(context: &NativeCallContext, array: &List, value: &Dynamic, start: u
     Ok(None)
 }
 
+#[allow(clippy::unwrap_used, reason = "what the macro makes of a `&mut` argument")]
 #[export_module]
+#[allow(clippy::unwrap_used, reason = "what the macro makes of a `&mut` argument")]
 mod functions {
     /// Returns whether both hold equal values: arrays in the same order, maps under the same names. Tensors in
     /// them are equal when dtype, shape and all elements are.
@@ -208,6 +210,7 @@ mod functions {
 
 /// As `{:?}` prints, which is also how tensors print their elements.
 #[export_module]
+#[allow(clippy::unwrap_used, reason = "what the macro makes of a `&mut` argument")]
 mod printing {
     #[rhai_fn(name = "to_string", name = "to_debug", name = "print", name = "debug")]
     pub fn float(value: f64) -> String {

@@ -113,9 +113,11 @@ pub fn all(engine: &Engine) -> Vec<Function> {
         functions.iter().filter(|function| function.group == Group::Property).map(|one| one.name.clone()).collect();
     functions.retain(|function| function.group != Group::Method || !properties.contains(&function.name));
     for function in &mut functions {
-        function
-            .versions
-            .sort_by_key(|version| (version.parameters.len(), version.text.is_none(), version.signature.len()));
+        // The signature last: the engine has no order of its own.
+        function.versions.sort_by_cached_key(|version| {
+            let signature = version.signature.clone();
+            (version.parameters.len(), version.text.is_none(), signature.len(), signature)
+        });
     }
     functions.sort_by(|a, b| (a.group, &a.name).cmp(&(b.group, &b.name)));
     functions
@@ -156,7 +158,7 @@ pub fn foreign(engine: &Engine, name: &str) -> Vec<(String, String)> {
     signatures.retain(|(_, one)| {
         !["u8", "i8", "u16", "i16", "u32", "i32", "u64", "u128", "i128", "f32"].iter().any(|kind| one.contains(kind))
     });
-    signatures.sort_by_key(|(_, one)| one.len());
+    signatures.sort_by_cached_key(|(_, one)| (one.len(), one.clone()));
     signatures.dedup();
     signatures
 }

@@ -11,52 +11,63 @@ use jsonc_parser::errors::{ParseError, ParseErrorKind as Kind};
 use jsonc_parser::{CollectOptions, ParseOptions};
 use serde_json::Number;
 
-use super::written::{Entry, Node, Value};
-use crate::error::{Error, Place, Result};
+use super::Source;
+use crate::error::{Error, Result};
+use crate::recipe::written::{Entry, Node, Value};
 
 /// Returns the tree of a text.
 ///
 /// # Errors
 /// The first error of syntax alone; else every key given twice and every number that is not finite.
-pub(super) fn read(file: Arc<str>, text: Arc<str>) -> Result<Node> {
-    let source = Source { file, text };
-    if let Some(span) = open_quote(&source.text) {
-        return Err(Error::recipe("a text is never closed")
-            .at(source.place(span))
-            .label("no closing quote on this line")
-            .hint("a text cannot go over several lines; write a line break inside it as `\\n`"));
-    }
-    // Two values side by side are more likely a slip than a style.
-    let options = ParseOptions { allow_missing_commas: false, ..ParseOptions::default() };
-    let parsed = jsonc_parser::parse_to_ast(&source.text, &CollectOptions::default(), &options);
-    let value = parsed.map_err(|cause| source.refuse(&cause))?.value;
-    let Some(value) = value else {
-        return Err(Error::recipe(format!("the config `{}` is empty", source.file))
-            .at(source.place(0..0))
-            .label("no value")
-            .hint("a config is a map with at least the keys `dataset` and `model`"));
-    };
-    let mut faults = Vec::new();
-    let root = source.node(&value, &mut faults);
-    match Error::join(faults) {
-        Some(error) => Err(error),
-        None => Ok(root),
+pub(super) fn read(source: Source) -> Result<Node> {
+    let reader = Reader { code: source.text.clone(), source };
+    match reader.read()? {
+        Some(node) => Ok(node),
+        None => Err(reader.source.empty()),
     }
 }
 
-struct Source {
-    file: Arc<str>,
-    text: Arc<str>,
+/// Returns the tree of the end of a text, as of `solver.epochs=3`; what stands before it is not read.
+///
+/// # Errors
+/// See [`read`].
+pub(super) fn read_end(source: Source, start: usize) -> Result<Option<Node>> {
+    // Blanks instead of the beginning keep every place right.
+    let code = format!("{}{}", " ".repeat(start), source.text.get(start..).unwrap_or(""));
+    Reader { code: code.into(), source }.read()
 }
 
-impl Source {
-    fn place(&self, span: Range<usize>) -> Place {
-        Place { file: self.file.clone(), text: self.text.clone(), span }
+struct Reader {
+    source: Source,
+    /// The text that is read, as long as that of the source.
+    code: Arc<str>,
+}
+impl Reader {
+    fn read(&self) -> Result<Option<Node>> {
+        if let Some(span) = open_quote(&self.code) {
+            return Err(self
+                .syntax("a text is never closed", span, "no closing quote on this line")
+                .hint("a text cannot go over several lines; write a line break inside it as `\\n`"));
+        }
+        // Two values side by side are more likely a slip than a style.
+        let options = ParseOptions { allow_missing_commas: false, ..ParseOptions::default() };
+        let parsed = jsonc_parser::parse_to_ast(&self.code, &CollectOptions::default(), &options);
+        let value = parsed.map_err(|cause| self.refuse(&cause))?.value;
+        let mut faults = Vec::new();
+        let root = value.map(|value| self.node(&value, &mut faults));
+        match Error::join(faults) {
+            Some(error) => Err(error),
+            None => Ok(root),
+        }
+    }
+
+    fn syntax(&self, message: impl Into<String>, span: Range<usize>, label: &str) -> Error {
+        self.source.syntax(message, span, label)
     }
 
     fn node(&self, value: &ast::Value, faults: &mut Vec<Error>) -> Node {
         let range = value.range();
-        let place = self.place(range.start..range.end);
+        let place = self.source.place(range.start..range.end);
         let value = match value {
             ast::Value::NullKeyword(_) => Value::Null,
             ast::Value::BooleanLit(literal) => Value::Bool(literal.value),
@@ -64,10 +75,7 @@ impl Source {
             ast::Value::NumberLit(literal) => match number(literal.value) {
                 Some(number) => Value::Number(number),
                 None => {
-                    let error = Error::recipe(format!("`{}` is not a number that a config can hold", literal.value));
-                    let label =
-                        if literal.value.contains(|c: char| c.is_ascii_digit()) { "too large" } else { "not finite" };
-                    faults.push(error.at(place.clone()).label(label));
+                    faults.push(self.source.not_finite(range.start..range.end));
                     Value::Null
                 }
             },
@@ -87,17 +95,8 @@ impl Source {
                 ast::ObjectPropName::Word(literal) => literal.range,
             };
             let key = property.name.as_str().to_owned();
-            let place = self.place(range.start..range.end);
             let node = self.node(&property.value, faults);
-            match entries.iter().find(|entry| entry.key == key).and_then(|entry| entry.place.as_ref()) {
-                Some(first) => faults.push(
-                    Error::recipe(format!("the key `{key}` is given twice"))
-                        .at(place)
-                        .label("given again here")
-                        .hint(format!("it was given first at {first}; keep one of them")),
-                ),
-                None => entries.push(Entry { key, place: Some(place), node }),
-            }
+            self.source.enter(&mut entries, key, range.start..range.end, node, faults);
         }
         entries
     }
@@ -106,21 +105,20 @@ impl Source {
     fn refuse(&self, cause: &ParseError) -> Error {
         let range = cause.range();
         let (start, end) = (range.start, range.end);
-        let token = self.text.get(start..end).unwrap_or("").to_owned();
-        let opening = start..(start + 1).min(self.text.len());
-        let at =
-            |span: Range<usize>, message: &str, label: &str| Error::recipe(message).at(self.place(span)).label(label);
+        let token = self.code.get(start..end).unwrap_or("").to_owned();
+        let opening = start..(start + 1).min(self.code.len());
+        let at = |span: Range<usize>, message: &str, label: &str| self.syntax(message, span, label);
         match cause.kind() {
             Kind::ExpectedComma => match self.word_around(start) {
                 Some(span) => self.not_a_number(span),
                 None => {
                     // The mark stands on the last character of the value that lacks the comma.
-                    let last = self.text.get(..start).and_then(|before| before.chars().next_back());
+                    let last = self.code.get(..start).and_then(|before| before.chars().next_back());
                     let span = start - last.map_or(0, char::len_utf8)..start;
                     at(span, "a comma is missing", "add `,` after this")
                 }
             },
-            Kind::ExpectedColonAfterObjectKey if start == self.text.len() => {
+            Kind::ExpectedColonAfterObjectKey if start == self.code.len() => {
                 at(start..end, "expected `:` after a key, found the end of the config", "expected `:`")
             }
             Kind::ExpectedColonAfterObjectKey => {
@@ -140,7 +138,7 @@ impl Source {
                 at(start..(start + 2).min(end), "a comment is never closed", "this `/*` has no `*/`")
             }
             Kind::MultipleRootJsonValues => self.second_root(start..end, &token),
-            Kind::NestingDepthExceeded => at(opening, "the config is nested too deeply", "more than 512 deep"),
+            Kind::NestingDepthExceeded => self.source.too_deep(opening),
             Kind::String(_) => at(start..end, "a text has an escape that does not exist", "unknown escape")
                 .hint("write a backslash as `\\\\`; in paths `/` works everywhere"),
             _ => at(start..end, "a number is not finished", "expected a digit"),
@@ -151,7 +149,7 @@ impl Source {
         if let Some(span) = self.word_around(span.start) {
             return self.not_a_number(span);
         }
-        let before = self.text.get(..span.start).unwrap_or("").trim_end().chars().next_back();
+        let before = self.code.get(..span.start).unwrap_or("").trim_end().chars().next_back();
         let expected = match (before, token) {
             (_, "=") => "`:`",
             (Some(':' | '['), _) | (None, _) => "a value",
@@ -177,21 +175,20 @@ impl Source {
             "a value" => "not a value".to_owned(),
             expected => format!("expected {expected}"),
         };
-        let error = Error::recipe(format!("expected {expected}, found `{token}`")).at(self.place(span));
-        error.label(label).maybe_hint(hint)
+        self.syntax(format!("expected {expected}, found `{token}`"), span, &label).maybe_hint(hint)
     }
 
     fn not_a_number(&self, span: Range<usize>) -> Error {
-        let word = self.text.get(span.clone()).unwrap_or("");
+        let word = self.code.get(span.clone()).unwrap_or("");
         let plain = word.replace('_', "");
         let plain = plain.trim_start_matches('0');
         let hint = plain.bytes().all(|byte| byte.is_ascii_digit()) && !plain.is_empty();
         let hint = hint.then(|| format!("write `{plain}`"));
-        Error::recipe(format!("`{word}` is not a number")).at(self.place(span)).label("not a number").maybe_hint(hint)
+        self.syntax(format!("`{word}` is not a number"), span, "not a number").maybe_hint(hint)
     }
 
     fn second_root(&self, span: Range<usize>, token: &str) -> Error {
-        let error = Error::recipe("the config ends before this").at(self.place(span)).label("not part of the config");
+        let error = self.syntax("the config ends before this", span, "not part of the config");
         match token {
             ":" | "," => error.hint("a config is one map: put `{` before its first key and `}` after the last value"),
             "}" | "]" => error.hint(format!("there is one `{token}` too many, here or further up")),
@@ -202,10 +199,10 @@ impl Source {
     /// Returns the word around a position inside it: `1_000` or `007`, which scan as a number and a rest.
     fn word_around(&self, at: usize) -> Option<Range<usize>> {
         let word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
-        let (before, after) = (self.text.get(..at)?, self.text.get(at..)?);
+        let (before, after) = (self.code.get(..at)?, self.code.get(at..)?);
         let start = at - before.chars().rev().take_while(|&c| word(c)).map(char::len_utf8).sum::<usize>();
         let end = at + after.chars().take_while(|&c| word(c)).map(char::len_utf8).sum::<usize>();
-        let number = self.text.get(start..at)?.starts_with(|c: char| c.is_ascii_digit());
+        let number = self.code.get(start..at)?.starts_with(|c: char| c.is_ascii_digit());
         (number && at < end).then_some(start..end)
     }
 }

@@ -1,0 +1,93 @@
+//! `barrage check`: says what is wrong before anything starts.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::cli::options::{Overrides, Scripts};
+use crate::cli::terminal;
+use crate::recipe::{Recipe, Written};
+use crate::record::Records;
+use crate::script::resolver::Roots;
+use crate::{Error, Result, assemble};
+
+/// Check a recipe or a config without training, and say everything that is wrong with it at once
+///
+/// A recipe runs up to its `train(…)`; scripts, imports, parameters, a first batch, shapes, losses, metrics, one forward
+/// and backward pass and monitors are checked, and the cost of the run is estimated. A config needs its records for that;
+/// with `--config-only` its text alone is checked. The exit code is 0 when all is right, 3 or 4 when it is not.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples: barrage check recipe.rhai\n          barrage check config.json train.csv validation.csv\n          \
+                        barrage check --config-only config.json"
+)]
+pub struct Args {
+    /// The recipe, or a config
+    file: PathBuf,
+
+    /// The training records of a config
+    #[arg(requires = "validation")]
+    train: Option<PathBuf>,
+
+    /// The validation records of a config
+    validation: Option<PathBuf>,
+
+    #[command(flatten)]
+    overrides: Overrides,
+
+    #[command(flatten)]
+    scripts: Scripts,
+
+    /// Check keys, types and ranges of a config alone: what it imports is not looked up
+    #[arg(long)]
+    config_only: bool,
+}
+
+/// Checks.
+pub fn run(args: Args) -> Result<()> {
+    if !args.config_only && args.file.extension().is_some_and(|ending| ending == "rhai") {
+        return recipe(&args);
+    }
+    let written = Written::read(&args.file)?.overridden(&args.overrides.all())?;
+    let (recipe, notes) = Recipe::resolve(&written)?;
+    if args.config_only || args.overrides.print_config {
+        terminal::notes(&notes);
+        terminal::data(&match args.overrides.print_config {
+            true => recipe.explain(&written),
+            false => format!("`{}` is a right config\n", args.file.display()),
+        });
+        return Ok(());
+    }
+    let (Some(train), Some(validation)) = (&args.train, &args.validation) else {
+        return Err(Error::new(crate::error::Kind::Usage, "a config is checked with its records")
+            .hint("give the training and the validation records after it, or `--config-only`"));
+    };
+    let train = Records::read(train)?;
+    assemble::check_not_empty(&train, "training")?;
+    let validation = Records::read_as(validation, train.schema())?;
+    let host = args.scripts.host(Roots::project_of(&args.file)).build()?;
+    let report = assemble::check(&host, &recipe, &notes, &train, &validation)?;
+    terminal::data(&report.text());
+    Ok(())
+}
+
+/// Runs a recipe up to its training.
+fn recipe(args: &Args) -> Result<()> {
+    let reached = Arc::new(AtomicBool::new(false));
+    let seen = reached.clone();
+    let host = args
+        .scripts
+        .host(Roots::project_of(&args.file))
+        .overrides(args.overrides.all())
+        .check_only(move |report| {
+            seen.store(true, Ordering::SeqCst);
+            terminal::data(report);
+        })
+        .build()?;
+    host.run_file(&args.file).map(drop)?;
+    match reached.load(Ordering::SeqCst) {
+        true => Ok(()),
+        false => Err(Error::script(format!("`{}` trains nothing", args.file.display()))
+            .hint("a recipe is checked at its `trainer(…).train(config, train, validation)`")),
+    }
+}
