@@ -74,10 +74,11 @@ impl Import {
             let scope = layer.or(whole)?;
             named().find_map(|name| find(scope, name, key, imports))
         };
-        search(false)
+        whole
+            .and_then(|params| locate::parameter(params, error))
+            .or_else(|| search(false))
             .or_else(|| search(true))
             .or_else(|| layer.and_then(|layer| layer.get("import")).and_then(Node::mark))
-            .or_else(|| whole.and_then(|params| locate::parameter(params, error)))
             .or_else(|| self.place.clone())
     }
 }
