@@ -116,9 +116,7 @@ fn duplicates(train: &Records, validation: &Records) -> Result<Option<String>> {
             .keys()
             .iter()
             .map(|name| {
-                Ok(record
-                    .get_or(name)?
-                    .map_or(Ok("null".to_owned()), |value| value.to_json().map(|json| json.to_string()))?)
+                record.get_or(name)?.map_or(Ok("null".to_owned()), |value| value.to_json().map(|json| json.to_string()))
             })
             .collect::<Result<_>>()?;
         Ok(values.join("\u{1f}"))

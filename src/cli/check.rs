@@ -18,19 +18,16 @@ use crate::{Error, Result, assemble};
 /// with `--config-only` its text alone is checked. The exit code is 0 when all is right, 3 or 4 when it is not.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples: barrage check recipe.rhai\n          barrage check config.json train.csv validation.csv\n          \
+    after_help = "Examples: barrage check recipe.rhai\n          barrage check config.json --records train.csv validation.csv\n          \
                         barrage check --config-only config.json"
 )]
 pub struct Args {
     /// The recipe, or a config
     file: PathBuf,
 
-    /// The training records of a config
-    #[arg(requires = "validation")]
-    train: Option<PathBuf>,
-
-    /// The validation records of a config
-    validation: Option<PathBuf>,
+    /// The records a config is checked with
+    #[arg(long, num_args = 2, value_names = ["TRAIN", "VALIDATION"])]
+    records: Vec<PathBuf>,
 
     #[command(flatten)]
     overrides: Overrides,
@@ -58,9 +55,9 @@ pub fn run(args: Args) -> Result<()> {
         });
         return Ok(());
     }
-    let (Some(train), Some(validation)) = (&args.train, &args.validation) else {
+    let [train, validation] = args.records.as_slice() else {
         return Err(Error::new(crate::error::Kind::Usage, "a config is checked with its records")
-            .hint("give the training and the validation records after it, or `--config-only`"));
+            .hint("name them with `--records TRAIN VALIDATION`, or give `--config-only`"));
     };
     let train = Records::read(train)?;
     assemble::check_not_empty(&train, "training")?;

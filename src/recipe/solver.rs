@@ -38,6 +38,7 @@ pub struct Optimizer {
 
 /// A learning rate.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "one of them in a recipe")]
 pub enum Rate {
     /// The same at each step, until a reducer lowers it; above 0.
     Constant(f64),

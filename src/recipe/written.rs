@@ -269,7 +269,7 @@ pub(super) fn opening(mut place: Place) -> Place {
     let written = place.text.get(place.span.clone()).unwrap_or("");
     let length = match written.lines().next() {
         // The header of a table in TOML is a line too.
-        Some(line) if !written.starts_with('{') && !(written.starts_with('[') && !line.ends_with(']')) => line.len(),
+        Some(line) if !written.starts_with('{') && (!written.starts_with('[') || line.ends_with(']')) => line.len(),
         _ => written.chars().next().map_or(0, char::len_utf8),
     };
     place.span.end = place.span.start + length;

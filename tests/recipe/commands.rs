@@ -72,7 +72,7 @@ fn print_config_shows_and_does_not_train() {
 fn overrides_reach_the_config_of_a_script() {
     let (code, out, err) = run(&["run", "recipe.rhai", "solver.epochs=3", "--print-config"]);
     assert_eq!((code, &*err), (0, "a script\n"), "{out}");
-    assert!(out.starts_with("{\n") && out.contains("// from the script\n"), "{out}");
+    assert!(out.starts_with("{\n") && out.contains("// recipe.rhai:3\n"), "{out}");
     assert!(out.contains("\"epochs\": 3,") && out.contains("// from the command line\n"), "{out}");
     let (code, _, err) = run(&["run", "recipe.rhai", "solver.epochs=three"]);
     assert_eq!(code, 3, "{err}");

@@ -135,24 +135,21 @@ fn case_of(session: &mut Session, project: &Project, body: &str) -> String {
     let lines: Vec<&str> = body.lines().collect();
     let mut found = String::new();
     let mut open = String::new();
-    // Lines of expectations do not count, so that places stay when a message changes.
-    let mut number = 0;
+    // The session counts lines itself. Those of expectations do not count, so that places stay when a message
+    // changes.
+    let mut skipped = 0;
     for (at, line) in lines.iter().enumerate() {
         let code = line.split("// =>").next().unwrap().split("// error:").next().unwrap().trim_end();
         if is_expectation(line) {
             continue;
         }
-        number += 1;
         if open.is_empty() && code.trim().is_empty() {
+            skipped += 1;
             found.push_str(line);
             found.push('\n');
             continue;
         }
-        let first = open.is_empty();
-        if first {
-            // Places are counted from the first line of the case.
-            open = "\n".repeat(number - 1);
-        }
+        open.push_str(&"\n".repeat(std::mem::take(&mut skipped)));
         open.push_str(code);
         open.push('\n');
         found.push_str(code);

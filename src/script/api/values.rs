@@ -143,7 +143,6 @@ fn position(context: &NativeCallContext, array: &List, value: &Dynamic, start: u
 
 #[allow(clippy::unwrap_used, reason = "what the macro makes of a `&mut` argument")]
 #[export_module]
-#[allow(clippy::unwrap_used, reason = "what the macro makes of a `&mut` argument")]
 mod functions {
     /// Returns whether both hold equal values: arrays in the same order, maps under the same names. Tensors in
     /// them are equal when dtype, shape and all elements are.
