@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use rhai::{AST, Position, Stmt};
+use rhai::{AST, Stmt};
 
 use crate::error::{Error, Place, Result};
 use crate::script::host::Host;
 use crate::script::source::Script;
-use crate::script::writes;
+use crate::script::writes::{self, Write};
 
 /// A compiled script that may serve as a component.
 pub struct Compiled {
@@ -16,7 +16,7 @@ pub struct Compiled {
     pub(super) ast: AST,
     functions: Vec<Function>,
     /// Where each function assigns to `this`, if it does.
-    pub(super) writes: BTreeMap<String, Position>,
+    pub(super) writes: BTreeMap<String, Write>,
 }
 
 /// A function of a script.

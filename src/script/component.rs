@@ -251,10 +251,11 @@ impl Session<'_> {
     /// Whatever the script raises, with its place.
     pub fn call(&mut self, name: &str, arguments: &mut [Dynamic]) -> Result<Dynamic> {
         let component = self.component;
-        if let Some(position) = component.compiled.writes.get(name) {
-            let error = traceback::read_only("");
+        if let Some(write) = component.compiled.writes.get(name) {
+            let error = Error::script(format!("`this` cannot be changed in `{name}`, which sets {}", write.what))
+                .hint("a component's state may change in `init` and `fit` only; use `let` for what one call needs");
             let script = &component.compiled.script;
-            return Err(match component.host.sources().place(&script.label, *position) {
+            return Err(match component.host.sources().place(&script.label, write.position) {
                 Some(place) => error.at(place),
                 None => error,
             });

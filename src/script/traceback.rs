@@ -213,7 +213,7 @@ fn thrown(value: &Dynamic) -> Error {
 }
 
 /// Returns the error of a change to `this`, or to a constant of this name, where nothing may change.
-pub fn read_only(name: &str) -> Error {
+fn read_only(name: &str) -> Error {
     let what = if name.is_empty() { "`this`".to_owned() } else { format!("`{name}`") };
     Error::script(format!("{what} cannot be changed here")).hint(READ_ONLY)
 }

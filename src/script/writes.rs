@@ -4,9 +4,18 @@ use std::collections::BTreeMap;
 
 use rhai::{AST, ASTNode, Expr, Position, Stmt};
 
+/// An assignment to `this`.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// Where it stands.
+    pub position: Position,
+    /// What it sets: "`this.count`", "a field of `this.params`".
+    pub what: String,
+}
+
 /// For each function that assigns to `this` or to a field of it, itself or through a function that it calls
-/// on `this`: the place of the assignment.
-pub fn writes(ast: &AST) -> BTreeMap<String, Position> {
+/// on `this`: the first assignment.
+pub fn writes(ast: &AST) -> BTreeMap<String, Write> {
     let mut names: Vec<String> = ast.iter_functions().map(|function| function.name.to_owned()).collect();
     names.sort_unstable();
     names.dedup();
@@ -19,8 +28,9 @@ pub fn writes(ast: &AST) -> BTreeMap<String, Position> {
         let mut place = None;
         one.walk(&mut |path: &[ASTNode]| {
             match path.last() {
-                Some(ASTNode::Stmt(Stmt::Assignment(parts))) if is_this(&parts.1.lhs) => {
-                    place.get_or_insert(parts.1.lhs.start_position());
+                Some(ASTNode::Stmt(Stmt::Assignment(parts))) => {
+                    let position = parts.1.lhs.start_position();
+                    place = place.take().or_else(|| set(&parts.1.lhs).map(|what| Write { position, what }));
                 }
                 Some(ASTNode::Expr(Expr::Dot(parts, ..))) if matches!(parts.lhs, Expr::ThisPtr(..)) => {
                     if let Expr::MethodCall(call, _) = &parts.rhs {
@@ -40,7 +50,7 @@ pub fn writes(ast: &AST) -> BTreeMap<String, Position> {
     loop {
         let next = calls.iter().find_map(|(name, called)| {
             let place = called.iter().find_map(|called| found.get(called)).filter(|_| !found.contains_key(name))?;
-            Some((name.clone(), *place))
+            Some((name.clone(), place.clone()))
         });
         match next {
             Some((name, place)) => found.insert(name, place),
@@ -49,11 +59,21 @@ pub fn writes(ast: &AST) -> BTreeMap<String, Position> {
     }
 }
 
-/// `this`, `this.x`, `this.x[0].y` …
-fn is_this(place: &Expr) -> bool {
+/// What an assignment sets, when it is `this`, `this.x`, `this.x[0].y` …
+fn set(place: &Expr) -> Option<String> {
     match place {
-        Expr::ThisPtr(..) => true,
-        Expr::Dot(parts, ..) | Expr::Index(parts, ..) => is_this(&parts.lhs),
-        _ => false,
+        Expr::ThisPtr(..) => Some("`this`".to_owned()),
+        Expr::Dot(parts, ..) if matches!(parts.lhs, Expr::ThisPtr(..)) => Some(match &parts.rhs {
+            Expr::Property(field, ..) => format!("`this.{}`", field.2),
+            // `this.x.y` is `this` and `x.y`.
+            Expr::Dot(inner, ..) | Expr::Index(inner, ..) => match &inner.lhs {
+                Expr::Property(field, ..) => format!("a field of `this.{}`", field.2),
+                _ => "a field of `this`".to_owned(),
+            },
+            _ => "a field of `this`".to_owned(),
+        }),
+        Expr::Index(parts, ..) if matches!(parts.lhs, Expr::ThisPtr(..)) => Some("a field of `this`".to_owned()),
+        Expr::Dot(parts, ..) | Expr::Index(parts, ..) => set(&parts.lhs),
+        _ => None,
     }
 }

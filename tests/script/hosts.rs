@@ -118,7 +118,7 @@ fn what_a_scripted_loss_returns_is_checked() {
             "tensor([1.0, 2.0])",
             "the loss does not depend on `y_pred`, so nothing can be learned from it (what `loss` of `own` returned)",
         ),
-        ("this.seen = 1; y_pred.mean(-1)", "`this` cannot be changed here"),
+        ("this.seen = 1; y_pred.mean(-1)", "`this` cannot be changed in `loss`, which sets `this.seen`"),
     ] {
         fs::write(project.0.path().join("own.rhai"), format!("fn loss(y_true, y_pred) {{ {formula} }}")).unwrap();
         let host = project.host().build().unwrap();
@@ -151,6 +151,8 @@ fn methods_work_on_a_read_only_state() {
         fn change_list() { this.list.push(3) }
         fn change_map() { this.map.b = 3 }
         fn change_field() { this.x = 3 }
+        fn help() { this["b"] = 3 }
+        fn change_through() { this.help() }
         fn change_deep() { this.map.remove("a") }
     "#;
     fs::write(project.0.path().join("state.rhai"), script).unwrap();
@@ -161,8 +163,9 @@ fn methods_work_on_a_read_only_state() {
     assert!(read.is_ok(), "{read:?}");
     for (function, expected) in [
         ("change_list", "`push` would change a value that cannot be changed here"),
-        ("change_map", "`this` cannot be changed here"),
-        ("change_field", "`this` cannot be changed here"),
+        ("change_map", "`this` cannot be changed in `change_map`, which sets a field of `this.map`"),
+        ("change_field", "`this` cannot be changed in `change_field`, which sets `this.x`"),
+        ("change_through", "`this` cannot be changed in `change_through`, which sets a field of `this`"),
         ("change_deep", "`remove` would change a value that cannot be changed here"),
     ] {
         let error = component.call(function, Mode::Score, &mut []).unwrap_err();

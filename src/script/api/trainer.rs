@@ -8,7 +8,6 @@ use rhai::{Array as List, Dynamic, Engine, Map};
 
 use crate::artifact::{Folder, layout};
 use crate::assemble::{self, Model};
-use crate::error::Error;
 use crate::record::Records;
 use crate::script::api::arguments::Answer;
 use crate::script::api::{Page, options::Options};
@@ -57,12 +56,8 @@ impl TrainerHandle {
         if let Some(model) = &*slot {
             return Ok(model.clone());
         }
-        if !self.folder.join(layout::CONFIG).is_file() {
-            return Err(raise(
-                Error::artifact(format!("there is no run in `{}`", self.name)).hint("`train` makes one"),
-            ));
-        }
-        let inside = host.at(self.folder.join(layout::SCRIPTS)).map_err(raise)?;
+        let run = Folder::open(&self.folder).map_err(raise)?;
+        let inside = host.at(run.join(layout::SCRIPTS)).map_err(raise)?;
         let model = Arc::new(assemble::load(&inside, &self.folder).map_err(raise)?);
         *slot = Some(model.clone());
         Ok(model)

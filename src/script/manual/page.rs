@@ -111,12 +111,28 @@ pub fn help(name: &str) -> crate::Result<String> {
         parts.push(format!("Standard library\n\n{STANDARD}\n\nscripts: {names}\n"));
     }
     if !parts.is_empty() {
-        return Ok(parts.join("\n"));
+        return Ok(plain(&parts.join("\n")));
     }
     let names = names();
     Err(crate::Error::script(format!("no help on `{name}`"))
         .maybe_hint(error::did_you_mean(name, names.iter().map(String::as_str)))
         .hint("`barrage help` lists the commands and the pages of the manual"))
+}
+
+/// Returns Markdown as a terminal shows it best: code is indented, without fences.
+fn plain(markdown: &str) -> String {
+    let mut text = String::new();
+    let mut code = false;
+    for line in markdown.lines() {
+        if line.starts_with("```") {
+            code = !code;
+        } else if code && !line.is_empty() {
+            let _ = writeln!(text, "    {line}");
+        } else {
+            let _ = writeln!(text, "{line}");
+        }
+    }
+    text
 }
 
 /// Every name that [`help`] knows.
