@@ -64,53 +64,9 @@ impl Import {
     }
 
     fn spot(&self, error: &Error) -> Option<Place> {
-        let message = error.message();
-        let whole = self.written.as_ref();
-        let layer = whole.and_then(|params| layer(params, error));
-        let named = || message.split('`').skip(1).step_by(2);
-        let key = ["no parameter", "given twice", "the loader gives"].iter().any(|about| message.contains(about));
-        // The component's own name may stand first, and is where nothing better is found.
-        let search = |imports: bool| {
-            let scope = layer.or(whole)?;
-            named().find_map(|name| find(scope, name, key, imports))
-        };
-        whole
-            .and_then(|params| locate::parameter(params, error))
-            .or_else(|| search(false))
-            .or_else(|| search(true))
-            .or_else(|| layer.and_then(|layer| layer.get("import")).and_then(Node::mark))
-            .or_else(|| self.place.clone())
+        let parameter = self.written.as_ref().and_then(|params| locate::parameter(params, error));
+        parameter.or_else(|| self.place.clone())
     }
-}
-
-/// Returns the import block of a list `layers` that an error is about: `layer 2 of 3`.
-fn layer<'a>(params: &'a Node, error: &Error) -> Option<&'a Node> {
-    let number = error.context().iter().find_map(|context| {
-        let (number, _) = context.strip_prefix("layer ")?.split_once(" of ")?;
-        number.parse::<usize>().ok()
-    })?;
-    params.get("layers")?.items().get(number.checked_sub(1)?)
-}
-
-/// Returns the place of a key of this name (its value, or the key itself), or of a text that is just this;
-/// the nearest to the top. Names of other components count only where nothing else does.
-fn find(node: &Node, name: &str, key: bool, imports: bool) -> Option<Place> {
-    let mut level = vec![node];
-    while !level.is_empty() {
-        for node in &level {
-            if let Some(entry) = node.entry(name) {
-                return if key { entry.place.clone() } else { entry.node.mark() };
-            }
-            let listed = node.items().iter().find(|item| item.text() == Some(name));
-            let given = node.entries().iter().filter(|entry| imports || entry.key != "import");
-            let given = given.map(|entry| &entry.node).find(|value| value.text() == Some(name));
-            if let Some(place) = listed.or(given).and_then(Node::mark) {
-                return Some(place);
-            }
-        }
-        level = level.into_iter().flat_map(Node::children).collect();
-    }
-    None
 }
 
 impl PartialEq for Import {

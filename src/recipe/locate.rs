@@ -11,7 +11,8 @@ use crate::error::{Error, Place};
 pub(super) fn parameter(params: &Node, error: &Error) -> Option<Place> {
     let scope = error.context().iter().rev().fold(params, |scope, context| enter(scope, context).unwrap_or(scope));
     let named: Vec<&str> = quoted(error.message()).collect();
-    let about_key = ["no parameter", "unknown key"].iter().any(|words| error.message().contains(words));
+    let about_key = ["no parameter", "unknown key", "given twice", "the loader gives"];
+    let about_key = about_key.iter().any(|words| error.message().contains(words));
     match find(scope, &named) {
         Some(entry) if about_key => entry.place.clone(),
         Some(entry) => deepest(entry, &named).node.mark(),

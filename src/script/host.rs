@@ -17,7 +17,7 @@ use crate::script::compiled::Compiled;
 use crate::script::component::Component;
 use crate::script::resolver::{self, Resolved, Roots};
 use crate::script::source::{Script, Sources};
-use crate::script::{Limits, engine, lint, traceback};
+use crate::script::{Limits, engine, lint, syntax, traceback};
 use crate::trainer::Progress;
 
 /// Makes a native component from its parameters.
@@ -427,10 +427,8 @@ impl Host {
 
     /// Compiles a text; the syntax tree carries the label as its source.
     pub(crate) fn compile_text(&self, script: &Script) -> Result<rhai::AST> {
-        let mut ast = self
-            .engine()
-            .compile(&*script.text)
-            .map_err(|error| traceback::explain_parse(self, &error, &script.label))?;
+        let mut ast =
+            self.engine().compile(&*script.text).map_err(|error| syntax::explain_parse(self, &error, &script.label))?;
         ast.set_source(&*script.label);
         lint::check(self, &ast, &script.label)?;
         Ok(ast)

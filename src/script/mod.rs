@@ -23,6 +23,7 @@ pub mod resolver;
 pub mod source;
 pub mod state;
 pub mod stdlib;
+pub mod syntax;
 pub mod traceback;
 mod writes;
 

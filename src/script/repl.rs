@@ -5,7 +5,7 @@ use rhai::{AST, Caches, Dynamic, EvalAltResult, ImmutableString, Module, ParseEr
 use crate::error::Result;
 use crate::script::host::Host;
 use crate::script::source::Script;
-use crate::script::traceback;
+use crate::script::{syntax, traceback};
 
 /// The name errors show for what was entered.
 const LABEL: &str = "<prompt>";
@@ -41,7 +41,7 @@ impl Session {
         let script = Script { label: LABEL.into(), text: self.text.as_str().into(), file: None };
         self.host.sources().insert(script);
         let mut ast = self.host.engine().compile_with_scope(&self.scope, &padded).map_err(|error| {
-            let error = traceback::explain_parse(&self.host, &error, LABEL);
+            let error = syntax::explain_parse(&self.host, &error, LABEL);
             // What does not compile stays out of the text, which is read again for the places of configs.
             let lines = self.text[before..].matches('\n').count();
             self.text.truncate(before);

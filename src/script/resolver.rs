@@ -14,7 +14,7 @@ use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, 
 use crate::error::{Error, Kind, Result, near_file, nearest};
 use crate::script::host::{Host, Weak};
 use crate::script::source::Script;
-use crate::script::{stdlib, traceback};
+use crate::script::{stdlib, syntax, traceback};
 
 /// The folders of a project.
 #[derive(Clone, Debug)]
@@ -300,8 +300,7 @@ impl ModuleResolver for Resolver {
 
 fn compile(engine: &Engine, host: &Host, script: Script) -> Result<AST> {
     host.sources().insert(script.clone());
-    let mut ast =
-        engine.compile(&*script.text).map_err(|error| traceback::explain_parse(host, &error, &script.label))?;
+    let mut ast = engine.compile(&*script.text).map_err(|error| syntax::explain_parse(host, &error, &script.label))?;
     ast.set_source(&*script.label);
     crate::script::lint::check(host, &ast, &script.label)?;
     Ok(ast)

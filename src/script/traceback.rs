@@ -1,11 +1,12 @@
 //! Rhai's errors become ours: the cause with its line, the chain of calls, and hints.
 
-use rhai::{Dynamic, EvalAltResult, ParseError, ParseErrorType, Position};
+use rhai::{Dynamic, EvalAltResult, ParseErrorType, Position};
 
 use crate::error::{self, Error, Frame, IMPORT, Kind};
 use crate::script::clues;
 use crate::script::host::Host;
 use crate::script::manual;
+use crate::script::syntax;
 
 /// Makes an error of ours travel through the engine unchanged.
 pub fn raise(error: Error) -> Box<EvalAltResult> {
@@ -74,135 +75,6 @@ pub fn explain_with(
     frames.into_iter().rev().fold(explained, Error::called_from)
 }
 
-/// Explains a syntax error.
-pub fn explain_parse(host: &Host, error: &ParseError, label: &str) -> Error {
-    let place = host.sources().get(label).map(|_| ()).and_then(|()| host.sources().place(label, error.position()));
-    let word = place.as_ref().and_then(|place| place.text.get(place.span.clone())).unwrap_or("").to_owned();
-    let mut explained = syntax(error.err_type(), &word, place.as_ref());
-    if let Some(place) = place {
-        explained = explained.at(place);
-    }
-    explained
-}
-
-fn syntax(error: &ParseErrorType, word: &str, place: Option<&error::Place>) -> Error {
-    // What follows the word tells a key from a variable.
-    let after = place.and_then(|place| place.text.get(place.span.end..)).unwrap_or("").trim_start();
-    let is_key = after.starts_with(':') && !after.starts_with("::");
-    let before = place.and_then(|place| place.text.get(..place.span.start)).unwrap_or("").trim_end();
-    let is_field = before.ends_with('.');
-    let found = match word.trim() {
-        "" => "the end of the script".to_owned(),
-        word => format!("`{word}`"),
-    };
-    let reserved = || {
-        let base = Error::script(format!("`{word}` is a reserved word and cannot be a name here"));
-        match word {
-            "import" => {
-                base.hint("quote the key: `\"import\": \"KeySelector\"`, or write `component(\"KeySelector\", #{…})`")
-            }
-            "default" | "with" | "match" | "new" | "shared" | "var" => {
-                base.hint(format!("quote it as a key: `\"{word}\"`, or take another name"))
-            }
-            _ => base.hint("take another name, or quote it if it is the key of a map"),
-        }
-    };
-    match error {
-        ParseErrorType::Reserved(_) if RESERVED.contains(&word) => reserved(),
-        // A keyword as a key ends the map for the parser.
-        _ if is_key && RESERVED.contains(&word) => reserved(),
-        ParseErrorType::PropertyExpected if is_field && RESERVED.contains(&word) => reserved(),
-        ParseErrorType::PropertyExpected if is_field => {
-            Error::script(format!("syntax error: expected the name of a field after `.`, found {found}"))
-        }
-        ParseErrorType::PropertyExpected => {
-            Error::script(format!("syntax error: expected a key or `}}`, found {found}"))
-                .hint("is the map before this not closed?")
-        }
-        other if other.to_string().contains("is disabled") => Error::script(format!("`{word}` is not available"))
-            .hint("text cannot become code: write a function instead"),
-        ParseErrorType::BadInput(rhai::LexError::UnterminatedString) => Error::script("a text is never closed")
-            .hint("close it with `\"` on the same line; a text between backticks may go over several"),
-        ParseErrorType::AssignmentToConstant(name) if !name.is_empty() => {
-            Error::script(format!("`{name}` is a constant and cannot be changed")).hint("declare it with `let`")
-        }
-        ParseErrorType::MissingToken(token, purpose) => {
-            let purpose = purpose.replace('\'', "`");
-            Error::script(format!("syntax error: expected `{token}` {}, found {found}", purpose.trim()))
-        }
-        ParseErrorType::ModuleUndefined(name) => Error::script(format!("unknown module `{name}`"))
-            .hint(format!("import it first: `import \"folder/script\" as {name};`")),
-        ParseErrorType::UnexpectedEOF => {
-            Error::script("the script ends too early").hint("a bracket, a brace or a text is not closed")
-        }
-        ParseErrorType::VariableUndefined(name) => Error::script(format!("unknown variable `{name}`")),
-        ParseErrorType::FnDuplicatedDefinition(name, _) => {
-            Error::script(format!("the function `{name}` is defined twice"))
-        }
-        other => Error::script(format!("syntax error: {}", lower_first(&other.to_string()).replace('\'', "`"))),
-    }
-}
-
-/// Words that Rhai keeps for itself.
-const RESERVED: &[&str] = &[
-    "as",
-    "async",
-    "await",
-    "break",
-    "case",
-    "catch",
-    "const",
-    "continue",
-    "debug",
-    "default",
-    "do",
-    "else",
-    "eval",
-    "export",
-    "false",
-    "fn",
-    "for",
-    "global",
-    "go",
-    "goto",
-    "if",
-    "import",
-    "in",
-    "is",
-    "let",
-    "loop",
-    "match",
-    "module",
-    "new",
-    "nil",
-    "null",
-    "package",
-    "print",
-    "private",
-    "protected",
-    "public",
-    "return",
-    "shared",
-    "spawn",
-    "static",
-    "super",
-    "switch",
-    "sync",
-    "this",
-    "thread",
-    "throw",
-    "true",
-    "try",
-    "type_of",
-    "until",
-    "use",
-    "var",
-    "void",
-    "while",
-    "with",
-    "yield",
-];
-
 fn cause_of(
     host: &Host,
     cause: EvalAltResult,
@@ -221,10 +93,10 @@ fn cause_of(
         },
         E::ErrorParsing(error, _) => {
             let word = place.and_then(|place| place.text.get(place.span.clone())).unwrap_or("");
-            syntax(&error, word, place)
+            syntax::syntax(&error, word, place)
         }
         E::ErrorVariableNotFound(name, _) => unknown_variable(&name, place),
-        E::ErrorModuleNotFound(name, _) => syntax(&ParseErrorType::ModuleUndefined(name), "", place),
+        E::ErrorModuleNotFound(name, _) => syntax::syntax(&ParseErrorType::ModuleUndefined(name), "", place),
         E::ErrorFunctionNotFound(signature, _) => unknown_function(host, &signature),
         E::ErrorPropertyNotFound(name, _) => missing_field(host, property(&name), place, fields),
         E::ErrorDotExpr(message, _) => match message.strip_prefix("No writable property '") {
@@ -466,7 +338,7 @@ pub fn type_phrase(name: &str) -> String {
     plain.to_owned()
 }
 
-fn lower_first(text: &str) -> String {
+pub(super) fn lower_first(text: &str) -> String {
     let mut chars = text.chars();
     match chars.next() {
         // Leave words in capitals alone.

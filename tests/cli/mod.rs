@@ -21,6 +21,7 @@ fn an_edited_loader_is_in_effect_at_the_next_run() {
     let parameters = |output: &Output| text(&output.stderr).lines().next().unwrap().to_owned();
     let before = run(&project, &["run", "recipe.rhai"]);
     assert!(before.status.success(), "{}", text(&before.stderr));
+    assert!(before.stdout.is_empty(), "progress is no data: {}", text(&before.stdout));
     assert!(parameters(&before).ends_with("22 trainable parameters"), "{}", parameters(&before));
 
     edit(&project, "components/leaf.rhai", r#"["length", "width"]"#, r#"["length", "width", "share"]"#);
