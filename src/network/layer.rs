@@ -1,5 +1,6 @@
 //! The trait of a layer.
 
+use super::Kernel;
 use crate::error::Result;
 use crate::random::Random;
 use crate::tensor::Graph;
@@ -52,8 +53,8 @@ pub enum Integers {
 
 /// A layer: what it makes of shapes, which weights it has, and how it composes.
 ///
-/// A CPU kernel (own `forward` and `backward`) is a second, optional way to run the same layer; `compose`
-/// stays the reference on any device.
+/// A [`Kernel`] is a second, optional way to run the same layer, on a CPU; `compose` stays the reference on any
+/// device.
 pub trait Layer: Send + Sync + std::fmt::Debug {
     /// Returns the Keras name: `Dense`.
     fn kind(&self) -> &'static str;
@@ -71,4 +72,10 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
 
     /// Computes the output from inputs (with batch axis) and weights, by differentiable operations.
     fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> Result<Graph>;
+
+    /// Returns the CPU kernel for inputs of these shapes (of one record), or `None` where the layer has none for
+    /// them and is composed.
+    fn kernel(&self, _inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {
+        None
+    }
 }

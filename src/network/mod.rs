@@ -6,10 +6,10 @@
 //! The built-in layers are in [`layers::LIST`], the initial values of their weights in
 //! [`initializer::LIST`], the activations in [`activation::LIST`].
 //!
-//! [`Layer::compose`] is the reference on any device. A CPU kernel is a second, optional way to run the
-//! same layer: it belongs beside `compose` in the trait, and the plan that strings kernels together
-//! beside [`Network::forward`], over the same sorted nodes.
+//! [`Layer::compose`] is the reference on any device; a [`Kernel`] is a second, optional way to run the same
+//! layer on a CPU.
 
+pub mod kernel;
 mod layer;
 mod shape;
 mod symbol;
@@ -31,6 +31,7 @@ pub use activation::Activation;
 pub use description::LayerInfo;
 pub use graph::{Network, Port, WeightInfo};
 pub use initializer::Initializer;
+pub use kernel::Kernel;
 pub use layer::{Integers, Layer, Pass, Shape, Weight};
 pub use layers::LayerEntry;
 pub use sequential::{render, sequential_from_config};

@@ -1,0 +1,154 @@
+//! Matrix products, on views with any strides.
+//!
+//! The product itself is the crate `gemm` (with AVX-512 where there is some); here are the views that make it safe
+//! to call, and the choice of threads.
+
+use gemm::Parallelism;
+
+use super::pool;
+
+/// Products of fewer multiplications than this stay on one thread.
+const WORTH_SPLITTING: usize = 300_000;
+
+/// A matrix to read: a slice, a shape, and the distance between rows and between columns.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a> {
+    values: &'a [f32],
+    shape: [usize; 2],
+    strides: [usize; 2],
+}
+
+impl<'a> Matrix<'a> {
+    /// Creates a view of `rows` × `columns` numbers that stand row by row.
+    pub fn new(values: &'a [f32], rows: usize, columns: usize) -> Self {
+        Self::strided(values, [rows, columns], [columns, 1])
+    }
+
+    /// Creates a view with the given distances between rows and columns.
+    ///
+    /// # Panics
+    /// The view reaches beyond the slice: an error in the kernel that asks for it.
+    pub fn strided(values: &'a [f32], shape: [usize; 2], strides: [usize; 2]) -> Self {
+        assert!(reach(shape, strides) <= values.len(), "a matrix beyond its slice");
+        Matrix { values, shape, strides }
+    }
+
+    /// Returns the transposed view.
+    pub fn t(self) -> Self {
+        let ([rows, columns], [down, right]) = (self.shape, self.strides);
+        Matrix { shape: [columns, rows], strides: [right, down], ..self }
+    }
+}
+
+/// A matrix to write.
+#[derive(Debug)]
+pub struct MatrixMut<'a> {
+    values: &'a mut [f32],
+    shape: [usize; 2],
+    strides: [usize; 2],
+}
+
+impl<'a> MatrixMut<'a> {
+    /// Creates a view of `rows` × `columns` numbers that stand row by row.
+    pub fn new(values: &'a mut [f32], rows: usize, columns: usize) -> Self {
+        Self::strided(values, [rows, columns], [columns, 1])
+    }
+
+    /// Creates a view with the given distances between rows and columns.
+    ///
+    /// # Panics
+    /// The view reaches beyond the slice, or two of its numbers are the same one.
+    pub fn strided(values: &'a mut [f32], shape: [usize; 2], strides: [usize; 2]) -> Self {
+        assert!(reach(shape, strides) <= values.len(), "a matrix beyond its slice");
+        let ([rows, columns], [down, right]) = (shape, strides);
+        let apart = (right > 0 && down >= columns * right) || (down > 0 && right >= rows * down);
+        assert!(rows <= 1 || columns <= 1 || apart, "a matrix that overlaps itself");
+        MatrixMut { values, shape, strides }
+    }
+}
+
+fn reach([rows, columns]: [usize; 2], [down, right]: [usize; 2]) -> usize {
+    if rows == 0 || columns == 0 { 0 } else { (rows - 1) * down + (columns - 1) * right + 1 }
+}
+
+/// Writes the product `scale · a · b` to `out`, or adds it with `add`. Large products use all threads of the pool
+/// that this runs in; results do not depend on their number.
+///
+/// # Panics
+/// The shapes do not fit together: an error in the kernel that calls.
+pub fn product(out: MatrixMut<'_>, add: bool, a: Matrix<'_>, b: Matrix<'_>, scale: f32) {
+    let ([m, k], [b_rows, n]) = (a.shape, b.shape);
+    assert!(out.shape == [m, n] && b_rows == k, "matrices {m}×{k} and {b_rows}×{n} into {:?}", out.shape);
+    let threads = pool::threads();
+    let parallel = threads > 1 && m.saturating_mul(n).saturating_mul(k) > WORTH_SPLITTING;
+    let parallelism = if parallel { Parallelism::Rayon(threads) } else { Parallelism::None };
+    let stride = |stride: usize| stride as isize;
+    // SAFETY: every view lies inside its slice (`reach`), and `out` is borrowed mutably, so it is none of the others.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            out.values.as_mut_ptr(),
+            stride(out.strides[1]),
+            stride(out.strides[0]),
+            add,
+            a.values.as_ptr(),
+            stride(a.strides[1]),
+            stride(a.strides[0]),
+            b.values.as_ptr(),
+            stride(b.strides[1]),
+            stride(b.strides[0]),
+            1.0f32,
+            scale,
+            false,
+            false,
+            false,
+            parallelism,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::pool::Pool;
+
+    fn numbers(count: usize, seed: usize) -> Vec<f32> {
+        (0..count).map(|at| ((at * 37 + seed * 11) % 101) as f32 / 50.0 - 1.0).collect()
+    }
+
+    #[test]
+    fn products_are_those_of_the_definition() {
+        for (m, n, k) in [(1, 1, 1), (3, 5, 7), (16, 33, 70), (64, 10, 129)] {
+            let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
+            let mut out = numbers(m * n, 3);
+            let before = out.clone();
+            let (left, right) = (Matrix::new(&a, m, k), Matrix::strided(&b, [n, k], [k, 1]).t());
+            product(MatrixMut::new(&mut out, m, n), true, left, right, 0.5);
+            for row in 0..m {
+                for column in 0..n {
+                    let exact: f64 = (0..k).map(|at| f64::from(a[row * k + at]) * f64::from(b[column * k + at])).sum();
+                    let expected = f64::from(before[row * n + column]) + 0.5 * exact;
+                    assert!((f64::from(out[row * n + column]) - expected).abs() < 1e-4);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_number_of_threads_does_not_show() {
+        for (m, n, k) in [(64, 128, 9216), (128, 512, 784), (64, 288, 5000), (513, 257, 129)] {
+            let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
+            let results = [1, 2, 3, 8].map(|threads| {
+                let mut out = vec![0.0; m * n];
+                let multiply = || {
+                    product(MatrixMut::new(&mut out, m, n), false, Matrix::new(&a, m, k), Matrix::new(&b, k, n), 1.0)
+                };
+                Pool::new(threads).unwrap().run(multiply);
+                out
+            });
+            assert!(results.iter().all(|result| *result == results[0]), "{m}×{n}×{k}");
+        }
+    }
+}

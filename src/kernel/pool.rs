@@ -1,0 +1,154 @@
+//! Threads for kernels: an own pool, without spinning, split so that the number of threads never shows in a
+//! result.
+//!
+//! [`Pool::run`] moves work onto the pool; inside it [`split`] and [`rows`] cut that work over the threads. Outside of
+//! a pool both run it where they are, so a small network never pays for handing work over.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::error::{Error, Result};
+
+/// Work below this many elementary operations is not worth handing to another thread.
+const WORTH_SPLITTING: usize = 40_000;
+
+/// A pool of threads.
+pub struct Pool {
+    threads: usize,
+    inner: Option<ThreadPool>,
+}
+
+impl Pool {
+    /// Creates a pool; 0 stands for as many threads as the machine has cores, 1 for none beside the caller's.
+    ///
+    /// # Errors
+    /// The system refuses to start a thread.
+    pub fn new(threads: usize) -> Result<Pool> {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = if threads == 0 { cores() } else { threads };
+        if threads == 1 {
+            return Ok(Pool { threads, inner: None });
+        }
+        let builder = ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("kernel-{index}"));
+        let inner = builder.build().map_err(|error| Error::run(format!("cannot start {threads} threads: {error}")))?;
+        Ok(Pool { threads, inner: Some(inner) })
+    }
+
+    /// Returns the number of threads.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Runs `work` on the pool and returns what it returns.
+    pub fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match &self.inner {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Pool({})", self.threads)
+    }
+}
+
+/// Returns the number of threads that work started here is split over: 1 outside of a pool.
+pub fn threads() -> usize {
+    match rayon::current_thread_index() {
+        Some(_) => rayon::current_num_threads(),
+        None => 1,
+    }
+}
+
+/// Calls `part` with ranges that make up `0..items`, in parallel when `work` (a count of elementary operations) is
+/// worth it. What is computed for an item may not depend on the range it comes in.
+pub fn split(items: usize, work: usize, part: impl Fn(Range<usize>) + Sync) {
+    let threads = threads().min(items);
+    if threads < 2 || work < WORTH_SPLITTING {
+        return part(0..items);
+    }
+    halve(0..threads, items, threads, &part);
+}
+
+fn halve(parts: Range<usize>, items: usize, threads: usize, part: &(impl Fn(Range<usize>) + Sync)) {
+    if parts.len() == 1 {
+        return part(parts.start * items / threads..parts.end * items / threads);
+    }
+    let middle = parts.start.midpoint(parts.end);
+    rayon::join(|| halve(parts.start..middle, items, threads, part), || halve(middle..parts.end, items, threads, part));
+}
+
+/// Splits `values`, rows of `width` each, over the threads: `part` gets the number of its first row, and its rows.
+pub fn rows<T: Send>(values: &mut [T], width: usize, work: usize, part: impl Fn(usize, &mut [T]) + Sync) {
+    let count = values.len() / width.max(1);
+    let shared = Shared::new(values);
+    split(count, work, |range| {
+        // SAFETY: the ranges of a split do not overlap.
+        part(range.start, unsafe { shared.slice(range.start * width..range.end * width) });
+    });
+}
+
+/// A mutable slice that several threads write to, each its own part.
+#[derive(Clone, Copy)]
+pub struct Shared<'a, T> {
+    start: *mut T,
+    len: usize,
+    slice: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: only `slice` gives access, and its callers promise ranges that do not overlap.
+unsafe impl<T: Send> Send for Shared<'_, T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Shared<'_, T> {}
+
+impl<'a, T> Shared<'a, T> {
+    /// Creates one of a slice, which stays borrowed.
+    pub fn new(slice: &'a mut [T]) -> Self {
+        Shared { start: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
+    }
+
+    /// Returns a part of the slice.
+    ///
+    /// # Safety
+    /// No two parts that are in use at the same time may overlap.
+    #[allow(clippy::mut_from_ref)]
+    pub unsafe fn slice(&self, range: Range<usize>) -> &'a mut [T] {
+        assert!(range.start <= range.end && range.end <= self.len, "a part beyond the slice");
+        // SAFETY: inside the slice, as just checked; not overlapping, as the caller promises.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_item_is_done_once() {
+        for threads in 1..5 {
+            let pool = Pool::new(threads).unwrap();
+            for items in [0, 1, 2, 7, 1000] {
+                let mut done = vec![0u32; items * 3];
+                pool.run(|| {
+                    rows(&mut done, 3, usize::MAX, |first, rows| {
+                        rows.iter_mut().enumerate().for_each(|(at, item)| *item += (first * 3 + at) as u32);
+                    });
+                });
+                assert!(
+                    done.iter().enumerate().all(|(at, item)| at as u32 == *item),
+                    "{threads} threads, {items} items"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn outside_of_a_pool_there_is_one_thread() {
+        assert_eq!(threads(), 1);
+        assert_eq!(Pool::new(3).unwrap().run(threads), 3);
+    }
+}

@@ -1,0 +1,171 @@
+//! The second way to run a layer: on a CPU, in f32, on slices, forward and backward.
+//!
+//! [`Layer::compose`](super::Layer::compose) says what a layer computes; its [`Kernel`] computes the same faster. The plan
+//! owns all buffers of values and gradients and passes them in; a kernel owns only what it keeps
+//! from forward to backward. After the first steps of a batch size neither allocates.
+
+use std::ops::Range;
+
+use crate::error::Result;
+use crate::random::Random;
+
+/// A layer on a CPU. Backward is called at most once after each forward in training, with the same inputs.
+pub trait Kernel: Send {
+    /// Writes the layer's output.
+    ///
+    /// # Errors
+    /// Values that the layer refuses, such as an index beyond the vocabulary.
+    fn forward(&mut self, step: &mut Forward<'_>) -> Result<()>;
+
+    /// Turns the gradient of the output into those of inputs and weights, where somebody wants them.
+    ///
+    /// # Errors
+    /// None for most layers.
+    fn backward(&mut self, step: &mut Backward<'_>) -> Result<()>;
+}
+
+/// What a kernel reads and writes on the way forward.
+pub struct Forward<'a> {
+    /// The number of records in this batch.
+    pub rows: usize,
+    /// Whether this is a step of training: dropout drops, normalisation uses the batch's own statistics.
+    pub training: bool,
+    /// The layer's own stream of this step: the same that `compose` gets, so that both draw the same masks.
+    pub random: Random,
+    /// The inputs, each `rows` times its size; integers come as floats.
+    pub inputs: Values<'a>,
+    /// The weights, in the order in which the layer declared them.
+    pub weights: Values<'a>,
+    /// The output; holds anything before.
+    pub output: &'a mut [f32],
+    /// Takes new values of weights that gradients do not train, by the weight's index; they count after the step.
+    pub moved: &'a mut dyn FnMut(usize, &[f32]),
+}
+
+/// What a kernel reads and writes on the way back.
+pub struct Backward<'a> {
+    /// The number of records in this batch.
+    pub rows: usize,
+    /// The inputs, as they were forward.
+    pub inputs: Values<'a>,
+    /// The weights.
+    pub weights: Values<'a>,
+    /// The output that forward wrote.
+    pub output: &'a [f32],
+    /// The gradient of the output. Nobody reads it afterwards: a kernel may use it as scratch.
+    pub gradient: &'a mut [f32],
+    /// Where gradients of inputs go.
+    pub input_gradients: Targets<'a>,
+    /// Where gradients of weights go.
+    pub weight_gradients: Targets<'a>,
+}
+
+/// Slices by number: the inputs or the weights of one layer.
+#[derive(Clone, Copy)]
+pub struct Values<'a>(Of<&'a [Vec<f32>], &'a [f32], &'a [usize], &'a [Range<usize>]>);
+
+#[derive(Clone, Copy)]
+enum Of<Buffers, Flat, Numbers, Ranges> {
+    Buffers(Buffers, Numbers),
+    Flat(Flat, Ranges),
+}
+
+impl<'a> Values<'a> {
+    /// Creates the values that stand in some of these buffers.
+    pub fn buffers(buffers: &'a [Vec<f32>], numbers: &'a [usize]) -> Self {
+        Values(Of::Buffers(buffers, numbers))
+    }
+
+    /// Creates the values that are parts of one slice.
+    pub fn flat(values: &'a [f32], ranges: &'a [Range<usize>]) -> Self {
+        Values(Of::Flat(values, ranges))
+    }
+
+    /// Returns how many there are.
+    pub fn len(&self) -> usize {
+        match self.0 {
+            Of::Buffers(_, numbers) => numbers.len(),
+            Of::Flat(_, ranges) => ranges.len(),
+        }
+    }
+
+    /// Returns whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns one; a layer knows how many it has.
+    pub fn get(&self, index: usize) -> &'a [f32] {
+        match self.0 {
+            Of::Buffers(buffers, numbers) => &buffers[numbers[index]],
+            Of::Flat(values, ranges) => &values[ranges[index].clone()],
+        }
+    }
+}
+
+/// Places for gradients by number: of the inputs or of the weights of one layer.
+pub struct Targets<'a> {
+    places: Of<&'a mut [Vec<f32>], &'a mut [f32], &'a [usize], &'a [Range<usize>]>,
+    wanted: &'a [bool],
+    written: &'a mut [bool],
+}
+
+/// A place for one gradient.
+pub struct Target<'a> {
+    /// Where it goes, of the size of what it is the gradient of.
+    pub values: &'a mut [f32],
+    /// Whether it is added to what stands there, since another layer uses the same value; otherwise it replaces
+    /// what stands there.
+    pub add: bool,
+}
+
+impl<'a> Targets<'a> {
+    /// Creates the places in some of these buffers. `wanted` and `written` have an entry a buffer.
+    pub fn buffers(
+        buffers: &'a mut [Vec<f32>],
+        numbers: &'a [usize],
+        wanted: &'a [bool],
+        written: &'a mut [bool],
+    ) -> Self {
+        Targets { places: Of::Buffers(buffers, numbers), wanted, written }
+    }
+
+    /// Creates the places in one slice. `wanted` and `written` have an entry a range.
+    pub fn flat(
+        values: &'a mut [f32],
+        ranges: &'a [Range<usize>],
+        wanted: &'a [bool],
+        written: &'a mut [bool],
+    ) -> Self {
+        Targets { places: Of::Flat(values, ranges), wanted, written }
+    }
+
+    /// Returns whether somebody wants this gradient; a kernel may save work where not.
+    pub fn wanted(&self, index: usize) -> bool {
+        self.wanted[self.number(index)]
+    }
+
+    /// Returns the place of a gradient, `None` where nobody wants it. Who takes a place writes all of it.
+    pub fn take(&mut self, index: usize) -> Option<Target<'_>> {
+        let number = self.number(index);
+        if !self.wanted[number] {
+            return None;
+        }
+        let add = std::mem::replace(&mut self.written[number], true);
+        let values = match &mut self.places {
+            Of::Buffers(buffers, _) => &mut *buffers[number],
+            Of::Flat(values, ranges) => &mut values[ranges[number].clone()],
+        };
+        Some(Target { values, add })
+    }
+
+    fn number(&self, index: usize) -> usize {
+        match &self.places {
+            Of::Buffers(_, numbers) => numbers[index],
+            Of::Flat(..) => index,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing;
