@@ -8,6 +8,7 @@ pub mod layout;
 
 mod file;
 mod folder;
+mod lock;
 
 pub mod weights;
 
@@ -20,4 +21,5 @@ mod writer;
 pub use checkpoint::{Best, Checkpoint, State};
 pub use file::{failed, make_folder, names, read, read_json, read_text, remove_file, shorten, write_atomic};
 pub use folder::{Folder, NewFolder, Prepared};
+pub use lock::{Lock, lock};
 pub use writer::Writer;

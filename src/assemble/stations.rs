@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::recipe::{Dataset, Import};
 use crate::record::{Augmentor, DataRecords, Loader, Mode, Record, Transformer};
 use crate::registry::{self, Entry};
-use crate::script::adaptor::{ScriptAugmentor, ScriptLoader, ScriptTransformer};
+use crate::script::adaptor::{ScriptAugmentor, ScriptBatchAugmentor, ScriptLoader, ScriptTransformer};
 use crate::script::host::Factory;
 use crate::script::{Component, Host};
 use crate::{loader, transformer};
@@ -43,7 +43,10 @@ pub fn augmentors(host: &Host, dataset: &Dataset) -> Result<Option<Arc<dyn Augme
     }
     let one = |import: &Import| {
         choose(host, import, "augmentor", augmentor::LIST, host.native_augmentor(&import.path), |component| {
-            Ok(Box::new(ScriptAugmentor::new(component)?) as Box<dyn Augmentor>)
+            Ok(match ScriptBatchAugmentor::fits(&component)? {
+                true => Box::new(ScriptBatchAugmentor::new(component)?) as Box<dyn Augmentor>,
+                false => Box::new(ScriptAugmentor::new(component)?),
+            })
         })
     };
     let chain: Vec<_> = dataset.augmentor.iter().map(one).collect::<Result<_>>()?;

@@ -18,6 +18,10 @@ pub struct Scripts {
     /// Let scripts read data below this folder; may be repeated
     #[arg(long, value_name = "DIR")]
     pub allow_read: Vec<PathBuf>,
+
+    /// Read large data files into memory instead of mapping them
+    #[arg(long)]
+    pub no_mmap: bool,
 }
 
 impl Scripts {
@@ -27,6 +31,7 @@ impl Scripts {
             .print(|text| terminal::data(&format!("{text}\n")))
             .debug(|text| terminal::message(&format!("{text}\n")))
             .progress(progress::make)
+            .map(!self.no_mmap)
             .stop(stop_flag());
         for folder in &self.paths {
             builder = builder.path(folder);

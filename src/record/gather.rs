@@ -92,6 +92,10 @@ pub(super) fn gather_cells(table: &Table, cells: &Cells, name: &str, rows: &[u32
             let rows: Vec<usize> = rows.iter().map(|&row| row as usize).collect();
             Column::Dense(array.take_rows(&rows)?.into())
         }
+        Data::Mapped(block) => Column::Dense(block.gather(rows.iter().map(|&row| row as usize))?.into()),
+        Data::MappedRagged(block) => {
+            ragged(rows.iter().map(|&row| block.row(row as usize)).collect::<Result<Vec<_>>>()?)?
+        }
         Data::Ragged(arrays) => ragged(rows.iter().map(|&row| arrays[row as usize].clone()).collect())?,
         Data::Mixed(_) => return Ok(None),
     }))

@@ -13,12 +13,17 @@ mod record;
 mod records;
 mod schema;
 
+mod batch_loader;
 mod describe;
+mod files;
+mod pack;
 mod parquet;
 mod read;
 mod split;
 mod write;
 
+mod block;
+mod bytes;
 mod cells;
 mod gather;
 mod table;
@@ -27,10 +32,14 @@ mod data_record;
 pub mod published;
 pub mod station;
 
+pub use batch_loader::{BatchLoader, BatchSource, common_length};
 pub use data_record::{Column, Columns, DataColumns, DataRecord, DataRecords, Field, Fields};
+pub use files::{Files, read_array, read_bytes, read_text};
 pub use gather::{gather, gather_list, stray_text};
 pub use mode::Mode;
 pub use name::Name;
+pub use pack::Pack;
+pub use read::{Declared, ReadOptions};
 pub use record::Record;
 pub use records::Records;
 pub use schema::{ColumnSchema, ColumnType, Schema};

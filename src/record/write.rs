@@ -1,5 +1,6 @@
 //! Writing records to a file.
 
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -7,11 +8,12 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::record::cells::Cells;
 use crate::record::read::{ending, reason};
-use crate::record::{ColumnType, Name, Records, Value, parquet};
+use crate::record::{ColumnType, Name, Pack, Records, Value, parquet};
 
 impl Records {
     /// Writes the records as `.csv`, `.json` (an array of objects, one a line) or `.jsonl`, with the cargo
-    /// feature `parquet` also as `.parquet` (compressed with snappy), replacing the file at once: it is
+    /// feature `parquet` also as `.parquet` (compressed with snappy), or as `.safetensors`, which is mapped when it is read
+    /// and so is the fastest to train from (see [`Pack`]), replacing the file at once: it is
     /// written beside it and then renamed. Missing values are an empty field in CSV and null elsewhere. The
     /// file reads back as the same records, but for texts in CSV that look like something else (`NA`,
     /// `007`): impose the schema to keep those, or write JSON.
@@ -25,25 +27,16 @@ impl Records {
         if ending == "csv" {
             self.check_flat().map_err(|error| error.within(name.to_string()))?;
         }
-        let failed = |error: io::Error| Error::data(format!("cannot write {name}: {}", reason(&error)));
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut temporary = temporary(folder).map_err(failed)?;
-        let mut out = BufWriter::new(temporary.as_file_mut());
-        match ending {
-            "csv" => self.write_csv(&mut out).map_err(failed)?,
-            "parquet" => parquet::write(self, &mut out).map_err(|error| error.within(name.to_string()))?,
-            _ => self.write_json(&mut out, ending == "json").map_err(|error| error.within(name.to_string()))?,
-        }
-        out.flush().map_err(failed)?;
-        drop(out);
-        temporary.as_file().sync_all().map_err(failed)?;
-        temporary.persist(path).map_err(|error| failed(error.error))?;
-        // The rename itself lasts only once the folder is on the disk; a folder that cannot be opened
-        // for that is no reason to fail.
-        if let Ok(folder) = std::fs::File::open(folder) {
-            let _ = folder.sync_all();
-        }
-        Ok(())
+        replace(path, |out| match ending {
+            "csv" => self.write_csv(out).map_err(|error| Error::data(format!("cannot write: {}", reason(&error)))),
+            "parquet" => parquet::write(self, out),
+            "safetensors" => {
+                let mut pack = Pack::new();
+                pack.push_records(self)?;
+                pack.write_to(out)
+            }
+            _ => self.write_json(out, ending == "json"),
+        })
     }
 
     fn check_flat(&self) -> Result<()> {
@@ -103,6 +96,26 @@ impl Records {
         }
         out.write_all(text.as_bytes()).map_err(failed)
     }
+}
+
+/// Replaces a file at once: `fill` writes a file beside it, which is then renamed.
+pub(super) fn replace(path: &Path, fill: impl FnOnce(&mut BufWriter<&mut File>) -> Result<()>) -> Result<()> {
+    let name = path.display();
+    let failed = |error: io::Error| Error::data(format!("cannot write {name}: {}", reason(&error)));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut temporary = temporary(folder).map_err(failed)?;
+    let mut out = BufWriter::new(temporary.as_file_mut());
+    fill(&mut out).map_err(|error| error.within(name.to_string()))?;
+    out.flush().map_err(failed)?;
+    drop(out);
+    temporary.as_file().sync_all().map_err(failed)?;
+    temporary.persist(path).map_err(|error| failed(error.error))?;
+    // The rename itself lasts only once the folder is on the disk; a folder that cannot be opened
+    // for that is no reason to fail.
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+    Ok(())
 }
 
 /// A temporary file in the folder, with the permissions that any new file has: the default of the

@@ -51,6 +51,7 @@ struct Settings {
     limits: Limits,
     stop: Arc<AtomicBool>,
     overwrite: bool,
+    map: bool,
     check: Option<Sink>,
     arguments: Vec<String>,
     overrides: Vec<String>,
@@ -101,6 +102,13 @@ impl Builder {
     #[must_use]
     pub fn overwrite(mut self, overwrite: bool) -> Self {
         self.0.overwrite = overwrite;
+        self
+    }
+
+    /// Sets whether large data files are mapped instead of read (`--no-mmap` turns it off).
+    #[must_use]
+    pub fn map(mut self, map: bool) -> Self {
+        self.0.map = map;
         self
     }
 
@@ -249,6 +257,7 @@ impl Host {
             limits: Limits::default(),
             stop: Arc::new(AtomicBool::new(false)),
             overwrite: false,
+            map: true,
             check: None,
             arguments: Vec::new(),
             overrides: Vec::new(),
@@ -319,6 +328,11 @@ impl Host {
     /// Returns whether an existing run is moved out of the way.
     pub fn overwrite(&self) -> bool {
         self.0.settings.overwrite
+    }
+
+    /// Returns whether large data files are mapped instead of read.
+    pub fn map(&self) -> bool {
+        self.0.settings.map
     }
 
     /// Returns where a check's report goes, when runs are checked and not started.

@@ -8,6 +8,7 @@
 
 pub mod adaptor;
 pub mod api;
+pub mod callable;
 pub mod cast;
 pub mod clues;
 pub mod compiled;

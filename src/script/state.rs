@@ -1,5 +1,6 @@
 //! The fitted state of a scripted transformer on disk: `state.json` for maps, lists, numbers and texts,
-//! `state.safetensors` for the tensors in them, which the JSON names as `{"$tensor": "path"}`.
+//! `state.safetensors` for the tensors in them, which the JSON names as `{"$tensor": "path"}`;
+//! a vocabulary is `{"$vocabulary": {…}}`.
 
 use std::path::Path;
 
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::artifact;
 use crate::error::{Error, Result};
+use crate::media::Vocabulary;
 use crate::script::{cast, traceback};
 use crate::tensor::{Array, Tensor};
 
@@ -17,7 +19,8 @@ const TENSORS: &str = "state.safetensors";
 /// Checks that a state can be stored.
 ///
 /// # Errors
-/// Names the first field that holds something else than maps, lists, numbers, texts, booleans and tensors.
+/// Names the first field that holds something else than maps, lists, numbers, texts, booleans, tensors and
+/// vocabularies.
 pub fn check(state: &Map) -> Result<()> {
     take_apart(state, &mut Vec::new()).map(drop)
 }
@@ -67,6 +70,9 @@ fn part(value: &Dynamic, path: &str, tensors: &mut Vec<(String, Array)>) -> Resu
         tensors.push((path.to_owned(), tensor.to_host()?));
         return Ok(json!({ "$tensor": path }));
     }
+    if let Some(vocabulary) = value.read_lock::<Vocabulary>() {
+        return Ok(json!({ "$vocabulary": vocabulary.to_json() }));
+    }
     if let Some(map) = value.read_lock::<Map>() {
         let mut fields = serde_json::Map::new();
         for (name, value) in map.iter() {
@@ -95,6 +101,9 @@ fn put_together(value: &Value, tensors: &[(String, Array)]) -> Option<Dynamic> {
             if let Some(Value::String(path)) = fields.get("$tensor").filter(|_| fields.len() == 1) {
                 let (_, array) = tensors.iter().find(|(name, _)| name == path)?;
                 return Some(Dynamic::from(Tensor::Host(array.clone())));
+            }
+            if let Some(words) = fields.get("$vocabulary").filter(|_| fields.len() == 1) {
+                return Vocabulary::from_json(words).ok().map(Dynamic::from);
             }
             let map: Option<Map> = fields
                 .iter()

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use csv::{ReaderBuilder, StringRecord};
 
-use super::{File, MISSING, ReadResult};
+use super::{File, MISSING, ReadResult, Source};
 use crate::error::{Error, Result, list};
 use crate::record::cells::{Cells, Data, Intern};
 use crate::record::records::check_length;
 use crate::record::table::{Origin, Table, absent};
-use crate::record::{ColumnType, Name, Schema};
+use crate::record::{ColumnType, Name};
 
-pub(super) fn read(file: &File, schema: Option<&Schema>) -> ReadResult {
+pub(super) fn read(source: &Source) -> ReadResult {
+    let file = &source.text()?;
+    let schema = source.schema();
     let names = header(file)?;
     let imposed = |name: &Name| schema.and_then(|schema| schema.column(name)).map(|column| column.kind);
     let mut columns = Vec::with_capacity(names.len());
@@ -56,10 +58,10 @@ pub(super) fn read(file: &File, schema: Option<&Schema>) -> ReadResult {
 
 /// Returns the names of the columns.
 fn header(file: &File) -> Result<Vec<Name>> {
-    let mut reader = ReaderBuilder::new().from_reader(file.text.as_bytes());
+    let mut reader = ReaderBuilder::new().delimiter(file.delimiter).from_reader(file.text.as_bytes());
     let record = reader.headers().map_err(|error| broken(file, &error))?;
     let first_line = file.text.lines().next().map_or(0, str::len);
-    let refuse = |message: String| Error::data(message).at(file.place(0, first_line)).within(file.name.clone());
+    let refuse = |message: String| Error::data(message).at(file.place(0, first_line)).within(file.name);
     let mut names: Vec<Name> = Vec::with_capacity(record.len());
     for (at, name) in record.iter().map(str::trim).enumerate() {
         if name.is_empty() {
@@ -77,7 +79,7 @@ fn header(file: &File) -> Result<Vec<Name>> {
 
 /// Calls `take` with each row: its number, its fields, and the byte where it starts.
 fn each_row(file: &File, mut take: impl FnMut(usize, &StringRecord, usize) -> Result<()>) -> Result<()> {
-    let mut reader = ReaderBuilder::new().from_reader(file.text.as_bytes());
+    let mut reader = ReaderBuilder::new().delimiter(file.delimiter).from_reader(file.text.as_bytes());
     let mut record = StringRecord::new();
     let mut row = 0;
     let mut last = None;
@@ -125,7 +127,7 @@ fn values(count: u64) -> String {
 
 fn misfit(file: &File, name: &str, expected: &str, text: &str, start: usize, column: usize) -> Error {
     let start = row_start(file, start);
-    let (from, to) = field_span(&file.text, start, column);
+    let (from, to) = field_span(file, start, column);
     let place = file.place(from, to);
     let line = place.line_column().0;
     Error::data(format!("line {line} of {}, column `{name}`: expected {expected}, found {text:?}", file.name))
@@ -134,15 +136,15 @@ fn misfit(file: &File, name: &str, expected: &str, text: &str, start: usize, col
 }
 
 /// Returns the bytes of a field in the row that starts at `start`.
-fn field_span(text: &str, start: usize, column: usize) -> (usize, usize) {
-    let fields = Fields { bytes: text.as_bytes(), at: start, ended: false };
+fn field_span(file: &File, start: usize, column: usize) -> (usize, usize) {
+    let fields = Fields::new(file, start);
     fields.enumerate().find(|(at, _)| *at == column).map_or((start, start), |(_, (span, _))| span)
 }
 
 /// A quote that is never closed swallows the rest of the file as one value, which only the last row can
 /// show.
 fn check_closed(file: &File, last: usize) -> Result<()> {
-    let fields = Fields { bytes: file.text.as_bytes(), at: row_start(file, last), ended: false };
+    let fields = Fields::new(file, row_start(file, last));
     match fields.map(|((from, _), open)| (from, open)).find(|(_, open)| *open) {
         Some((from, _)) => {
             let place = file.place(from, from + 1);
@@ -158,8 +160,15 @@ fn check_closed(file: &File, last: usize) -> Result<()> {
 /// The fields of one row as they stand in the file: their bytes, and whether a quote was left open.
 struct Fields<'a> {
     bytes: &'a [u8],
+    delimiter: u8,
     at: usize,
     ended: bool,
+}
+
+impl<'a> Fields<'a> {
+    fn new(file: &File<'a>, start: usize) -> Self {
+        Fields { bytes: file.text.as_bytes(), delimiter: file.delimiter, at: start, ended: false }
+    }
 }
 
 impl Iterator for Fields<'_> {
@@ -177,12 +186,13 @@ impl Iterator for Fields<'_> {
             match byte {
                 b'"' if quoted && self.bytes.get(to + 1) == Some(&b'"') => to += 1,
                 b'"' if quoted => quoted = false,
-                b',' | b'\n' | b'\r' if !quoted => break,
+                b'\n' | b'\r' if !quoted => break,
+                byte if *byte == self.delimiter && !quoted => break,
                 _ => {}
             }
             to += 1;
         }
-        self.ended = self.bytes.get(to) != Some(&b',');
+        self.ended = self.bytes.get(to) != Some(&self.delimiter);
         self.at = to + 1;
         Some(((from, to), quoted))
     }

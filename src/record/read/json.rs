@@ -6,14 +6,15 @@ use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
-use super::{File, ReadResult};
+use super::{File, ReadResult, Source};
 use crate::error::{Error, Result};
 use crate::record::records::check_length;
 use crate::record::table::{Origin, Table};
 use crate::record::{Name, Schema, Value};
 
-pub(super) fn read_array(file: &File, schema: Option<&Schema>) -> ReadResult {
-    let text = file.text.as_str();
+pub(super) fn read_array(source: &Source) -> ReadResult {
+    let (file, schema) = (&source.text()?, source.schema());
+    let text = file.text;
     let mut at = skip_space(text, 0);
     if !text[at..].starts_with('[') {
         return Err(Error::data(format!("{}: expected an array of objects: [{{…}}, {{…}}]", file.name))
@@ -40,12 +41,13 @@ pub(super) fn read_array(file: &File, schema: Option<&Schema>) -> ReadResult {
     rows.table(file, schema)
 }
 
-pub(super) fn read_lines(file: &File, schema: Option<&Schema>) -> ReadResult {
+pub(super) fn read_lines(source: &Source) -> ReadResult {
+    let (file, schema) = (&source.text()?, source.schema());
     let mut rows = Rows::default();
     let mut start = 0;
     for line in file.text.split_inclusive('\n') {
         let end = start + line.trim_end().len();
-        let begin = skip_space(&file.text, start);
+        let begin = skip_space(file.text, start);
         if begin < end {
             let after = skip_space(&file.text[..end], rows.parse(file, begin, end)?);
             if after < end {

@@ -2,6 +2,8 @@
 //! rest of the program does not know that a script runs.
 
 mod augmentor;
+mod batch_augmentor;
+mod batch_source;
 mod loader;
 mod loss;
 mod metric;
@@ -11,6 +13,8 @@ mod service;
 mod transformer;
 
 pub use augmentor::ScriptAugmentor;
+pub use batch_augmentor::ScriptBatchAugmentor;
+pub use batch_source::{ScriptBatchSource, to_columns};
 pub use loader::ScriptLoader;
 pub use loss::ScriptLoss;
 pub use metric::ScriptMetric;

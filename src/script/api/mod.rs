@@ -9,6 +9,7 @@
 
 pub mod arguments;
 pub mod datasets;
+pub mod files;
 pub mod loader;
 pub mod network;
 pub mod options;
@@ -20,6 +21,7 @@ pub mod table;
 pub mod tensor;
 pub mod trainer;
 pub mod values;
+pub mod words;
 
 use rhai::Engine;
 
@@ -40,10 +42,12 @@ pub const PAGES: &[Page] = &[
     values::PAGE,
     recipe::PAGE,
     records::PAGE,
+    files::PAGE,
     datasets::PAGE,
     record::PAGE,
     tensor::PAGE,
     loader::PAGE,
+    words::PAGE,
     random::PAGE,
     network::PAGE,
     trainer::PAGE,

@@ -6,8 +6,9 @@ use rhai::plugin::*;
 use rhai::{Array as List, Dynamic, Engine, EvalAltResult, FnPtr, Map};
 
 use crate::error::{Error, Result as Outcome};
-use crate::record::{Name, Record, Records, Value};
+use crate::record::{Name, ReadOptions, Record, Records, Value};
 use crate::script::api::arguments::{Answer, Num, float, texts as names_of};
+use crate::script::api::files::read_options;
 use crate::script::api::{Page, options::Options};
 use crate::script::cast;
 use crate::script::host::Host;
@@ -92,44 +93,61 @@ fn with_script<T>(run: impl FnOnce(&dyn Fn(Box<EvalAltResult>) -> Error) -> Outc
 #[export_module]
 #[allow(clippy::unwrap_used, reason = "what the macro makes of a `&mut` argument")]
 mod functions {
-    /// Returns the records of a file: CSV with a header row, JSON (an array of objects), JSONL (an object a
-    /// line) or Parquet (in a binary with the cargo feature `parquet`), by its ending. The name is relative to
-    /// the project root. Empty fields and `NA` are missing; the type of a column is the one all its values
-    /// have: whole numbers, numbers, true/false or text. Parquet files say the type of each column; dates,
-    /// times and decimals are refused.
+    /// Returns the records of a file by the ending of its name, which is relative to the project root. `.gz` and
+    /// `.zst` after it are unpacked first.
+    ///
+    /// - `.csv`, `.tsv`: a header row, then a record a line. Empty fields and `NA` are missing; the type of a column is
+    ///   the one all its values have: whole numbers, numbers, true/false or text.
+    /// - `.json`: an array of objects; `.jsonl`: an object a line; `.txt`: the column `text`, a record a line.
+    /// - `.parquet`, in a binary with the cargo feature `parquet`: typed columns; dates, times and decimals are refused.
+    /// - `.npy`, `.npz`: arrays of NumPy with the records on axis 0, the column `value` or one of each name.
+    /// - `.safetensors`: tensors with the records on axis 0, and what `write` and `barrage pack` make.
+    /// - `.idx` and names such as `train-images-idx3-ubyte`: the column `value`; see `read_columns` for MNIST.
+    /// - `.ts`: labelled series of the UCR archive, the columns `series` (steps, channels) and `label`.
+    /// - `.tar`: files of one name before the first dot are one record, what follows the dot is the column.
+    ///
+    /// Large files of numbers are mapped, not read: they must not be cut short by another program meanwhile, which the
+    /// operating system answers by ending this one (`--no-mmap` reads instead).
     ///
     /// # Errors
-    /// A missing file, a file outside the project, a mistake in it with its line.
+    /// A missing file, a file outside the project, a mistake in it with its line or byte.
     ///
     /// ```rhai
     /// let data = read_records("flowers.csv");
     /// [data.len, data.columns] // => [6, ["petal_length", "petal_width", "species"]]
+    /// read_records("matrix.npy").column("value").shape // => [2, 3]
     /// ```
     #[rhai_fn(name = "read_records", return_raw)]
     pub fn read_records(context: NativeCallContext, name: &str) -> Answer<Records> {
-        let host = Host::of(&context)?;
-        let file = host.roots().readable(name).map_err(raise)?;
-        Records::read(&file).map_err(raise)
+        read_records_like(context, name, Map::new())
     }
 
-    /// Returns the records of a file, read like others. Options: `like`, records whose columns give their
-    /// types to those of the same name, so that a column of a small file does not become something else; a
-    /// value that does not fit is an error.
+    /// Returns the records of a file, read as the options say.
+    ///
+    /// - `like`: records whose columns give their types to those of the same name, so that a column of a small file
+    ///   does not become something else; a value that does not fit is an error.
+    /// - `format`: what the ending does not say: `"cifar10"` or `"cifar100"` for the binary version of CIFAR (columns
+    ///   `image`, u8 of rows, columns, channels, and `label`; CIFAR-100 has `coarse_label` too), `"raw"` for numbers
+    ///   alone, or any ending's name.
+    /// - `shape`, `dtype` (`u8`, `i16`, `f32` …, little-endian) and `skip` (bytes before the first record): what the
+    ///   records of a raw file are.
+    /// - `mmap`: false to read a large file instead of mapping it.
     ///
     /// ```rhai
     /// let train = read_records("flowers.csv");
     /// read_records("flowers.csv", #{ like: train }).len // => 6
+    /// read_records("pixels-idx3-ubyte", #{ format: "raw", shape: [4], dtype: "u8", skip: 16 }).column("value").shape // => [2, 4]
     /// ```
     #[rhai_fn(name = "read_records", return_raw)]
     pub fn read_records_like(context: NativeCallContext, name: &str, options: Map) -> Answer<Records> {
+        let host = Host::of(&context)?;
         let mut options = Options::new("read_records", options);
         let like = options.records("like")?;
+        let read = read_options(&host, &mut options)?;
         options.finish()?;
-        let file = Host::of(&context)?.roots().readable(name).map_err(raise)?;
-        match like {
-            Some(like) => Records::read_as(&file, like.schema()).map_err(raise),
-            None => Records::read(&file).map_err(raise),
-        }
+        let file = host.roots().readable(name).map_err(raise)?;
+        let schema = like.map(|like| like.schema().clone());
+        Records::read_with(&file, &ReadOptions { schema, ..read }).map_err(raise)
     }
 
     /// Returns records made from a list of maps; each map is a row.
