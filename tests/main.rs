@@ -11,3 +11,4 @@ mod numeric;
 mod recipe;
 mod resume;
 mod script;
+mod sources;

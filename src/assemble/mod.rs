@@ -4,20 +4,25 @@
 //! first batch, monitors, storable state, one backward pass. [`load`] reads such a folder back.
 
 mod blame;
+mod chain;
 mod check;
 mod load;
 mod model;
+mod pack;
 mod provenance;
 mod resume;
 mod run;
+mod screen;
 mod services;
 mod stations;
 mod train;
 
 pub use check::{Report, check};
 pub use load::{Model, load};
+pub use pack::pack;
 pub use resume::resume;
 pub use run::{Fitted, Run, assemble, check_not_empty, refuse_divergence};
+pub use stations::data_loaders;
 pub use train::{fresh_seed, train};
 
 use crate::error::{Error, Result};

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::assemble::{blame, model, open, services, stations};
-use crate::dataset::{self, Dataset, Stations};
+use crate::assemble::{blame, model, open, screen, services, stations};
+use crate::dataset::{self, Dataset, Pad, Stations};
 use crate::error::{Error, Kind, Result};
 use crate::network::LayerInfo;
 use crate::recipe::{Cache, Recipe};
@@ -30,6 +30,8 @@ pub struct Run {
     pub transformer: Arc<dyn Transformer>,
     /// What the transformer gave the network.
     pub network_params: Params,
+    /// The records that could not be loaded and were left out, one JSON object each.
+    pub refused: Vec<serde_json::Value>,
 }
 
 impl Run {
@@ -98,6 +100,11 @@ pub fn assemble(
     recipe.check_spelling()?;
     let seed = recipe.dataset.seed.unwrap_or(0);
     let loader = stations::loader(host, &recipe.dataset)?;
+    let on_error = &recipe.dataset.on_error;
+    let screened = |records: &Records, mode| screen::screen(records, &*loader, mode, on_error);
+    let (train, validation) = (screened(train, Mode::Train)?, screened(validation, Mode::Validation)?);
+    let (train, validation, refused) =
+        (&train.records, &validation.records, [train.refused, validation.refused].concat());
     let mut transformer = stations::transformer(host, &recipe.dataset, &loader, Mode::Train)?;
     let network_params = match fitted {
         Fitted::Afresh => {
@@ -120,7 +127,7 @@ pub fn assemble(
 
     let network = model::network(host, &recipe.model.network, &network_params)?;
     let optimizer = model::optimizer(&recipe.solver.optimizer.import)?;
-    let options = options(recipe);
+    let options = options(recipe).map_err(|error| blame::key(recipe, error, "dataset.pad"))?;
     let data = |records: &Records, mode| {
         Dataset::new(records.clone(), stations.clone(), mode, recipe.solver.batch_size, seed, options.clone())
     };
@@ -142,11 +149,12 @@ pub fn assemble(
     let transformer = stations.transformer.clone();
     let mut trainer = Trainer::new(parts).map_err(|error| blame::blame(recipe, error))?;
     trainer.set_stop_flag(host.stop_flag().clone());
-    Ok(Run { trainer, transformer, network_params })
+    Ok(Run { trainer, transformer, network_params, refused })
 }
 
-fn options(recipe: &Recipe) -> dataset::Options {
-    dataset::Options {
+fn options(recipe: &Recipe) -> Result<dataset::Options> {
+    let name = |field: &Option<String>| field.as_deref().map(Name::from);
+    Ok(dataset::Options {
         shuffle: recipe.dataset.shuffle,
         drop_last: recipe.dataset.drop_last,
         sample_count: recipe.dataset.sample_count.as_deref().map(Name::from),
@@ -156,7 +164,38 @@ fn options(recipe: &Recipe) -> dataset::Options {
             Cache::Off => dataset::Cache::Off,
         },
         steps: recipe.solver.steps,
+        balance: name(&recipe.dataset.balance),
+        sample_probability: name(&recipe.dataset.sample_probability),
+        bucket: name(&recipe.dataset.bucket),
+        pad: recipe
+            .dataset
+            .pad
+            .iter()
+            .map(|(name, value)| Ok((name.as_str().into(), pad(name, value)?)))
+            .collect::<Result<_>>()?,
+    })
+}
+
+/// Returns how one name's values are padded: a number, or `{value, length}`.
+fn pad(name: &str, value: &serde_json::Value) -> Result<Pad> {
+    let refuse = |found: &serde_json::Value| {
+        Error::recipe(format!(
+            "`dataset.pad.{name}`: expected a number or a map with `value` and `length`, found {found}"
+        ))
+    };
+    if let Some(value) = value.as_f64() {
+        return Ok(Pad { value, length: None });
     }
+    let map = value.as_object().ok_or_else(|| refuse(value))?;
+    if let Some(other) = map.keys().find(|key| !matches!(key.as_str(), "value" | "length")) {
+        return Err(Error::recipe(format!("`dataset.pad.{name}` has no key `{other}`")).hint("keys: `value`, `length`"));
+    }
+    let value = map.get("value").map_or(Some(0.0), serde_json::Value::as_f64).ok_or_else(|| refuse(value))?;
+    let length = match map.get("length") {
+        None => None,
+        Some(length) => Some(length.as_u64().ok_or_else(|| refuse(length))? as usize),
+    };
+    Ok(Pad { value, length })
 }
 
 fn graph_node(layer: LayerInfo) -> GraphNode {

@@ -6,10 +6,10 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::artifact::{self, Folder, layout};
-use crate::assemble::provenance;
 use crate::assemble::run::{Fitted, assemble};
+use crate::assemble::{provenance, screen};
 use crate::error::Result;
-use crate::recipe::Recipe;
+use crate::recipe::{OnError, Recipe};
 use crate::record::Records;
 use crate::script::Host;
 use crate::trainer::History;
@@ -44,11 +44,17 @@ pub fn train(
     let dataset = made.join(layout::DATASET);
     artifact::make_folder(&dataset)?;
     run.transformer.save(&dataset)?;
+    if matches!(recipe.dataset.on_error, OnError::Quarantine(_)) && !run.refused.is_empty() {
+        screen::write(&made.join(layout::QUARANTINE), &run.refused)?;
+    }
     made.keep()?;
 
     let mut progress = host.progress();
     for note in notes {
         progress.message(&format!("note: {note}"));
+    }
+    if !run.refused.is_empty() {
+        progress.message(&format!("{} records could not be loaded and are left out", run.refused.len()));
     }
     run.train(&mut *progress)
 }

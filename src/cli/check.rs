@@ -55,14 +55,20 @@ pub fn run(args: Args) -> Result<()> {
         });
         return Ok(());
     }
-    let [train, validation] = args.records.as_slice() else {
-        return Err(Error::new(crate::error::Kind::Usage, "a config is checked with its records")
-            .hint("name them with `--records TRAIN VALIDATION`, or give `--config-only`"));
-    };
-    let train = Records::read(train)?;
-    assemble::check_not_empty(&train, "training")?;
-    let validation = Records::read_as(validation, train.schema())?;
     let host = args.scripts.host(Roots::project_of(&args.file)).build()?;
+    let (train, validation) = match args.records.as_slice() {
+        [train, validation] => {
+            let train = Records::read_with(train, &args.scripts.reading(None))?;
+            assemble::check_not_empty(&train, "training")?;
+            let validation = Records::read_with(validation, &args.scripts.reading(Some(train.schema())))?;
+            (train, validation)
+        }
+        // The loader's script may make them itself.
+        _ => assemble::data_loaders(&host, &recipe).map_err(|_| {
+            Error::new(crate::error::Kind::Usage, "a config is checked with its records")
+                .hint("name them with `--records TRAIN VALIDATION`, or give `--config-only`")
+        })?,
+    };
     let report = assemble::check(&host, &recipe, &notes, &train, &validation)?;
     terminal::data(&report.text());
     Ok(())

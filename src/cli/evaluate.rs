@@ -28,7 +28,7 @@ pub fn run(args: Args) -> Result<()> {
     let folder = artifact::Folder::open(&args.artifacts)?;
     let host = args.scripts.host(folder.join(artifact::layout::SCRIPTS)).build()?;
     let model = assemble::load(&host, &args.artifacts)?;
-    let records = Records::read_as(&args.records, model.schema())?;
+    let records = Records::read_with(&args.records, &args.scripts.reading(Some(model.schema())))?;
     let logs: serde_json::Map<_, _> =
         model.evaluate(&records)?.into_iter().map(|(name, value)| (name, serde_json::Value::from(value))).collect();
     terminal::data(&format!("{}\n", serde_json::to_string_pretty(&logs).unwrap_or_default()));

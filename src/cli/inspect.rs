@@ -29,7 +29,9 @@ pub fn run(args: Args) -> Result<()> {
         (true, _) if path.join(layout::STATE).exists() && path.join(layout::MODEL).exists() => checkpoint(path)?,
         (true, _) => run_folder(path, &args.scripts)?,
         (false, "safetensors") => arrays(&weights::load(path)?),
-        (false, "csv" | "jsonl" | "parquet") => Records::read(path)?.describe(),
+        (false, "csv" | "tsv" | "jsonl" | "parquet" | "npy" | "npz" | "idx" | "ts" | "tar") => {
+            Records::read(path)?.describe()
+        }
         (false, _) if path.exists() => config_or_records(path)?,
         (false, _) => return Err(Error::artifact(format!("there is no `{}`", path.display()))),
     };

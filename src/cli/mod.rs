@@ -12,6 +12,7 @@ mod inspect;
 mod man;
 mod new;
 mod options;
+mod pack;
 mod predict;
 mod progress;
 mod repl;
@@ -48,6 +49,7 @@ enum Verb {
     Check(check::Args),
     Inspect(inspect::Args),
     New(new::Args),
+    Pack(pack::Args),
     Schema(schema::Args),
     Repl(repl::Args),
     Completions(completions::Args),
@@ -81,6 +83,7 @@ pub fn main() -> ExitCode {
         Verb::Resume(args) => resume::run(args),
         Verb::Predict(args) => predict::run(args),
         Verb::Check(args) => check::run(args),
+        Verb::Pack(args) => pack::run(args),
         Verb::Schema(args) => schema::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Inspect(args) => inspect::run(args),

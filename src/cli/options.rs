@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cli::{progress, terminal};
 use crate::recipe;
+use crate::record::{ReadOptions, Schema};
 use crate::script::host::{Builder, Host};
 
 /// What a script may see.
@@ -25,6 +26,11 @@ pub struct Scripts {
 }
 
 impl Scripts {
+    /// Returns how data files are read, with the schema of the training records if there is one.
+    pub fn reading(&self, schema: Option<&Schema>) -> ReadOptions {
+        ReadOptions { schema: schema.cloned(), map: !self.no_mmap, ..ReadOptions::default() }
+    }
+
     /// Starts a host with these options, printing to standard output and showing progress.
     pub fn host(&self, root: impl AsRef<Path>) -> Builder {
         let mut builder = Host::builder(root.as_ref())

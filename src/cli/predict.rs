@@ -33,7 +33,7 @@ pub fn run(args: Args) -> Result<()> {
     check_folder(&args.output)?;
     let host = args.scripts.host(artifact::Folder::open(&args.artifacts)?.join(artifact::layout::SCRIPTS)).build()?;
     let model = assemble::load(&host, &args.artifacts)?;
-    let records = Records::read_as(&args.score, model.schema())?;
+    let records = Records::read_with(&args.score, &args.scripts.reading(Some(model.schema())))?;
     let scores = model.predict(&records)?;
     // One record a line: people look at such files, and other tools compare them.
     let lines: Vec<String> = assemble::scores_to_json(&scores)?.iter().map(ToString::to_string).collect();

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use crate::cli::options::{Overrides, Scripts};
 use crate::cli::terminal;
-use crate::recipe::{Recipe, Written};
+use crate::error::Kind;
+use crate::recipe::{self, Recipe, Written};
 use crate::record::Records;
 use crate::script::resolver::Roots;
-use crate::{Result, assemble};
+use crate::{Error, Result, assemble};
 
 /// Train from a config file, training records and validation records
 ///
@@ -21,11 +22,11 @@ pub struct Args {
     /// The config
     config: PathBuf,
 
-    /// The training records
-    train: PathBuf,
+    /// The training records; not needed when the loader's script makes them (`make_data_loaders`)
+    train: Option<PathBuf>,
 
     /// The validation records
-    validation: PathBuf,
+    validation: Option<PathBuf>,
 
     /// The artifact folder, which must not hold a run yet
     #[arg(short, long, value_name = "DIR", default_value = "artifacts")]
@@ -44,18 +45,35 @@ pub struct Args {
 
 /// Trains.
 pub fn run(args: Args) -> Result<()> {
-    let written = Written::read(&args.config)?.overridden(&args.overrides.all())?;
+    // Without data files the first changes to the config stand in their places.
+    let (data, misplaced): (Vec<PathBuf>, Vec<PathBuf>) = [args.train, args.validation]
+        .into_iter()
+        .flatten()
+        .partition(|name| name.exists() || recipe::check_override(&name.to_string_lossy()).is_err());
+    let misplaced = misplaced.into_iter().map(|name| name.to_string_lossy().into_owned());
+    let changes: Vec<String> = misplaced.chain(args.overrides.all()).collect();
+    let written = Written::read(&args.config)?.overridden(&changes)?;
     let (recipe, notes) = Recipe::resolve(&written)?;
     if args.overrides.print_config {
         terminal::notes(&notes);
         terminal::data(&recipe.explain(&written));
         return Ok(());
     }
-    let train = Records::read(&args.train)?;
-    assemble::check_not_empty(&train, "training")?;
-    // The schema of the training records holds for every later file.
-    let validation = Records::read_as(&args.validation, train.schema())?;
     let host = args.scripts.host(Roots::project_of(&args.config)).overwrite(args.overwrite).build()?;
+    let (train, validation) = match data.as_slice() {
+        [] => assemble::data_loaders(&host, &recipe)?,
+        [train, validation] => {
+            let train = Records::read_with(train, &args.scripts.reading(None))?;
+            assemble::check_not_empty(&train, "training")?;
+            // The schema of the training records holds for every later file.
+            let validation = Records::read_with(validation, &args.scripts.reading(Some(train.schema())))?;
+            (train, validation)
+        }
+        _ => {
+            return Err(Error::new(Kind::Usage, "the validation records are missing")
+                .hint("barrage train CONFIG TRAIN VALIDATION; without both, the loader's script has to make them"));
+        }
+    };
     let history = assemble::train(&host, &recipe, &notes, &train, &validation, &args.artifacts, args.overwrite)?;
     // A recipe can look at why a run ended; who calls this command sees the exit code.
     assemble::refuse_divergence(&history)

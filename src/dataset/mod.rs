@@ -4,6 +4,7 @@
 mod batch;
 mod cache;
 mod order;
+mod sample;
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -46,11 +47,38 @@ pub struct Options {
     pub cache: Cache,
     /// Batches in an epoch of training; `None` for one pass over the records.
     pub steps: Option<usize>,
+    /// The field whose values training draws equally often, with repetition.
+    pub balance: Option<Name>,
+    /// The field in proportion to which training draws records, with repetition.
+    pub sample_probability: Option<Name>,
+    /// The field by whose length training chooses records of a batch alike.
+    pub bucket: Option<Name>,
+    /// What is added to values of different lengths, by name.
+    pub pad: Vec<(Name, Pad)>,
+}
+
+/// How values of different lengths are brought to one, at their end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pad {
+    /// What is added.
+    pub value: f64,
+    /// The length of the first axis; without it, that of the longest value of the batch.
+    pub length: Option<usize>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { shuffle: true, drop_last: false, sample_count: None, cache: Cache::Auto, steps: None }
+        Options {
+            shuffle: true,
+            drop_last: false,
+            sample_count: None,
+            cache: Cache::Auto,
+            steps: None,
+            balance: None,
+            sample_probability: None,
+            bucket: None,
+            pad: Vec::new(),
+        }
     }
 }
 
@@ -64,6 +92,7 @@ pub struct Dataset {
     seed: u64,
     order: Order,
     cache: Cache,
+    pad: Vec<(Name, Pad)>,
     kept: OnceLock<Option<Kept>>,
 }
 
@@ -98,10 +127,15 @@ impl Dataset {
         let train = mode == Mode::Train;
         let rows = repeated(&records, options.sample_count.as_deref().filter(|_| train))?;
         let shuffle = (train && options.shuffle).then_some(seed);
-        let order = Order::new(rows, shuffle, batch_size, train && options.drop_last, options.steps.filter(|_| train))?;
+        let mut order =
+            Order::new(rows, shuffle, batch_size, train && options.drop_last, options.steps.filter(|_| train))?;
+        if train {
+            order.draw(sample::weights(&records, &options)?, seed)?;
+            order.bucket(sample::lengths(&records, options.bucket.as_deref())?);
+        }
         // Scores are computed once: there is nothing to keep them for.
         let cache = if mode == Mode::Score { Cache::Off } else { options.cache };
-        Ok(Dataset { records, stations, mode, seed, order, cache, kept: OnceLock::new() })
+        Ok(Dataset { records, stations, mode, seed, order, cache, pad: options.pad, kept: OnceLock::new() })
     }
 
     /// Returns what the records are loaded for.
@@ -163,7 +197,7 @@ impl Dataset {
             let augmented = augmentor.augment(DataRecords::Columns(chunk), &random)?;
             chunk = whole(columns::columns(augmented, &place)?, rows.len(), "augmentor")?;
         }
-        Batch::new(chunk, rows.to_vec(), &place)
+        Batch::new(chunk, rows.to_vec(), &self.pad, &place)
     }
 
     /// Returns the columns of all records, loaded at the first call; `None` when they are not kept.

@@ -20,6 +20,7 @@ mod pack;
 mod parquet;
 mod read;
 mod split;
+mod stream;
 mod write;
 
 mod block;

@@ -19,6 +19,7 @@ pub mod limits;
 pub mod lint;
 pub mod literal;
 pub mod manual;
+pub mod memo;
 pub mod repl;
 pub mod resolver;
 pub mod source;

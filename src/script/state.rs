@@ -57,6 +57,27 @@ pub fn load(folder: &Path) -> Result<Vec<(String, Dynamic)>> {
     fields.iter().map(|(name, value)| Ok((name.clone(), put_together(value, &tensors).ok_or_else(damaged)?))).collect()
 }
 
+/// Returns the bytes of one value: the length of its JSON, the JSON, the tensors in it.
+///
+/// # Errors
+/// A value that cannot be stored.
+pub fn to_bytes(value: &Dynamic) -> Result<Vec<u8>> {
+    let mut tensors = Vec::new();
+    let json = part(value, "result", &mut tensors)?.to_string();
+    let mut bytes = (json.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(json.as_bytes());
+    bytes.extend(artifact::weights::encode(&tensors)?);
+    Ok(bytes)
+}
+
+/// Returns the value of such bytes, or `None` when they are not whole.
+pub fn from_bytes(bytes: &[u8]) -> Option<Dynamic> {
+    let (length, rest) = bytes.split_first_chunk::<8>()?;
+    let (json, tensors) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+    let tensors = artifact::weights::decode(tensors, "result").ok()?;
+    put_together(&serde_json::from_slice(json).ok()?, &tensors)
+}
+
 fn take_apart(state: &Map, tensors: &mut Vec<(String, Array)>) -> Result<Value> {
     let mut fields = serde_json::Map::new();
     for (name, value) in state {

@@ -373,6 +373,4 @@ pub(super) fn reason(error: &std::io::Error) -> String {
 }
 
 #[cfg(test)]
-mod numbers_tests;
-#[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 mod augmentor;
 mod batch_augmentor;
 mod batch_source;
+mod data_loaders;
 mod loader;
 mod loss;
 mod metric;
@@ -15,6 +16,7 @@ mod transformer;
 pub use augmentor::ScriptAugmentor;
 pub use batch_augmentor::ScriptBatchAugmentor;
 pub use batch_source::{ScriptBatchSource, to_columns};
+pub use data_loaders::{MAKE, data_loaders};
 pub use loader::ScriptLoader;
 pub use loss::ScriptLoss;
 pub use metric::ScriptMetric;

@@ -28,6 +28,8 @@ pub type Axes = Dynamic;
 pub type TensorOrLayer = Dynamic;
 /// The name of a file, or a u8 tensor of its bytes.
 pub type FileOrBytes = Dynamic;
+/// A tensor, or a map from names to tensors.
+pub type TensorOrMap = Dynamic;
 /// A layer, or an array of layers.
 pub type Layers = Dynamic;
 

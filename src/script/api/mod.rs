@@ -8,6 +8,7 @@
 //! take more than one ([`arguments`]) are what the manual prints.
 
 pub mod arguments;
+pub mod batches;
 pub mod datasets;
 pub mod files;
 pub mod loader;
@@ -47,6 +48,7 @@ pub const PAGES: &[Page] = &[
     record::PAGE,
     tensor::PAGE,
     loader::PAGE,
+    batches::PAGE,
     words::PAGE,
     random::PAGE,
     network::PAGE,

@@ -284,6 +284,32 @@ mod functions {
         split_with(records, fraction, Map::new())
     }
 
+    /// Returns pairs `[training, validation]`, `k` of them: each row is in the validation part of one. Options: `seed` (a
+    /// whole number, default 0) draws which rows; `stratify` names a column whose values are dealt out evenly.
+    ///
+    /// # Errors
+    /// Fewer than 2 folds, or more than rows; an unknown column or option.
+    ///
+    /// ```rhai
+    /// let data = records([#{ x: 1 }, #{ x: 2 }, #{ x: 3 }, #{ x: 4 }, #{ x: 5 }]);
+    /// data.folds(2, #{ seed: 7 }).map(|fold| [fold[0].len, fold[1].len]) // => [[2, 3], [3, 2]]
+    /// ```
+    #[rhai_fn(name = "folds", pure, return_raw)]
+    pub fn folds_with(records: &mut Records, k: i64, options: Map) -> Answer<List> {
+        let mut options = Options::new("folds", options);
+        let seed = options.whole("seed")?.unwrap_or(0);
+        let stratify = options.text("stratify")?;
+        options.finish()?;
+        let folds = records.folds(count(k, "`folds`")?, seed, stratify.as_deref()).map_err(raise)?;
+        let pair = |(train, validation)| Dynamic::from(vec![Dynamic::from(train), Dynamic::from(validation)]);
+        Ok(folds.into_iter().map(pair).collect())
+    }
+
+    #[rhai_fn(name = "folds", pure, return_raw)]
+    pub fn folds(records: &mut Records, k: i64) -> Answer<List> {
+        folds_with(records, k, Map::new())
+    }
+
     /// Returns the rows for which the function returns true.
     ///
     /// # Errors
