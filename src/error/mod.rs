@@ -75,9 +75,15 @@ impl Place {
         Place { file, text, span: start..start + length }
     }
 
+    /// Returns the span within the text, widened to whole characters.
+    pub fn characters(&self) -> Range<usize> {
+        let start = self.text.floor_char_boundary(self.span.start);
+        start..self.text.ceil_char_boundary(self.span.end.min(self.text.len())).max(start)
+    }
+
     /// Returns the 1-based line and column (in characters) of the start.
     pub fn line_column(&self) -> (usize, usize) {
-        let before = self.text.get(..self.span.start).unwrap_or(&self.text);
+        let before = self.text.get(..self.characters().start).unwrap_or(&self.text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
         (line, column)
