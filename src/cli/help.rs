@@ -2,10 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::CommandFactory;
-
 use crate::Result;
-use crate::cli::{Arguments, exit, terminal};
+use crate::cli::{command, exit, terminal};
 use crate::error::{Error, Kind, codes, did_you_mean};
 use crate::script::api::PAGES;
 use crate::script::manual;
@@ -27,7 +25,7 @@ pub fn run(args: Args) -> Result<()> {
     if let Some(folder) = args.write {
         return write(&folder);
     }
-    let mut command = Arguments::command();
+    let mut command = command();
     // A verb's usage then names the program too.
     command.build();
     let text = match args.name.as_deref() {
@@ -46,7 +44,7 @@ pub fn run(args: Args) -> Result<()> {
             }
         },
         Some(name) => match command.find_subcommand_mut(name) {
-            Some(verb) => verb.render_long_help().to_string(),
+            Some(verb) => verb.render_help().to_string(),
             None => manual::help(name).map_err(|error| error.of_kind(Kind::Usage))?,
         },
     };

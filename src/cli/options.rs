@@ -1,10 +1,9 @@
 //! Options that several verbs share.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::cli::{progress, terminal};
+use crate::cli::terminal::Verbosity;
+use crate::cli::{events, progress, signals, terminal};
 use crate::recipe;
 use crate::script::host::{Builder, Host};
 
@@ -23,11 +22,13 @@ pub struct Scripts {
 impl Scripts {
     /// Starts a host with these options, printing to standard output and showing progress.
     pub fn host(&self, root: impl AsRef<Path>) -> Builder {
+        terminal::trace(&format!("project root: {}", shown(root.as_ref())));
         let mut builder = Host::builder(root.as_ref())
-            .print(|text| terminal::data(&format!("{text}\n")))
+            .print(print)
             .debug(|text| terminal::message(&format!("{text}\n")))
+            .trace(terminal::trace)
             .progress(progress::make)
-            .stop(stop_flag());
+            .stop(signals::stop_flag());
         for folder in &self.paths {
             builder = builder.path(folder);
         }
@@ -36,6 +37,23 @@ impl Scripts {
         }
         builder
     }
+}
+
+/// Prints what a script prints: as data, or as an event where standard output holds nothing else; a person who sees
+/// the progress of the run sees it too.
+fn print(text: &str) {
+    if !terminal::settings().json {
+        return terminal::data(&format!("{text}\n"));
+    }
+    events::print(text);
+    if progress::how() != progress::How::None {
+        terminal::message(&format!("{text}\n"));
+    }
+}
+
+/// Returns a folder as `-v` shows it.
+fn shown(folder: &Path) -> String {
+    folder.canonicalize().unwrap_or_else(|_| folder.to_owned()).display().to_string()
 }
 
 /// Changes to a config.
@@ -70,20 +88,69 @@ fn override_text(text: &str) -> Result<String, String> {
     })
 }
 
-/// Returns the flag that Ctrl-C sets: the first one asks to stop, the second ends the program.
-pub fn stop_flag() -> Arc<AtomicBool> {
-    static FLAG: std::sync::OnceLock<Arc<AtomicBool>> = std::sync::OnceLock::new();
-    FLAG.get_or_init(|| {
-        let flag = Arc::new(AtomicBool::new(false));
-        let seen = flag.clone();
-        // Without a handler Ctrl-C ends the program at once, which loses nothing that was saved.
-        let _ = ctrlc::set_handler(move || {
-            if seen.swap(true, Ordering::SeqCst) {
-                std::process::exit(130);
-            }
-            terminal::message("\nstopping (training ends after its step); a second Ctrl-C ends the program at once\n");
-        });
-        flag
-    })
-    .clone()
+/// How training is told about.
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "Output")]
+pub struct Training {
+    /// `bar`, `plain` (a line an epoch) or `none`; by default a bar on a terminal, lines elsewhere
+    #[arg(long, value_name = "HOW", hide_possible_values = true)]
+    progress: Option<progress::How>,
+
+    /// Write events as JSON to standard output, one a line (see `barrage schema --events`)
+    #[arg(long)]
+    json: bool,
 }
+
+impl Training {
+    /// Sets how progress is shown.
+    pub fn set(&self) {
+        progress::set(self.progress);
+    }
+}
+
+/// How results are printed.
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "Output")]
+pub struct Json {
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How the program writes, whatever it does.
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "Output")]
+pub struct Output {
+    /// Color messages: `auto`, `always` or `never`; `NO_COLOR` switches `auto` off
+    #[arg(long, value_name = "WHEN", global = true, default_value = "auto", hide_default_value = true,
+          hide_possible_values = true, display_order = 900)]
+    pub color: terminal::Color,
+
+    /// Tell nothing but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose", display_order = 901)]
+    pub quiet: bool,
+
+    /// Tell what was resolved (device, threads, folders), and when each stage was done
+    #[arg(short, long, global = true, display_order = 902)]
+    pub verbose: bool,
+}
+
+impl Output {
+    /// Returns how much is told.
+    pub fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        }
+    }
+}
+
+/// Returns how many threads compute.
+pub fn threads() -> usize {
+    let named = std::env::var(THREADS).ok().and_then(|text| text.parse().ok()).filter(|&threads| threads > 0);
+    named.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+/// The environment variable with the number of threads.
+pub const THREADS: &str = "RAYON_NUM_THREADS";

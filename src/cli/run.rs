@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::options::{Overrides, Scripts};
+use crate::cli::options::{Overrides, Scripts, Training};
 use crate::cli::terminal;
 use crate::error::codes;
 use crate::error::near_file;
@@ -29,6 +29,9 @@ pub struct Args {
     #[command(flatten)]
     scripts: Scripts,
 
+    #[command(flatten)]
+    training: Training,
+
     /// Move an existing run out of the way (to DIR.1 …) instead of refusing its folder
     #[arg(long)]
     overwrite: bool,
@@ -40,6 +43,7 @@ pub struct Args {
 
 /// Runs the recipe.
 pub fn run(args: Args) -> Result<()> {
+    args.training.set();
     check(&args.recipe)?;
     let root = args.root.unwrap_or_else(|| Roots::project_of(&args.recipe));
     let mut builder =

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::cli::options::{Overrides, Scripts};
+use crate::cli::options::{Overrides, Scripts, Training};
 use crate::cli::terminal;
 use crate::recipe::{Recipe, Written};
 use crate::record::Records;
@@ -40,10 +40,14 @@ pub struct Args {
 
     #[command(flatten)]
     scripts: Scripts,
+
+    #[command(flatten)]
+    training: Training,
 }
 
 /// Trains.
 pub fn run(args: Args) -> Result<()> {
+    args.training.set();
     let written = Written::read(&args.config)?.overridden(&args.overrides.all())?;
     let (recipe, notes) = Recipe::resolve(&written)?;
     if args.overrides.print_config {

@@ -57,6 +57,7 @@ struct Settings {
     show_config: Option<Sink>,
     print: Sink,
     debug: Sink,
+    trace: Option<Sink>,
     progress: ProgressFactory,
     loaders: BTreeMap<String, Factory<dyn Loader>>,
     transformers: BTreeMap<String, Factory<dyn Transformer>>,
@@ -152,6 +153,13 @@ impl Builder {
     #[must_use]
     pub fn debug(mut self, sink: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.0.debug = Arc::new(sink);
+        self
+    }
+
+    /// Sets who is told what was resolved and which stage is done; by default nobody.
+    #[must_use]
+    pub fn trace(mut self, sink: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.0.trace = Some(Arc::new(sink));
         self
     }
 
@@ -255,6 +263,7 @@ impl Host {
             show_config: None,
             print: Arc::new(|_| ()),
             debug: Arc::new(|_| ()),
+            trace: None,
             progress: Arc::new(|| Box::new(crate::trainer::Quiet)),
             loaders: BTreeMap::new(),
             transformers: BTreeMap::new(),
@@ -344,6 +353,13 @@ impl Host {
         let Some(show) = &settings.show_config else { return Ok(Some((recipe, notes))) };
         show(&recipe.explain(&written));
         Ok(None)
+    }
+
+    /// Tells what was resolved or done, when someone wants to know.
+    pub fn trace(&self, text: impl FnOnce() -> String) {
+        if let Some(sink) = &self.0.settings.trace {
+            sink(&text());
+        }
     }
 
     /// Makes the display of one training run.

@@ -58,6 +58,7 @@ impl Trainer {
             };
             watch.tell(logs, |service, moment| service.on_batch_end(moment))?;
             progress.batch(&Step { epoch, epochs, batch, batches, loss, logs });
+            writer.take_saved().iter().for_each(|saved| progress.saved(saved));
             if stop.load(Ordering::Relaxed) || control.at_once {
                 return Ok(false);
             }

@@ -181,13 +181,15 @@ impl Trainer {
                 history.interrupted = self.stop.load(Ordering::Relaxed);
                 break;
             }
+            progress.validation_begin();
             self.validate()?;
             self.collect(&mut logs)?;
             self.watch(epoch, &mut control, progress).tell(&logs, |service, moment| service.on_epoch_end(moment))?;
             let seed = self.setup.seed;
             self.watch(epoch, &mut control, progress).checkpoint(&logs, seed)?;
-            let row = EpochRow { epoch, learning_rate: self.learning_rate, logs: logs.clone() };
+            let row = EpochRow { epoch, step: self.step, learning_rate: self.learning_rate, logs: logs.clone() };
             progress.epoch_end(&row, self.setup.epochs);
+            self.tell_saved(progress);
             history.epochs.push(row);
             self.epoch += 1;
         }
@@ -196,6 +198,7 @@ impl Trainer {
         self.watch(epoch, &mut control, progress).tell(&logs, |service, moment| service.on_train_end(moment))?;
         self.put_back(&mut control)?;
         self.writer.flush()?;
+        self.tell_saved(progress);
         (self.next_rate, history.steps, history.stopped) = (control.learning_rate, self.step, control.stop);
         if history.interrupted {
             history.stopped.get_or_insert_with(|| "interrupted".to_owned());
@@ -215,13 +218,22 @@ impl Trainer {
 
     fn run(&self) -> Run {
         Run {
+            folder: self.setup.folder.clone(),
+            seed: self.setup.seed,
+            device: crate::tensor::device::name(&self.setup.device),
             epochs: self.setup.epochs,
             first_epoch: self.epoch,
             batches: self.setup.train.batches(),
+            step: self.step,
             records: self.setup.train.len(),
             validation_records: self.setup.validation.as_ref().map_or(0, Dataset::len),
             trainable: self.variables.trainable(),
         }
+    }
+
+    /// Tells what has reached the disk meanwhile.
+    fn tell_saved(&self, progress: &mut dyn Progress) {
+        self.writer.take_saved().iter().for_each(|saved| progress.saved(saved));
     }
 
     fn watch<'a>(&'a mut self, epoch: usize, control: &'a mut Control, progress: &'a mut dyn Progress) -> Watch<'a> {
