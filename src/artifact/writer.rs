@@ -13,8 +13,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::checkpoint::{self, Best, Checkpoint, Staged};
-use super::{file, layout};
 use super::weights::Named;
+use super::{file, layout};
 use crate::error::{Error, Result};
 use crate::tensor::Array;
 

@@ -1,6 +1,6 @@
 //! Everything a training run is made of, made from a recipe and not started.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::assemble::{blame, model, open, services, stations};
@@ -30,6 +30,11 @@ pub struct Run {
     pub transformer: Arc<dyn Transformer>,
     /// What the transformer gave the network.
     pub network_params: Params,
+    folder: PathBuf,
+    /// Whether the records are files that a resume can read again.
+    from_files: bool,
+    /// Whether there will be checkpoints to go on from.
+    resumable: bool,
 }
 
 impl Run {
@@ -51,9 +56,41 @@ impl Run {
             false => Ok(history),
             true => {
                 Err(Error::new(Kind::Interrupted, format!("training was interrupted after {} steps", history.steps))
-                    .hint("`barrage resume DIR` goes on after the last finished epoch"))
+                    .hint(self.goes_on()))
             }
         }
+    }
+
+    /// Says how an interrupted run goes on.
+    fn goes_on(&self) -> String {
+        let folder = shown(&self.folder);
+        let after = match self.trainer.epochs() {
+            0 => return format!("no epoch was finished: `{}` starts at step 0 again", self.resume_command(&folder)),
+            _ if !self.resumable => {
+                return "the service `resume_checkpoints` is off: it cannot be resumed, but its best weights can score"
+                    .to_owned();
+            }
+            epochs => format!("after epoch {epochs}, the last that was finished"),
+        };
+        format!("`{}` goes on {after}", self.resume_command(&folder))
+    }
+
+    fn resume_command(&self, folder: &str) -> String {
+        match self.from_files {
+            true => format!("barrage resume {folder}"),
+            false => format!("trainer({folder}).resume(train, validation)"),
+        }
+    }
+}
+
+/// Returns a folder as it is named on the command line: from the current folder, where it lies below it.
+fn shown(folder: &Path) -> String {
+    let here = std::env::current_dir().and_then(|here| here.canonicalize()).ok();
+    let below = here.as_deref().and_then(|here| folder.strip_prefix(here).ok()).unwrap_or(folder);
+    let text = below.display().to_string();
+    match text.contains(|c: char| c.is_whitespace() || "'\"\\$`&;()<>|*?!#".contains(c)) {
+        true => format!("'{}'", text.replace('\'', r"'\''")),
+        false => text,
     }
 }
 
@@ -107,6 +144,7 @@ pub fn assemble(
                 .fit(train, &*loader)
                 .map_err(|error| error.within(format!("fitting `{}`", recipe.dataset.transformer.path)))?;
             transformer.check_storable().map_err(|error| recipe.dataset.transformer.locate(error))?;
+            host.trace(|| format!("fitted `{}` on {} records", recipe.dataset.transformer.path, train.len()));
             transformer.network_params()
         }
         Fitted::From(folder, network_params) => {
@@ -141,10 +179,18 @@ pub fn assemble(
         graph: network.layers().into_iter().map(graph_node).collect(),
         network,
     };
+    host.trace(|| format!("network: {} layers; first batches and services are ready", parts.graph.len()));
     let transformer = stations.transformer.clone();
     let mut trainer = Trainer::new(parts).map_err(|error| blame::blame(recipe, error))?;
     trainer.set_stop_flag(host.stop_flag().clone());
-    Ok(Run { trainer, transformer, network_params })
+    Ok(Run {
+        trainer,
+        transformer,
+        network_params,
+        folder: folder.to_owned(),
+        from_files: train.is_whole_file() && validation.is_whole_file(),
+        resumable: recipe.services.resume_checkpoints,
+    })
 }
 
 fn options(recipe: &Recipe) -> dataset::Options {

@@ -35,6 +35,7 @@ pub fn train(
     recipe.dataset.seed.get_or_insert_with(fresh_seed);
     let mut run = assemble(host, &recipe, Fitted::Afresh, train, validation, prepared.path())?;
     run.check(&recipe)?;
+    host.trace(|| "checked a first batch, losses, metrics and gradients".to_owned());
 
     let made = prepared.create()?;
     provenance::write_json(&made.join(layout::CONFIG), &recipe.to_json())?;
@@ -45,6 +46,7 @@ pub fn train(
     artifact::make_folder(&dataset)?;
     run.transformer.save(&dataset)?;
     made.keep()?;
+    host.trace(|| "the artifact folder is made".to_owned());
 
     let mut progress = host.progress();
     for note in notes {

@@ -84,7 +84,7 @@ fn command() -> clap::Command {
         command = command.mut_subcommand(verb, |verb| {
             let about = verb.get_long_about().or(verb.get_about()).cloned().unwrap_or_default();
             verb.disable_help_flag(true)
-                .arg(help.clone().help_heading("Output").display_order(903))
+                .arg(help.clone().help_heading(options::OUTPUT).display_order(903))
                 .before_help(about)
                 .help_template("{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}")
         });

@@ -10,11 +10,13 @@ use crate::script::host::{Builder, Host};
 /// What a script may see.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Scripts {
-    /// Look up import paths in this folder too, after the project root; may be repeated
+    /// Look up import paths in this folder too; may be repeated
+    ///
+    /// Such folders come after the project root, in the order given.
     #[arg(long = "path", value_name = "DIR")]
     pub paths: Vec<PathBuf>,
 
-    /// Let scripts read data below this folder; may be repeated
+    /// Let scripts read below this folder; may be repeated
     #[arg(long, value_name = "DIR")]
     pub allow_read: Vec<PathBuf>,
 }
@@ -59,16 +61,20 @@ fn shown(folder: &Path) -> String {
 /// Changes to a config.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Overrides {
-    /// Change the config: `solver.epochs=3` sets a key, `+data.classes=10` adds one that is not there,
-    /// `~services.keep` removes one; the value is JSON, or else a text
+    /// Change the config: `solver.epochs=3`, `+new.key=1`, `~key`
+    ///
+    /// `solver.epochs=3` sets a key, `+data.classes=10` adds one that is not there, `~services.keep` removes one; the value
+    /// is JSON, or else a text.
     #[arg(value_name = "KEY=VALUE", value_parser = override_text)]
     bare: Vec<String>,
 
-    /// Change the config, as a bare KEY=VALUE does; may be repeated
+    /// Change the config, as a bare KEY=VALUE does
     #[arg(short, long, value_name = "KEY=VALUE", value_parser = override_text)]
     set: Vec<String>,
 
-    /// Print the whole config with where each value came from, and do nothing else
+    /// Print the whole config and where each value came from
+    ///
+    /// Nothing else is done.
     #[arg(long)]
     pub print_config: bool,
 }
@@ -88,16 +94,23 @@ fn override_text(text: &str) -> Result<String, String> {
     })
 }
 
+/// The heading of options about what is written.
+pub const OUTPUT: &str = "Output";
+
 /// How training is told about.
 #[derive(clap::Args, Clone, Debug)]
-#[command(next_help_heading = "Output")]
 pub struct Training {
-    /// `bar`, `plain` (a line an epoch) or `none`; by default a bar on a terminal, lines elsewhere
-    #[arg(long, value_name = "HOW", hide_possible_values = true)]
+    /// `bar`, `plain` (a line an epoch) or `none`
+    ///
+    /// By default a bar where messages go to a terminal, and a line an epoch elsewhere; with `--json` a bar where only
+    /// messages go to a terminal, else nothing. A bar never goes into a file.
+    #[arg(long, value_name = "HOW", hide_possible_values = true, help_heading = OUTPUT)]
     progress: Option<progress::How>,
 
-    /// Write events as JSON to standard output, one a line (see `barrage schema --events`)
-    #[arg(long)]
+    /// Print events as JSON, one a line (`schema --events`)
+    ///
+    /// Standard output then holds nothing else: what a script prints is an event, too, and so are errors.
+    #[arg(long, help_heading = OUTPUT)]
     json: bool,
 }
 
@@ -110,28 +123,40 @@ impl Training {
 
 /// How results are printed.
 #[derive(clap::Args, Clone, Debug)]
-#[command(next_help_heading = "Output")]
 pub struct Json {
-    /// Print JSON instead of text
-    #[arg(long)]
+    /// Print JSON instead of text, errors included
+    #[arg(long, help_heading = OUTPUT)]
     pub json: bool,
 }
 
 /// How the program writes, whatever it does.
 #[derive(clap::Args, Clone, Debug)]
-#[command(next_help_heading = "Output")]
 pub struct Output {
-    /// Color messages: `auto`, `always` or `never`; `NO_COLOR` switches `auto` off
-    #[arg(long, value_name = "WHEN", global = true, default_value = "auto", hide_default_value = true,
-          hide_possible_values = true, display_order = 900)]
+    /// Color messages: `auto`, `always` or `never`
+    ///
+    /// `auto` colors what goes to a terminal, unless the variable `NO_COLOR` is set.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        global = true,
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true,
+        help_heading = OUTPUT,
+        display_order = 900
+    )]
     pub color: terminal::Color,
 
     /// Tell nothing but errors
-    #[arg(short, long, global = true, conflicts_with = "verbose", display_order = 901)]
+    ///
+    /// No progress, no notes; what was asked for still goes to standard output.
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = OUTPUT, display_order = 901)]
     pub quiet: bool,
 
-    /// Tell what was resolved (device, threads, folders), and when each stage was done
-    #[arg(short, long, global = true, display_order = 902)]
+    /// Also tell what was resolved, and when a stage was done
+    ///
+    /// Device, threads, folders, seed; stages with the seconds since the start.
+    #[arg(short, long, global = true, help_heading = OUTPUT, display_order = 902)]
     pub verbose: bool,
 }
 

@@ -19,7 +19,9 @@ pub struct Args {
     /// The recipe
     recipe: PathBuf,
 
-    /// Use this folder as the project root, so that a script from elsewhere works on files below it
+    /// Use this folder as the project root
+    ///
+    /// A script from elsewhere then works on files below it.
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
 
@@ -32,7 +34,7 @@ pub struct Args {
     #[command(flatten)]
     training: Training,
 
-    /// Move an existing run out of the way (to DIR.1 …) instead of refusing its folder
+    /// Move an existing run out of the way, to DIR.1 …
     #[arg(long)]
     overwrite: bool,
 

@@ -45,7 +45,9 @@ fn listen(stop: Arc<AtomicBool>) -> std::io::Result<()> {
             }
             stop.store(true, Ordering::SeqCst);
             let again = if signal == SIGINT { "a second Ctrl-C" } else { "a second signal" };
-            terminal::message(&format!("\nstopping (training ends after its step); {again} ends the program at once\n"));
+            terminal::message(&format!(
+                "\nstopping (training ends after its step); {again} ends the program at once\n"
+            ));
         }
     })?;
     Ok(())

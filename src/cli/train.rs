@@ -27,11 +27,11 @@ pub struct Args {
     /// The validation records
     validation: PathBuf,
 
-    /// The artifact folder, which must not hold a run yet
+    /// The artifact folder; it must not hold a run
     #[arg(short, long, value_name = "DIR", default_value = "artifacts")]
     artifacts: PathBuf,
 
-    /// Move an existing run out of the way (to DIR.1 …) instead of refusing its folder
+    /// Move an existing run out of the way, to DIR.1 …
     #[arg(long)]
     overwrite: bool,
 
@@ -59,6 +59,7 @@ pub fn run(args: Args) -> Result<()> {
     assemble::check_not_empty(&train, "training")?;
     // The schema of the training records holds for every later file.
     let validation = Records::read_as(&args.validation, train.schema())?;
+    terminal::trace(&format!("read {} training and {} validation records", train.len(), validation.len()));
     let host = args.scripts.host(Roots::project_of(&args.config)).overwrite(args.overwrite).build()?;
     let history = assemble::train(&host, &recipe, &notes, &train, &validation, &args.artifacts, args.overwrite)?;
     // A recipe can look at why a run ended; who calls this command sees the exit code.

@@ -137,6 +137,11 @@ impl Trainer {
         Ok(cpu::warning(&state.cpu))
     }
 
+    /// Returns how many epochs are finished, those before a resume included.
+    pub fn epochs(&self) -> usize {
+        self.epoch
+    }
+
     /// Returns the training records with their stations.
     pub fn train_data(&self) -> &Dataset {
         &self.setup.train
