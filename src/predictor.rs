@@ -97,9 +97,30 @@ impl Predictor {
     /// # Errors
     /// As [`Predictor::predict`]; also no records, missing outputs, and outputs without a loss.
     pub fn evaluate(&self, records: &Records, outputs: Vec<OutputSpec>) -> Result<Logs> {
+        self.evaluate_parts(&mut std::iter::once(Ok(records.clone())), outputs)
+    }
+
+    /// Returns the same over records that come in parts; each but the last has to hold whole batches
+    /// ([`Predictor::batch_size`]).
+    ///
+    /// # Errors
+    /// As [`Predictor::evaluate`], and the first error of a part.
+    pub fn evaluate_parts(
+        &self,
+        parts: &mut dyn Iterator<Item = Result<Records>>,
+        outputs: Vec<OutputSpec>,
+    ) -> Result<Logs> {
         let outputs = trainer::in_network_order(&self.network, outputs)?;
-        let dataset = self.dataset(records, Mode::Validation)?;
-        trainer::evaluate_with(&self.network, &outputs, &self.weights, &dataset, &self.device)
+        let mut evaluation = trainer::Evaluation::new(&self.network, &outputs, &self.weights, &self.device);
+        for part in parts {
+            evaluation.add(&self.dataset(&part?, Mode::Validation)?)?;
+        }
+        evaluation.logs()
+    }
+
+    /// Returns how many records go through the network at once.
+    pub fn batch_size(&self) -> usize {
+        self.batch_size
     }
 
     fn dataset(&self, records: &Records, mode: Mode) -> Result<Dataset> {

@@ -79,6 +79,14 @@ pub fn shorten(path: &Path, bytes: u64) -> Result<()> {
     cut().map_err(|error| failed("shorten", path, &error))
 }
 
+/// Opens what is there and no plain file (a device, a pipe) to be written to: such a thing cannot be replaced.
+///
+/// # Errors
+/// The error names the path.
+pub fn open_special(path: &Path) -> Result<File> {
+    OpenOptions::new().write(true).open(path).map_err(|error| failed("write", path, &error))
+}
+
 /// Removes a file.
 ///
 /// # Errors

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use crate::artifact::{self, Folder, layout};
 use crate::assemble::{model, open, provenance, stations};
 use crate::error::{Error, Kind, Result, codes};
+use crate::network::{Network, Port};
 use crate::predictor::Predictor;
 use crate::recipe::{Recipe, Written};
-use crate::record::{Fields, Mode, Records, Schema, Transformer};
+use crate::record::{Fields, Mode, Name, Records, Schema, Transformer};
 use crate::registry::Params;
 use crate::script::Host;
 use crate::service::Logs;
@@ -36,6 +37,31 @@ impl Model {
     /// As [`Model::predict`]; no records; missing outputs.
     pub fn evaluate(&self, records: &Records) -> Result<Logs> {
         self.predictor.evaluate(records, model::outputs(&self.host, &self.recipe.model.outputs)?)
+    }
+
+    /// Returns the same of records that come in parts; each but the last has to hold whole batches
+    /// ([`Model::batch_size`]).
+    ///
+    /// # Errors
+    /// As [`Model::evaluate`], and the first error of a part.
+    pub fn evaluate_parts(&self, parts: &mut dyn Iterator<Item = Result<Records>>) -> Result<Logs> {
+        self.predictor.evaluate_parts(parts, model::outputs(&self.host, &self.recipe.model.outputs)?)
+    }
+
+    /// Returns how many records go through the network at once.
+    pub fn batch_size(&self) -> usize {
+        self.predictor.batch_size()
+    }
+
+    /// Returns the network's outputs: name, and shape of one record's value; an open axis has length 0.
+    pub fn outputs(&self) -> Vec<(Name, Vec<usize>)> {
+        let shape = |port: &Port| port.shape.iter().map(|axis| axis.unwrap_or(0)).collect();
+        self.predictor.network().outputs().iter().map(|port| (port.name.clone(), shape(port))).collect()
+    }
+
+    /// Returns the network.
+    pub fn network(&self) -> &Network {
+        self.predictor.network()
     }
 
     /// Returns the schema of the training records, which holds for files that are scored.

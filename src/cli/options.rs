@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::terminal::Verbosity;
 use crate::cli::{events, progress, signals, terminal};
+use crate::error::list;
 use crate::recipe;
+use crate::record::{Format, Source};
 use crate::script::host::{Builder, Host};
 
 /// What a script may see.
@@ -56,6 +58,32 @@ fn print(text: &str) {
 /// Returns a folder as `-v` shows it.
 fn shown(folder: &Path) -> String {
     folder.canonicalize().unwrap_or_else(|_| folder.to_owned()).display().to_string()
+}
+
+/// How records are read.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Input {
+    /// `csv`, `json`, `jsonl` or `parquet`; else by name or first byte
+    ///
+    /// By default the ending of a file's name tells, and of standard input the first byte: `[` begins a JSON array, `{`
+    /// JSON lines, `PAR1` Parquet, and anything else CSV.
+    #[arg(long, value_name = "FORMAT", value_parser = format)]
+    input_format: Option<Format>,
+}
+
+impl Input {
+    /// Opens a file, or standard input for `-`, which is read to its end.
+    pub fn open(&self, path: &Path) -> crate::Result<Source> {
+        match path.as_os_str() == "-" {
+            true => Source::stream(std::io::stdin().lock(), "<stdin>", self.input_format),
+            false => Source::open(path, self.input_format),
+        }
+    }
+}
+
+/// Reads the name of a format.
+pub fn format(name: &str) -> Result<Format, String> {
+    Format::named(name).ok_or_else(|| format!("expected {}", list(Format::ALL.map(Format::name))))
 }
 
 /// Changes to a config.

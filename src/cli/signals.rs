@@ -1,8 +1,10 @@
 //! Signals: the first one asks to stop, the second ends the program at once.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use crate::artifact;
 use crate::cli::terminal;
 
 /// The number of the first signal that came; 0 before.
@@ -18,6 +20,15 @@ pub fn exit_code() -> u8 {
 
 fn code(signal: i32) -> u8 {
     u8::try_from(128 + signal).unwrap_or(130)
+}
+
+/// What the first signal does instead of asking: the program ends at once, and this file is removed if it is named.
+static AT_ONCE: Mutex<Option<Option<PathBuf>>> = Mutex::new(None);
+
+/// Lets the first signal end the program, as is right where nothing has to be saved; a file that is half written is
+/// removed.
+pub fn end_at_once(half_written: Option<PathBuf>) {
+    *AT_ONCE.lock().unwrap_or_else(PoisonError::into_inner) = Some(half_written);
 }
 
 /// Returns the flag that the first signal sets, and listens from now on.
@@ -40,7 +51,12 @@ fn listen(stop: Arc<AtomicBool>) -> std::io::Result<()> {
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in &mut signals {
-            if SIGNAL.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            let at_once = AT_ONCE.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(Some(file)) = &at_once {
+                let _ = artifact::remove_file(file);
+            }
+            let first = SIGNAL.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+            if at_once.is_some() || !first {
                 signal_hook::low_level::exit(128 + signal);
             }
             stop.store(true, Ordering::SeqCst);

@@ -19,6 +19,18 @@ pub(super) fn evaluate(
     meters: &mut Meters,
 ) -> Result<()> {
     meters.reset();
+    add(network, outputs, weights, dataset, device, meters)
+}
+
+/// Does the same, and keeps what is in the meters already.
+pub(super) fn add(
+    network: &Network,
+    outputs: &[OutputSpec],
+    weights: &[Graph],
+    dataset: &Dataset,
+    device: &Device,
+    meters: &mut Meters,
+) -> Result<()> {
     let mut epoch = dataset.epoch(0);
     for at in 0..dataset.batches() {
         let fed = feed(network, &epoch.batch(at)?, device)?;

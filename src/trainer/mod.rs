@@ -295,15 +295,65 @@ pub(crate) fn evaluate_with(
     dataset: &Dataset,
     device: &Device,
 ) -> Result<Logs> {
-    if dataset.mode() == Mode::Score {
-        return Err(Error::data("records loaded in score mode have no outputs to compare with")
-            .hint("evaluate a dataset in validation mode"));
+    let mut evaluation = Evaluation::new(network, outputs, weights, device);
+    evaluation.add(dataset)?;
+    evaluation.logs()
+}
+
+/// Losses and metrics over datasets that come one after another: the same numbers as over all of them at once, as long
+/// as batches are cut at the same records.
+pub(crate) struct Evaluation<'a> {
+    network: &'a Network,
+    outputs: &'a [OutputSpec],
+    weights: &'a [Graph],
+    device: &'a Device,
+    meters: Option<Meters>,
+}
+
+impl<'a> Evaluation<'a> {
+    /// Begins with no dataset.
+    pub(crate) fn new(
+        network: &'a Network,
+        outputs: &'a [OutputSpec],
+        weights: &'a [Graph],
+        device: &'a Device,
+    ) -> Self {
+        Evaluation { network, outputs, weights, device, meters: None }
     }
-    let fed = feed(network, &check::first_batch(network, dataset)?, device)?;
-    let losses = step::forward(network, outputs, weights, &fed, false, 0, 0)?;
-    let mut meters = Meters::new(outputs, &fed, &losses, "")?;
-    evaluate::evaluate(network, outputs, weights, dataset, device, &mut meters)?;
-    meters.logs().cloned()
+
+    /// Looks at one more dataset.
+    ///
+    /// # Errors
+    /// As [`evaluate_with`].
+    pub(crate) fn add(&mut self, dataset: &Dataset) -> Result<()> {
+        let Evaluation { network, outputs, weights, device, meters } = self;
+        if dataset.mode() == Mode::Score {
+            return Err(Error::data("records loaded in score mode have no outputs to compare with")
+                .hint("evaluate a dataset in validation mode"));
+        }
+        if meters.is_none() {
+            let fed = feed(network, &check::first_batch(network, dataset)?, device)?;
+            let losses = step::forward(network, outputs, weights, &fed, false, 0, 0)?;
+            let mut fresh = Meters::new(outputs, &fed, &losses, "")?;
+            fresh.reset();
+            *meters = Some(fresh);
+        }
+        match meters {
+            Some(meters) => evaluate::add(network, outputs, weights, dataset, device, meters),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the logs.
+    ///
+    /// # Errors
+    /// There was no dataset; whatever a metric raises.
+    pub(crate) fn logs(&mut self) -> Result<Logs> {
+        match &mut self.meters {
+            Some(meters) => meters.logs().cloned(),
+            None => Err(Error::data("there are no records to evaluate")),
+        }
+    }
 }
 
 /// Returns a schedule's rate, which must be a number.
