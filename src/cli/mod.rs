@@ -36,7 +36,7 @@ use terminal::Settings;
 #[command(name = "barrage", version, about, disable_help_subcommand = true, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 recipe or script, 4 data or artifacts, \
-130 or 143 stopped by a signal (see `barrage help exit-codes`).\n\nExample: barrage run examples/iris_scripted/recipe.rhai"
+130 or 143 interrupted (see `barrage help exit-codes`).\n\nExample: barrage run examples/iris_scripted/recipe.rhai"
 )]
 struct Arguments {
     #[command(flatten)]
