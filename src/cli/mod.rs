@@ -12,6 +12,7 @@ mod inspect;
 mod man;
 mod new;
 mod options;
+mod picture;
 mod predict;
 mod progress;
 mod repl;
