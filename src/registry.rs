@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{self, Error, Result};
+use crate::error::{self, Error, Result, codes};
 
 /// The parameters of a component, as a recipe or a script gives them.
 pub type Params = Map<String, Value>;
@@ -123,6 +123,7 @@ impl<T: ?Sized> Entry<T> {
 pub fn find<T: ?Sized>(list: &'static [Entry<T>], room: &str, name: &str) -> Result<&'static Entry<T>> {
     lookup(list, name).ok_or_else(|| {
         Error::recipe(format!("unknown {room} `{name}`"))
+            .coded(codes::UNKNOWN_COMPONENT)
             .maybe_hint(error::did_you_mean(name, names(list)))
             .hint(format!("built in: {}", error::list(list.iter().map(|entry| entry.name))))
     })
@@ -161,6 +162,7 @@ impl Arguments {
             if !parameters.iter().any(|parameter| parameter.name == name) {
                 let names = || parameters.iter().map(|parameter| parameter.name);
                 let error = Error::recipe(format!("`{component}` has no parameter `{name}`"))
+                    .coded(codes::UNKNOWN_PARAMETER)
                     .maybe_hint(error::did_you_mean(name, names()));
                 errors.push(match parameters.is_empty() {
                     true => error.hint("it takes no parameters"),
@@ -189,6 +191,7 @@ impl Arguments {
                             parameter.kind.describe(),
                             found(value)
                         ))
+                        .coded(codes::PARAMETER_TYPE)
                         .maybe_hint(quoted.map(|text| format!("a number has no quotes: `{}`", text.trim()))),
                     );
                 }
@@ -196,11 +199,9 @@ impl Arguments {
                     values.insert(parameter.name.to_owned(), default());
                 }
                 None => errors.push(
-                    Error::recipe(format!("`{component}` needs the parameter `{}`", parameter.name)).hint(format!(
-                        "{}: {}",
-                        parameter.kind.describe(),
-                        parameter.doc
-                    )),
+                    Error::recipe(format!("`{component}` needs the parameter `{}`", parameter.name))
+                        .coded(codes::MISSING_PARAMETER)
+                        .hint(format!("{}: {}", parameter.kind.describe(), parameter.doc)),
                 ),
             }
         }
@@ -311,6 +312,7 @@ impl Arguments {
             self.component,
             expected.as_ref()
         ))
+        .coded(codes::PARAMETER_RANGE)
     }
 }
 

@@ -7,6 +7,7 @@ mod broken;
 mod cli;
 mod documents;
 mod end_to_end;
+mod fuzz;
 mod numeric;
 mod recipe;
 mod resume;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::artifact::{self, Folder, layout};
 use crate::assemble::{model, open, provenance, stations};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, codes};
 use crate::predictor::Predictor;
 use crate::recipe::{Recipe, Written};
 use crate::record::{Fields, Mode, Records, Schema, Transformer};
@@ -58,7 +58,9 @@ impl Model {
 pub(super) fn read_recipe(folder: &Folder) -> Result<Recipe> {
     let path = folder.join(layout::CONFIG);
     let text = artifact::read_text(&path)?;
-    let damaged = |error: Error| error.of_kind(Kind::Artifact).hint("the file was changed or cut after training");
+    let damaged = |error: Error| {
+        error.recoded(codes::DAMAGED).of_kind(Kind::Artifact).hint("the file was changed or cut after training")
+    };
     let written = Written::from_json(&path.display().to_string(), &text).map_err(damaged)?;
     Ok(Recipe::resolve(&written).map_err(damaged)?.0)
 }
@@ -82,6 +84,7 @@ pub fn load(host: &Host, folder: &Path) -> Result<Model> {
     let best = folder.join(layout::BEST_CHECKPOINT);
     if !best.join(layout::MODEL).exists() {
         return Err(Error::artifact(format!("`{}` has no best checkpoint", folder.path().display()))
+            .coded(codes::NO_CHECKPOINT)
             .hint("the run ended before its first epoch, or the service `best_checkpoint` was switched off"));
     }
     let weights = artifact::weights::load(&best.join(layout::MODEL))?;

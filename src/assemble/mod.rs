@@ -20,7 +20,7 @@ pub use resume::resume;
 pub use run::{Fitted, Run, assemble, check_not_empty, refuse_divergence};
 pub use train::{fresh_seed, train};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 use crate::record::{Field, Fields};
 use crate::script::cast;
 use crate::tensor::{Device, device};
@@ -49,6 +49,7 @@ fn open(wanted: crate::recipe::Device) -> Result<Device> {
                 reason => reason,
             };
             Error::recipe(format!("the device `cuda:{number}` cannot be used: {reason}"))
+                .coded(codes::NO_DEVICE)
                 .hint("set `solver.device` to `cpu`, or use a binary built with the feature `cuda`")
         }),
     }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::assemble::blame;
 use crate::assemble::stations::{self, choose};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 use crate::loss::{self, Loss};
 use crate::metric::{self, MetricTarget};
 use crate::network::{self, Network};
@@ -29,6 +30,7 @@ pub fn network(host: &Host, import: &Import, from_transformer: &Params) -> Resul
         for (name, value) in from_transformer {
             if params.insert(name.clone(), value.clone()).is_some() {
                 return Err(Error::recipe(format!("the network's parameter `{name}` is given twice"))
+                    .coded(codes::GIVEN_TWICE)
                     .hint("the transformer sets it in `network_params`: leave it out of the recipe"));
             }
         }
@@ -38,13 +40,14 @@ pub fn network(host: &Host, import: &Import, from_transformer: &Params) -> Resul
         let component = host.component(&import.path, &import.params)?;
         build_network(&component, &params)
     };
-    build().map(Arc::new).map_err(|error| import.locate(error))
+    build().map(Arc::new).map_err(|error| import.locate(blame::coded(error)))
 }
 
 fn sequential(params: &Params, from_transformer: &Params) -> Result<Network> {
     const LAYERS: &str = "layers";
     let layers = params.get(LAYERS).ok_or_else(|| {
         Error::recipe(format!("`{SEQUENTIAL}` needs the parameter `{LAYERS}`"))
+            .coded(codes::MISSING_PARAMETER)
             .hint("a list of import blocks, one for each layer")
     })?;
     // Other parameters of the recipe fill placeholders as those of the transformer do.

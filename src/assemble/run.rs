@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::assemble::{blame, model, open, services, stations};
 use crate::dataset::{self, Dataset, Stations};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, codes};
 use crate::network::LayerInfo;
 use crate::recipe::{Cache, Recipe};
 use crate::record::{Mode, Name, Records, Transformer};
@@ -64,6 +64,7 @@ impl Run {
 pub fn refuse_divergence(history: &History) -> Result<()> {
     match history.stopped.as_ref().filter(|reason| reason.starts_with(terminate_on_nan::REASON)) {
         Some(reason) => Err(Error::run(reason.clone())
+            .coded(codes::NOT_FINITE)
             .hint("lower the learning rate, scale the inputs, or look for values that are not finite")),
         None => Ok(()),
     }
@@ -77,6 +78,7 @@ pub fn check_not_empty(records: &Records, what: &str) -> Result<()> {
     match records.is_empty() {
         false => Ok(()),
         true => Err(Error::data(format!("there are no {what} records in `{}`", records.source()))
+            .coded(codes::NO_RECORDS)
             .hint("a file needs at least one record below its header")),
     }
 }

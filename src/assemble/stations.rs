@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::augmentor::{self, Chain};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 use crate::recipe::{Dataset, Import};
 use crate::record::{Augmentor, DataRecords, Loader, Mode, Record, Transformer};
 use crate::registry::{self, Entry};
@@ -92,7 +92,8 @@ pub fn unknown<'a>(
     let near = crate::error::did_you_mean(&import.path, names);
     // Dozens of names help only where none is near.
     let listed = near.is_none().then(|| crate::error::list(main)).filter(|list| !list.is_empty());
-    let own = Error::recipe(format!("unknown {slot} `{}`", import.path)).maybe_hint(near);
+    let own = Error::recipe(format!("unknown {slot} `{}`", import.path)).coded(codes::UNKNOWN_COMPONENT);
+    let own = own.maybe_hint(near);
     let own = error.hints().iter().fold(own, |own, hint| own.hint(hint.clone()));
     own.maybe_hint(listed.map(|list| format!("built in: {list}")))
 }

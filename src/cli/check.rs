@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cli::options::{Overrides, Scripts};
 use crate::cli::terminal;
+use crate::error::codes;
 use crate::recipe::{Recipe, Written};
 use crate::record::Records;
 use crate::script::resolver::Roots;
@@ -85,6 +86,7 @@ fn recipe(args: &Args) -> Result<()> {
     match reached.load(Ordering::SeqCst) {
         true => Ok(()),
         false => Err(Error::script(format!("`{}` trains nothing", args.file.display()))
+            .coded(codes::TRAINS_NOTHING)
             .hint("a recipe is checked at its `trainer(…).train(config, train, validation)`")),
     }
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::terminal;
-use crate::error::{self, Error, Kind};
+use crate::error::{self, Error, Kind, codes};
 
 /// The codes, as `barrage help exit-codes` prints them.
 pub const CODES: &str = "\
@@ -47,7 +47,13 @@ pub fn finish(result: crate::Result<()>) -> ExitCode {
 /// Prints what clap has to say: help on standard output, mistakes on standard error.
 pub fn usage(error: &clap::Error) -> ExitCode {
     let failed = error.use_stderr();
-    // Nothing is left to do when the terminal is gone.
-    let _ = error.print();
-    if failed { ExitCode::from(2) } else { ExitCode::SUCCESS }
+    if !failed {
+        // Nothing is left to do when the terminal is gone.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let shown = error.render();
+    let shown = if terminal::colored() { shown.ansi().to_string() } else { shown.to_string() };
+    terminal::message(&shown.replacen("error:", &format!("error[{}]:", codes::USAGE), 1));
+    ExitCode::from(2)
 }

@@ -39,7 +39,8 @@ pub fn run(args: Args) -> Result<()> {
         Some(name) if is_code(name) => match codes::page(name) {
             Some(page) => page.plain(),
             None => {
-                return Err(Error::recipe(format!("there is no error code `{name}`"))
+                return Err(Error::new(Kind::Usage, format!("there is no error code `{name}`"))
+                    .coded(codes::NO_HELP)
                     .maybe_hint(did_you_mean(name, codes::pages().map(|page| page.code)))
                     .hint("`barrage help error-codes` lists them"));
             }

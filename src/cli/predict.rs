@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::options::Scripts;
 use crate::cli::terminal;
+use crate::error::codes;
 use crate::record::Records;
 use crate::{Error, Result, artifact, assemble};
 
@@ -52,6 +53,7 @@ pub fn run(args: Args) -> Result<()> {
 fn check_folder(output: &Path) -> Result<()> {
     match output.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
         Some(folder) => Err(Error::artifact(format!("cannot write `{}`", output.display()))
+            .coded(codes::UNWRITABLE)
             .hint(format!("make the folder `{}` first", folder.display()))),
         None => Ok(()),
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::options::{Overrides, Scripts};
 use crate::cli::terminal;
+use crate::error::codes;
 use crate::error::near_file;
 use crate::script::resolver::Roots;
 use crate::{Error, Result};
@@ -56,16 +57,21 @@ fn check(recipe: &Path) -> Result<()> {
     if recipe.is_dir() {
         let inside = recipe.join("recipe.rhai");
         let hint = inside.is_file().then(|| format!("run `{}`", inside.display()));
-        return Err(Error::script(format!("`{name}` is a folder, expected a recipe")).maybe_hint(hint));
+        return Err(Error::script(format!("`{name}` is a folder, expected a recipe"))
+            .coded(codes::WRONG_FILE)
+            .maybe_hint(hint));
     }
     if !recipe.exists() {
         let folder = recipe.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir());
         let why = folder.map(|folder| format!(": there is no folder `{}`", folder.display())).unwrap_or_default();
-        return Err(Error::script(format!("there is no recipe `{name}`{why}")).maybe_hint(near_file(recipe)));
+        return Err(Error::script(format!("there is no recipe `{name}`{why}"))
+            .coded(codes::WRONG_FILE)
+            .maybe_hint(near_file(recipe)));
     }
     match recipe.extension().and_then(|ending| ending.to_str()) {
         Some("json" | "json5" | "toml" | "yaml" | "yml") => {
             Err(Error::script(format!("`{name}` is a config, expected a recipe"))
+                .coded(codes::WRONG_FILE)
                 .hint(format!("train it with `barrage train {name} TRAIN VALIDATION`")))
         }
         _ => Ok(()),

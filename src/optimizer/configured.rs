@@ -1,7 +1,7 @@
 //! An optimizer as a recipe configures it, and one step of training with it.
 
 use super::{Common, LIST, Optimizer};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 use crate::registry::{self, Arguments, Params};
 
 /// A rule and what is common to all rules.
@@ -42,6 +42,7 @@ pub fn make(name: &str, params: &Params) -> Result<Configured> {
     let entry = registry::find(LIST, "optimizer", name)?;
     if params.contains_key("learning_rate") {
         return Err(Error::recipe(format!("`{}` has no parameter `learning_rate`", entry.name))
+            .coded(codes::UNKNOWN_PARAMETER)
             .hint("the learning rate stands beside the optimizer: `solver.learning_rate`"));
     }
     let arguments = Arguments::check(entry.name, entry.parameters, params)?;

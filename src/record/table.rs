@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::error::{Error, Result, did_you_mean};
+use crate::error::{Error, Result, codes, did_you_mean};
 use crate::record::cells::{Cells, Misfit};
 use crate::record::{ColumnSchema, Name, Row, Schema, Value};
 
@@ -130,10 +130,12 @@ impl Table {
         self.get(name).ok_or_else(|| {
             if self.absent.iter().any(|absent| absent == name) {
                 return Error::data(format!("there is no {what} `{name}` here, though the training records have it"))
+                    .coded(codes::UNKNOWN_COLUMN)
                     .hint(format!("add the column `{name}`, or leave it out of what the loader reads"));
             }
             let names = || self.names.iter().map(|name| &**name);
             Error::data(format!("there is no {what} `{name}`"))
+                .coded(codes::UNKNOWN_COLUMN)
                 .maybe_hint(did_you_mean(name, names()))
                 .hint(format!("{what}s: {}", listed(names())))
         })

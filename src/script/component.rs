@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rhai::{Dynamic, Map, Module, Scope};
 
-use crate::error::{self, Error, Result};
+use crate::error::{self, Error, Result, codes};
 use crate::record::Mode;
 use crate::registry::Params;
 use crate::script::cast;
@@ -55,6 +55,7 @@ impl Component {
             && compiled.arities(name).is_empty()
         {
             return Err(Error::recipe(format!("no function `{name}` in `{}`", compiled.script.label))
+                .coded(codes::NO_FUNCTION)
                 .maybe_hint(error::did_you_mean(name, compiled.names()))
                 .hint(format!("functions: {}", error::list(compiled.names())))
                 .within(format!("import `{import}`")));
@@ -117,6 +118,7 @@ impl Component {
         let known = self.arities(name);
         if known.is_empty() {
             return Err(Error::recipe(format!("`{}` has no function `{usual}`", self.script().label))
+                .coded(codes::NO_FUNCTION)
                 .maybe_hint(error::did_you_mean(usual, self.compiled.names()))
                 .hint(format!("write `{wanted}`, or name another function in the import path"))
                 .within(format!("import `{}`", self.import)));
@@ -131,6 +133,7 @@ impl Component {
                 };
                 let error =
                     Error::recipe(format!("`{name}` takes {} parameter{plural}, expected {expected}", known[0]))
+                        .coded(codes::WRONG_SIGNATURE)
                         .hint(format!("write `{wanted}`"))
                         .within(format!("import `{}`", self.import));
                 Err(match self.compiled.defined(name) {
@@ -161,6 +164,7 @@ impl Component {
         let result = self.session(None).call_with(&mut this, name, arguments, given)?;
         let value = this.try_cast::<Map>().ok_or_else(|| {
             Error::script(format!("`{name}` replaced `this` by something else"))
+                .coded(codes::READ_ONLY)
                 .hint("set fields of it: `this.mean = …`")
         })?;
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
@@ -182,7 +186,7 @@ impl Component {
     /// Adds to an error about what a function returned whose function it is and where that is defined.
     #[must_use]
     pub fn returned(&self, function: &str, error: Error) -> Error {
-        let error = error.within(format!("what `{function}` of `{}` returned", self.import));
+        let error = error.within(format!("what `{function}` of `{}` returned", self.import)).coded(codes::WRONG_RETURN);
         match self.compiled.defined(function) {
             Some(place) => error.at(place),
             None => error,
@@ -253,6 +257,7 @@ impl Session<'_> {
         let component = self.component;
         if let Some(write) = component.compiled.writes.get(name) {
             let error = Error::script(format!("`this` cannot be changed in `{name}`, which sets {}", write.what))
+                .coded(codes::READ_ONLY)
                 .hint("a component's state may change in `init` and `fit` only; use `let` for what one call needs");
             let script = &component.compiled.script;
             return Err(match component.host.sources().place(&script.label, write.position) {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rhai::{Dynamic, Engine, Scope};
 
-use crate::error::{Error, Kind, Result, near_file};
+use crate::error::{Error, Kind, Result, codes, near_file};
 use crate::recipe::{Recipe, Written};
 use crate::record::{Augmentor, Loader, Transformer};
 use crate::registry::Params;
@@ -439,6 +439,7 @@ impl Host {
         let label = self.0.settings.roots.label(file);
         let text = std::fs::read_to_string(file).map_err(|error| {
             Error::new(Kind::Script, format!("cannot read the script `{}`: {}", file.display(), reason(&error)))
+                .coded(codes::WRONG_FILE)
                 .maybe_hint(near_file(file))
         })?;
         Ok(Script { label: label.into(), text: text.into(), file: Some(file.to_owned()) })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use csv::{ReaderBuilder, StringRecord};
 
 use super::{File, MISSING, ReadResult};
-use crate::error::{Error, Result, list};
+use crate::error::{Error, Result, codes, list};
 use crate::record::cells::{Cells, Data, Intern};
 use crate::record::records::check_length;
 use crate::record::table::{Origin, Table, absent};
@@ -68,6 +68,7 @@ fn header(file: &File) -> Result<Vec<Name>> {
         }
         if let Some(before) = names.iter().position(|known| &**known == name) {
             return Err(refuse(format!("the header names `{name}` twice: columns {} and {}", before + 1, at + 1))
+                .coded(codes::COLUMN_TWICE)
                 .hint(format!("columns: {}", list(record.iter()))));
         }
         names.push(name.into());
@@ -129,6 +130,7 @@ fn misfit(file: &File, name: &str, expected: &str, text: &str, start: usize, col
     let place = file.place(from, to);
     let line = place.line_column().0;
     Error::data(format!("line {line} of {}, column `{name}`: expected {expected}, found {text:?}", file.name))
+        .coded(codes::WRONG_CELL)
         .at(place)
         .hint(format!("the training records have {expected} there"))
 }

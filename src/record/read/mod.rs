@@ -6,7 +6,7 @@ mod json;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::error::{Error, Place, Result, did_you_mean, list};
+use crate::error::{Error, Place, Result, codes, did_you_mean, list};
 use crate::record::table::Table;
 use crate::record::{Records, Schema, parquet};
 
@@ -53,7 +53,8 @@ impl Records {
 
 fn read(path: &Path, schema: Option<&Schema>) -> Result<Records> {
     if path.is_dir() {
-        return Err(Error::data(format!("{} is a folder, expected a file with records", path.display())));
+        return Err(Error::data(format!("{} is a folder, expected a file with records", path.display()))
+            .coded(codes::UNREADABLE_DATA));
     }
     let ending = ending(path)?;
     if ending == "parquet" {
@@ -61,7 +62,8 @@ fn read(path: &Path, schema: Option<&Schema>) -> Result<Records> {
     }
     let file = File { name: path.display().to_string(), source: source(path), text: text_of(path)? };
     if file.text.trim().is_empty() {
-        return Err(Error::data(format!("the file {} is empty", file.name)).hint(match ending {
+        let error = Error::data(format!("the file {} is empty", file.name)).coded(codes::NO_RECORDS);
+        return Err(error.hint(match ending {
             "csv" => "the first line has to name the columns",
             _ => "expected objects such as {\"x\": 1.5, \"y\": 0}",
         }));
@@ -70,7 +72,8 @@ fn read(path: &Path, schema: Option<&Schema>) -> Result<Records> {
         "csv" => csv::read(&file, schema),
         "json" => json::read_array(&file, schema),
         _ => json::read_lines(&file, schema),
-    }?;
+    }
+    .map_err(|error| error.coded(codes::BROKEN_TABLE))?;
     Ok(Records::from_table(table).of_file(path))
 }
 
@@ -101,6 +104,7 @@ pub(super) fn ending(path: &Path) -> Result<&'static str> {
             false => format!("has the ending `.{found}`"),
         };
         Error::data(format!("the format of {} is unknown: its name {problem}", path.display()))
+            .coded(codes::UNKNOWN_FORMAT)
             .hint(format!("endings: {}", list([".csv", ".json", ".jsonl", ".parquet"])))
     })
 }
@@ -115,6 +119,7 @@ fn text_of(path: &Path) -> Result<String> {
         let valid = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..valid].iter().filter(|&&byte| byte == b'\n').count() + 1;
         Error::data(format!("{} is not UTF-8: line {line} has bytes that are no text", path.display()))
+            .coded(codes::BROKEN_TABLE)
             .hint("save it as UTF-8, or convert it: iconv -f latin1 -t utf-8 OLD > NEW")
     })?;
     // Spreadsheets write a byte order mark; it would become part of the first name.
@@ -127,17 +132,19 @@ fn text_of(path: &Path) -> Result<String> {
 pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     let name = path.display();
     if error.kind() != std::io::ErrorKind::NotFound {
-        return Error::data(format!("cannot read {name}: {}", reason(error)));
+        return Error::data(format!("cannot read {name}: {}", reason(error))).coded(codes::UNREADABLE_DATA);
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let Ok(entries) = std::fs::read_dir(folder) else {
-        return Error::data(format!("cannot read {name}: there is no folder {}", folder.display()));
+        return Error::data(format!("cannot read {name}: there is no folder {}", folder.display()))
+            .coded(codes::UNREADABLE_DATA);
     };
     let mut names: Vec<String> =
         entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort_unstable();
     let wanted = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Error::data(format!("cannot read {name}: there is no such file"))
+        .coded(codes::UNREADABLE_DATA)
         .maybe_hint(did_you_mean(&wanted, names.iter().map(String::as_str)))
 }
 

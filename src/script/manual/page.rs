@@ -115,6 +115,7 @@ pub fn help(name: &str) -> crate::Result<String> {
     }
     let names = names();
     Err(crate::Error::script(format!("no help on `{name}`"))
+        .coded(error::codes::NO_HELP)
         .maybe_hint(error::did_you_mean(name, names.iter().map(String::as_str)))
         .hint("`barrage help` lists the commands and the pages of the manual"))
 }
