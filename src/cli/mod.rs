@@ -12,6 +12,7 @@ mod inspect;
 mod man;
 mod new;
 mod options;
+mod plot;
 mod predict;
 mod progress;
 mod repl;
@@ -20,6 +21,7 @@ mod run;
 mod schema;
 mod terminal;
 mod train;
+mod trial;
 
 use std::process::ExitCode;
 
