@@ -13,6 +13,7 @@ mod man;
 mod new;
 mod options;
 mod picture;
+mod plot;
 mod predict;
 mod progress;
 mod repl;
@@ -21,6 +22,7 @@ mod run;
 mod schema;
 mod terminal;
 mod train;
+mod trial;
 
 use std::process::ExitCode;
 

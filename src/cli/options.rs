@@ -38,6 +38,21 @@ impl Scripts {
     }
 }
 
+/// How long epochs are.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub struct Limits {
+    /// Train and validate on at most N batches an epoch
+    #[arg(long, value_name = "N")]
+    limit_batches: Option<std::num::NonZeroUsize>,
+}
+
+impl Limits {
+    /// Returns the number of batches an epoch has at most.
+    pub fn batches(self) -> Option<usize> {
+        self.limit_batches.map(std::num::NonZeroUsize::get)
+    }
+}
+
 /// Changes to a config.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Overrides {

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::cli::options::{Overrides, Scripts};
+use crate::cli::options::{Limits, Overrides, Scripts};
 use crate::cli::terminal;
+use crate::cli::trial::Trials;
 use crate::recipe::{Recipe, Written};
 use crate::record::Records;
+use crate::script::Wanted;
 use crate::script::resolver::Roots;
 use crate::{Result, assemble};
 
@@ -39,7 +41,14 @@ pub struct Args {
     overrides: Overrides,
 
     #[command(flatten)]
+    limits: Limits,
+
+    #[command(flatten)]
     scripts: Scripts,
+
+    // Last, as its heading would stand above what follows.
+    #[command(flatten)]
+    trials: Trials,
 }
 
 /// Trains.
@@ -55,7 +64,14 @@ pub fn run(args: Args) -> Result<()> {
     assemble::check_not_empty(&train, "training")?;
     // The schema of the training records holds for every later file.
     let validation = Records::read_as(&args.validation, train.schema())?;
-    let host = args.scripts.host(Roots::project_of(&args.config)).overwrite(args.overwrite).build()?;
+    let builder = args.scripts.host(Roots::project_of(&args.config)).overwrite(args.overwrite);
+    let host = builder.limit_batches(args.limits.batches()).build()?;
+    if let Some(trial) = args.trials.chosen() {
+        let (recipe, notes, folder) = (&recipe, &*notes, &*args.artifacts);
+        let wanted =
+            Wanted { recipe, notes, train: &train, validation: &validation, folder, overwrite: args.overwrite };
+        return trial.run(&host, &wanted);
+    }
     let history = assemble::train(&host, &recipe, &notes, &train, &validation, &args.artifacts, args.overwrite)?;
     // A recipe can look at why a run ended; who calls this command sees the exit code.
     assemble::refuse_divergence(&history)
