@@ -5,9 +5,11 @@
 
 mod blame;
 mod check;
+mod faults;
 mod load;
 mod model;
 mod provenance;
+mod rehearse;
 mod resume;
 mod run;
 mod services;
@@ -16,6 +18,7 @@ mod train;
 
 pub use check::{Report, check};
 pub use load::{Model, load};
+pub use rehearse::{DryRun, dry_run, find_rate, overfit};
 pub use resume::resume;
 pub use run::{Fitted, Run, assemble, check_not_empty, refuse_divergence};
 pub use train::{fresh_seed, train};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::assemble::blame;
+use crate::assemble::faults::Faults;
 use crate::assemble::stations::{self, choose};
 use crate::error::{Error, Result, codes};
 use crate::loss::{self, Loss};
@@ -43,6 +44,17 @@ pub fn network(host: &Host, import: &Import, from_transformer: &Params) -> Resul
     build().map(Arc::new).map_err(|error| import.locate(blame::coded(error)))
 }
 
+/// Looks the network up without building it, where what it is built from is not known.
+///
+/// # Errors
+/// A path that leads to no script, and a script that does not compile.
+pub fn find_network(host: &Host, import: &Import) -> Result<()> {
+    match import.path.trim_start_matches("barrage.model.") {
+        SEQUENTIAL => Ok(()),
+        _ => host.component(&import.path, &import.params).map(drop).map_err(|error| import.locate(error)),
+    }
+}
+
 fn sequential(params: &Params, from_transformer: &Params) -> Result<Network> {
     const LAYERS: &str = "layers";
     let layers = params.get(LAYERS).ok_or_else(|| {
@@ -58,19 +70,26 @@ fn sequential(params: &Params, from_transformer: &Params) -> Result<Network> {
 }
 
 /// Makes losses and metrics of each output.
+///
+/// # Errors
+/// Every loss and every metric that cannot be made, at once.
 pub fn outputs(host: &Host, outputs: &[Output]) -> Result<Vec<OutputSpec>> {
-    outputs
-        .iter()
-        .map(|output| {
-            let metrics = output.metrics.iter().map(|import| metric_spec(host, import)).collect::<Result<_>>()?;
-            Ok(OutputSpec {
+    let mut faults = Faults::default();
+    let mut specs = Vec::with_capacity(outputs.len());
+    for output in outputs {
+        let loss = faults.take(loss(host, &output.loss));
+        let metrics = output.metrics.iter().filter_map(|import| faults.take(metric_spec(host, import))).collect();
+        if let Some(loss) = loss {
+            specs.push(OutputSpec {
                 name: Name::from(output.name.as_str()),
-                loss: loss(host, &output.loss)?,
+                loss,
                 loss_weight: output.loss_weight,
                 metrics,
-            })
-        })
-        .collect()
+            });
+        }
+    }
+    faults.finish()?;
+    Ok(specs)
 }
 
 fn loss(host: &Host, import: &Import) -> Result<Box<dyn Loss>> {

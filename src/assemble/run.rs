@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::assemble::faults::Faults;
 use crate::assemble::{blame, model, open, services, stations};
 use crate::dataset::{self, Dataset, Stations};
 use crate::error::{Error, Kind, Result, codes};
 use crate::network::LayerInfo;
 use crate::recipe::{Cache, Recipe};
-use crate::record::{Mode, Name, Records, Transformer};
+use crate::record::{Loader, Mode, Name, Records, Transformer};
 use crate::registry::Params;
 use crate::script::Host;
 use crate::service::{GraphNode, terminate_on_nan};
@@ -123,7 +124,8 @@ pub fn check_not_empty(records: &Records, what: &str) -> Result<()> {
 /// Assembles a run; nothing is written. The recipe must have its seed.
 ///
 /// # Errors
-/// Anything wrong with the recipe, the scripts or the records.
+/// Anything wrong with the recipe, the scripts or the records: all of it at once, as far as the parts do not need
+/// each other.
 pub fn assemble(
     host: &Host,
     recipe: &Recipe,
@@ -132,49 +134,67 @@ pub fn assemble(
     validation: &Records,
     folder: &Path,
 ) -> Result<Run> {
-    check_not_empty(train, "training")?;
-    check_not_empty(validation, "validation")?;
-    recipe.check_spelling()?;
+    let mut faults = Faults::default();
+    faults.take(check_not_empty(train, "training"));
+    faults.take(check_not_empty(validation, "validation"));
+    // Their scripts would be made for nothing, and fitting cannot go well.
+    let filled = !train.is_empty() && !validation.is_empty();
+    faults.take(recipe.check_spelling());
     let seed = recipe.dataset.seed.unwrap_or(0);
-    let loader = stations::loader(host, &recipe.dataset)?;
-    let mut transformer = stations::transformer(host, &recipe.dataset, &loader, Mode::Train)?;
-    let network_params = match fitted {
-        Fitted::Afresh => {
-            transformer
-                .fit(train, &*loader)
-                .map_err(|error| error.within(format!("fitting `{}`", recipe.dataset.transformer.path)))?;
-            transformer.check_storable().map_err(|error| recipe.dataset.transformer.locate(error))?;
-            host.trace(|| format!("fitted `{}` on {} records", recipe.dataset.transformer.path, train.len()));
-            transformer.network_params()
-        }
-        Fitted::From(folder, network_params) => {
-            transformer.load(folder)?;
-            network_params.clone()
-        }
-    };
-    let stations = Stations {
-        loader,
-        transformer: Arc::from(transformer),
-        augmentor: stations::augmentors(host, &recipe.dataset)?,
-    };
 
-    let network = model::network(host, &recipe.model.network, &network_params)?;
-    let optimizer = model::optimizer(&recipe.solver.optimizer.import)?;
+    let loader = faults.take(stations::loader(host, &recipe.dataset));
+    let usable = loader.clone().unwrap_or_else(|| Arc::new(stations::Missing));
+    let transformer = faults.take(stations::transformer(host, &recipe.dataset, &usable, Mode::Train));
+    let fitted = match (transformer, &loader) {
+        (Some(transformer), Some(loader)) if filled => faults.take(fit(transformer, &**loader, recipe, fitted, train)),
+        _ => None,
+    };
+    let augmentor = faults.take(stations::augmentors(host, &recipe.dataset));
+    let network = match &fitted {
+        Some((_, params)) => faults.take(model::network(host, &recipe.model.network, params)),
+        // What it needs of the transformer is not known.
+        None => faults.take(model::find_network(host, &recipe.model.network)).and(None),
+    };
+    let outputs = faults.take(model::outputs(host, &recipe.model.outputs));
+    let optimizer = faults.take(model::optimizer(&recipe.solver.optimizer.import));
+    let rate = faults.take(model::rate(host, &recipe.solver.optimizer.learning_rate));
+    let device = faults.take(open(recipe.solver.device).map_err(|error| blame::key(recipe, error, "solver.device")));
+    let services = faults.take(services::services(host, recipe));
+    faults.finish()?;
+    if fitted.is_some() {
+        host.trace(|| format!("made loader, transformer `{}` and network", recipe.dataset.transformer.path));
+    }
+    let (
+        Some(loader),
+        Some((transformer, network_params)),
+        Some(augmentor),
+        Some(network),
+        Some(outputs),
+        Some(optimizer),
+        Some(rate),
+        Some(device),
+        Some(services),
+    ) = (loader, fitted, augmentor, network, outputs, optimizer, rate, device, services)
+    else {
+        return Err(Error::run("a part of the run is missing, and nothing says why"));
+    };
+    let stations = Stations { loader, transformer, augmentor };
+
     let options = options(recipe);
     let data = |records: &Records, mode| {
         Dataset::new(records.clone(), stations.clone(), mode, recipe.solver.batch_size, seed, options.clone())
     };
     let parts = Parts {
         weights: network.initialise(seed)?,
-        outputs: model::outputs(host, &recipe.model.outputs)?,
+        outputs,
         optimizer,
-        rate: model::rate(host, &recipe.solver.optimizer.learning_rate)?,
+        rate,
         train: data(train, Mode::Train)?,
         validation: Some(data(validation, Mode::Validation)?),
-        services: services::services(host, recipe)?,
+        services,
         epochs: recipe.solver.epochs,
         seed,
-        device: open(recipe.solver.device).map_err(|error| blame::key(recipe, error, "solver.device"))?,
+        device,
         folder: folder.to_owned(),
         graph: network.layers().into_iter().map(graph_node).collect(),
         network,
@@ -193,6 +213,29 @@ pub fn assemble(
     })
 }
 
+/// Fits the transformer, or loads it, and returns it with what it gives the network.
+fn fit(
+    mut transformer: Box<dyn Transformer>,
+    loader: &dyn Loader,
+    recipe: &Recipe,
+    fitted: Fitted,
+    train: &Records,
+) -> Result<(Arc<dyn Transformer>, Params)> {
+    let params = match fitted {
+        Fitted::Afresh => {
+            let import = &recipe.dataset.transformer;
+            transformer.fit(train, loader).map_err(|error| error.within(format!("fitting `{}`", import.path)))?;
+            transformer.check_storable().map_err(|error| import.locate(error))?;
+            transformer.network_params()
+        }
+        Fitted::From(folder, network_params) => {
+            transformer.load(folder)?;
+            network_params.clone()
+        }
+    };
+    Ok((Arc::from(transformer), params))
+}
+
 fn options(recipe: &Recipe) -> dataset::Options {
     dataset::Options {
         shuffle: recipe.dataset.shuffle,
@@ -204,7 +247,13 @@ fn options(recipe: &Recipe) -> dataset::Options {
             Cache::Off => dataset::Cache::Off,
         },
         steps: recipe.solver.steps,
+        validation_steps: recipe.solver.validation_steps,
     }
+}
+
+/// Returns how many batches one pass over the training records has.
+pub(super) fn batches_per_pass(recipe: &Recipe, train: &Records) -> Result<usize> {
+    Dataset::batches_per_pass(train, recipe.solver.batch_size, &options(recipe))
 }
 
 fn graph_node(layer: LayerInfo) -> GraphNode {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::assemble::faults::Faults;
 use crate::augmentor::{self, Chain};
 use crate::error::{Error, Result, codes};
 use crate::recipe::{Dataset, Import};
@@ -46,7 +47,9 @@ pub fn augmentors(host: &Host, dataset: &Dataset) -> Result<Option<Arc<dyn Augme
             Ok(Box::new(ScriptAugmentor::new(component)?) as Box<dyn Augmentor>)
         })
     };
-    let chain: Vec<_> = dataset.augmentor.iter().map(one).collect::<Result<_>>()?;
+    let mut faults = Faults::default();
+    let chain: Vec<_> = dataset.augmentor.iter().filter_map(|import| faults.take(one(import))).collect();
+    faults.finish()?;
     Ok(Some(Arc::new(Chain(chain))))
 }
 
@@ -96,6 +99,15 @@ pub fn unknown<'a>(
     let own = own.maybe_hint(near);
     let own = error.hints().iter().fold(own, |own, hint| own.hint(hint.clone()));
     own.maybe_hint(listed.map(|list| format!("built in: {list}")))
+}
+
+/// Stands for a loader that could not be made, so that the transformer above it is looked at too.
+pub struct Missing;
+
+impl Loader for Missing {
+    fn load(&self, _: &[Record], _: Mode) -> Result<DataRecords> {
+        Err(Error::recipe("the loader could not be made"))
+    }
 }
 
 /// A loader whose errors say where in the recipe it stands, unless they know a better place.

@@ -13,6 +13,8 @@ mod inspect;
 mod man;
 mod new;
 mod options;
+mod picture;
+mod plot;
 mod predict;
 mod progress;
 mod repl;
@@ -22,6 +24,7 @@ mod schema;
 mod signals;
 mod terminal;
 mod train;
+mod trial;
 
 use std::process::ExitCode;
 

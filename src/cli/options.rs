@@ -12,7 +12,7 @@ use crate::script::host::{Builder, Host};
 /// What a script may see.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Scripts {
-    /// Look up import paths in this folder too; may be repeated
+    /// Look up import paths here, too; may be repeated
     ///
     /// Such folders come after the project root, in the order given.
     #[arg(long = "path", value_name = "DIR")]
@@ -84,6 +84,21 @@ impl Input {
 /// Reads the name of a format.
 pub fn format(name: &str) -> Result<Format, String> {
     Format::named(name).ok_or_else(|| format!("expected {}", list(Format::ALL.map(Format::name))))
+}
+
+/// How long epochs are.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub struct Limits {
+    /// Train and validate on at most N batches an epoch
+    #[arg(long, value_name = "N")]
+    limit_batches: Option<std::num::NonZeroUsize>,
+}
+
+impl Limits {
+    /// Returns the number of batches an epoch has at most.
+    pub fn batches(self) -> Option<usize> {
+        self.limit_batches.map(std::num::NonZeroUsize::get)
+    }
 }
 
 /// Changes to a config.

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::options::{Overrides, Scripts, Training};
+use crate::cli::options::{Limits, Overrides, Scripts, Training};
 use crate::cli::terminal;
+use crate::cli::trial::{self, Trials};
 use crate::error::codes;
 use crate::error::near_file;
 use crate::script::resolver::Roots;
@@ -29,6 +30,9 @@ pub struct Args {
     overrides: Overrides,
 
     #[command(flatten)]
+    limits: Limits,
+
+    #[command(flatten)]
     scripts: Scripts,
 
     #[command(flatten)]
@@ -41,6 +45,10 @@ pub struct Args {
     /// What the recipe's `args()` returns
     #[arg(last = true, value_name = "ARGS")]
     arguments: Vec<String>,
+
+    // Last, as its heading would stand above what follows.
+    #[command(flatten)]
+    trials: Trials,
 }
 
 /// Runs the recipe.
@@ -48,8 +56,16 @@ pub fn run(args: Args) -> Result<()> {
     args.training.set();
     check(&args.recipe)?;
     let root = args.root.unwrap_or_else(|| Roots::project_of(&args.recipe));
-    let mut builder =
-        args.scripts.host(root).overwrite(args.overwrite).overrides(args.overrides.all()).arguments(args.arguments);
+    let mut builder = args
+        .scripts
+        .host(root)
+        .overwrite(args.overwrite)
+        .overrides(args.overrides.all())
+        .limit_batches(args.limits.batches())
+        .arguments(args.arguments);
+    if let Some(trial) = args.trials.chosen() {
+        return trial::run_recipe(builder, &args.recipe, move |host, wanted| trial.run(host, wanted));
+    }
     if args.overrides.print_config {
         // What the script prints is not part of the config.
         builder = builder.print(|text| terminal::message(&format!("{text}\n"))).show_config(terminal::data);

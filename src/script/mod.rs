@@ -28,7 +28,7 @@ pub mod traceback;
 mod writes;
 
 pub use component::Component;
-pub use host::{Builder, Host};
+pub use host::{Builder, Host, Wanted};
 pub use limits::Limits;
 /// What an embedding program meets of Rhai.
 pub use rhai::{Dynamic, Engine, EvalAltResult, Map, Scope};

@@ -213,7 +213,7 @@ fn find(host: &Host, relative: &str, looked: &mut Vec<String>) -> Result<Option<
 }
 
 /// Returns the import paths of all scripts below the root and in the standard library, for hints.
-fn known_paths(host: &Host) -> Vec<String> {
+pub(super) fn known_paths(host: &Host) -> Vec<String> {
     let dotted = |path: &Path| path.with_extension("").to_string_lossy().replace(['/', '\\'], ".");
     let root = &host.roots().root;
     let below = walkdir::WalkDir::new(root).max_depth(4).sort_by_file_name().into_iter().filter_map(|entry| {

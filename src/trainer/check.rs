@@ -20,19 +20,40 @@ impl Trainer {
     /// Writes nothing and changes no weight.
     ///
     /// # Errors
-    /// Everything of one kind that is wrong, with what was expected and what to do.
+    /// Everything that is wrong, as far as one thing does not hide the other, with what was expected and what to do.
     pub fn check(&mut self) -> Result<()> {
         let setup = &self.setup;
-        let train = first_batch(&setup.network, &setup.train)?;
-        let validation = setup.validation.as_ref().map(|data| first_batch(&setup.network, data)).transpose()?;
-        self.audit(&train)?;
-        if let Some(batch) = &validation {
-            self.audit_validation(batch).map_err(|error| error.within("validation"))?;
+        let train = first_batch(&setup.network, &setup.train);
+        let validation = setup.validation.as_ref().map(|data| first_batch(&setup.network, data)).transpose();
+        let mut errors = Vec::new();
+        match (train, validation) {
+            (Ok(train), Ok(validation)) => {
+                errors.extend(self.audit(&train).err());
+                // Validation repeats what is wrong with the network or a loss.
+                if let (Some(batch), true) = (&validation, self.meters.is_some()) {
+                    errors.extend(self.audit_validation(batch).err().map(|error| error.within("validation")));
+                }
+                if self.validation_meters.is_some() || (validation.is_none() && self.meters.is_some()) {
+                    errors.extend(self.check_services().err());
+                }
+            }
+            (train, validation) => {
+                let train = train.err().map(Error::split).unwrap_or_default();
+                // What is wrong with all records is said of the training records.
+                let new = |error: &Error| !train.iter().any(|known| known.message() == error.message());
+                let other: Vec<Error> =
+                    validation.err().map(Error::split).unwrap_or_default().into_iter().filter(new).collect();
+                errors.extend(train.into_iter().chain(other));
+            }
         }
-        self.check_services()?;
-        self.setup.train.stations().transformer.check_storable()?;
-        self.checked = true;
-        Ok(())
+        errors.extend(self.setup.train.stations().transformer.check_storable().err());
+        match Error::join(errors) {
+            Some(error) => Err(error),
+            None => {
+                self.checked = true;
+                Ok(())
+            }
+        }
     }
 
     /// Returns the names that will be reported, in order; empty before [`Trainer::check`].
@@ -76,6 +97,8 @@ impl Trainer {
         if let Some(error) = not_finite(outputs, &self.setup.train, batch, &losses)? {
             return Err(error);
         }
+        // Made before the gradient is looked at: the names of the report are known either way.
+        self.meters = Some(tried(outputs, &fed, &losses, "")?);
         let gradients = losses.graph.backward()?;
         let unreached = network.audit(self.variables.tracked(), &gradients);
         if !unreached.is_empty() {
@@ -85,7 +108,6 @@ impl Trainer {
                 .hint("no loss depends on them, or an operation on the way has no gradient (`argmax`, `round`, a comparison)")
                 .hint("declare a layer that is not to be trained with `trainable: false`"));
         }
-        self.meters = Some(tried(outputs, &fed, &losses, "")?);
         Ok(())
     }
 

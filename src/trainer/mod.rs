@@ -11,9 +11,12 @@ mod evaluate;
 mod feed;
 mod memory;
 mod meters;
+mod overfit;
 mod parts;
 mod progress;
+mod rate_finder;
 mod step;
+mod trial;
 mod variables;
 mod watch;
 
@@ -23,8 +26,11 @@ mod tests;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use overfit::{Cause, NEAR_ZERO, Overfit};
 pub use parts::{MetricFactory, MetricSpec, OutputSpec, Parts, Rate};
 pub use progress::{EpochRow, History, Progress, Quiet, Run, Step};
+pub use rate_finder::{Range, RateCurve, Suggestion, Trial};
+pub use trial::Footprint;
 
 pub(crate) use check::in_network_order;
 pub(crate) use feed::inputs;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use barrage::script::{Host, Limits};
+use barrage::script::{Host, Limits, Wanted};
 
 use super::{Target, fuzz, outcome};
 
@@ -128,7 +128,10 @@ impl Target for Recipe {
             self.host = None;
         }
         let folder = self.folder.path();
-        let make = || Host::builder(folder).limits(LIMITS).check_only(|_| ()).build().unwrap();
+        let check = |host: &Host, wanted: &Wanted| {
+            barrage::assemble::check(host, wanted.recipe, wanted.notes, wanted.train, wanted.validation).map(drop)
+        };
+        let make = || Host::builder(folder).limits(LIMITS).instead_of_training(check).build().unwrap();
         let host = self.host.get_or_insert_with(make);
         let ran = outcome(host.eval(&text));
         fs::write(folder.join("component.rhai"), &*text).unwrap();

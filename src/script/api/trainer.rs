@@ -8,11 +8,12 @@ use rhai::{Array as List, Dynamic, Engine, Map};
 
 use crate::artifact::{Folder, layout};
 use crate::assemble::{self, Model};
+use crate::error::Error;
 use crate::record::Records;
 use crate::script::api::arguments::Answer;
 use crate::script::api::{Page, options::Options};
 use crate::script::cast;
-use crate::script::host::Host;
+use crate::script::host::{Host, Wanted};
 use crate::script::literal;
 use crate::script::traceback::raise;
 use crate::trainer::History;
@@ -142,8 +143,11 @@ mod functions {
             // The config was shown instead.
             return Err(Box::new(EvalAltResult::Exit(Dynamic::UNIT, Position::NONE)));
         };
-        if let Some(report) = host.check_only() {
-            report(&assemble::check(&host, &recipe, &notes, &train, &validation).map_err(refuse)?.text());
+        if let Some(instead) = host.instead_of_training() {
+            let (folder, overwrite) = (&*trainer.folder, trainer.overwrite || host.overwrite());
+            let (recipe, notes) = (&recipe, &*notes);
+            let wanted = Wanted { recipe, notes, train: &train, validation: &validation, folder, overwrite };
+            instead(&host, &wanted).map_err(refuse)?;
             // What follows in the recipe needs the run that was not started.
             return Err(Box::new(EvalAltResult::Exit(Dynamic::UNIT, Position::NONE)));
         }
@@ -171,6 +175,12 @@ mod functions {
         validation: Records,
     ) -> Answer<Map> {
         let host = Host::of(&context)?;
+        if host.rehearses() {
+            return Err(raise(
+                Error::script("`resume` goes on with a run, which is no rehearsal")
+                    .hint("`check`, `--dry-run` and the like end at `train`; only `run` reaches `resume`"),
+            ));
+        }
         let run = Folder::open(&trainer.folder).map_err(refuse)?;
         let inside = host.at(run.join(layout::SCRIPTS)).map_err(refuse)?;
         trainer.forget();

@@ -9,7 +9,7 @@ mod standard;
 
 pub use components::{Component, Section, sections};
 pub use example::{Line, examples};
-pub use functions::{Function, Group, Version, all, functions};
+pub use functions::{Function, Group, Version, all, functions, type_name};
 pub use page::{help, index, pages};
 pub use standard::{Script, scripts};
 
