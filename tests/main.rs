@@ -8,6 +8,7 @@ mod cli;
 mod documents;
 mod end_to_end;
 mod fuzz;
+mod kernels;
 mod numeric;
 mod recipe;
 mod resume;

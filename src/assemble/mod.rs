@@ -57,3 +57,9 @@ fn open(wanted: crate::recipe::Device) -> Result<Device> {
         }),
     }
 }
+
+/// Returns whether layers use their kernels: unless the environment variable `BARRAGE_KERNELS` is `off`, which is for
+/// tests and for finding a fault.
+fn kernels() -> bool {
+    std::env::var_os("BARRAGE_KERNELS").is_none_or(|value| value != "off")
+}

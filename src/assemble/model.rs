@@ -27,9 +27,8 @@ const SEQUENTIAL: &str = "sequential_from_config";
 /// A parameter given by both; whatever building raises.
 pub fn network(host: &Host, import: &Import, from_transformer: &Params) -> Result<Arc<Network>> {
     let build = || {
-        let mut params = import.params.clone();
-        for (name, value) in from_transformer {
-            if params.insert(name.clone(), value.clone()).is_some() {
+        for name in from_transformer.keys() {
+            if import.params.contains_key(name) {
                 return Err(Error::recipe(format!("the network's parameter `{name}` is given twice"))
                     .coded(codes::GIVEN_TWICE)
                     .hint("the transformer sets it in `network_params`: leave it out of the recipe"));
@@ -38,8 +37,8 @@ pub fn network(host: &Host, import: &Import, from_transformer: &Params) -> Resul
         if import.path.trim_start_matches("barrage.model.") == SEQUENTIAL {
             return sequential(&import.params, from_transformer);
         }
-        let component = host.component(&import.path, &import.params)?;
-        build_network(&component, &params)
+        let component = host.component_with(&import.path, &import.params, from_transformer);
+        build_network(&component.map_err(|error| set_by_transformer(error, from_transformer))?)
     };
     build().map(Arc::new).map_err(|error| import.locate(blame::coded(error)))
 }
@@ -47,12 +46,26 @@ pub fn network(host: &Host, import: &Import, from_transformer: &Params) -> Resul
 /// Looks the network up without building it, where what it is built from is not known.
 ///
 /// # Errors
-/// A path that leads to no script, and a script that does not compile.
+/// A path that leads to no script, a script that does not compile, and parameters of the recipe that are wrong
+/// whatever the transformer adds.
 pub fn find_network(host: &Host, import: &Import) -> Result<()> {
     match import.path.trim_start_matches("barrage.model.") {
         SEQUENTIAL => Ok(()),
-        _ => host.component(&import.path, &import.params).map(drop).map_err(|error| import.locate(error)),
+        _ => host.check_given(&import.path, &import.params).map_err(|error| import.locate(error)),
     }
+}
+
+/// Says of parameters that the recipe does not give who gives them.
+fn set_by_transformer(error: Error, from_transformer: &Params) -> Error {
+    let said = error.split().into_iter().map(|error| {
+        let about = |name: &String| error.message().starts_with(&format!("parameter `{name}` of"));
+        match from_transformer.keys().any(about) {
+            true => error.hint("the transformer sets it in `network_params`"),
+            false => error,
+        }
+    });
+    // Splitting an error gives at least itself.
+    Error::join(said.collect()).unwrap_or_else(|| Error::recipe("the parameters were refused"))
 }
 
 fn sequential(params: &Params, from_transformer: &Params) -> Result<Network> {

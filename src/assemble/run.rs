@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::assemble::faults::Faults;
-use crate::assemble::{blame, model, open, services, stations};
+use crate::assemble::{blame, kernels, model, open, services, stations};
 use crate::dataset::{self, Dataset, Stations};
 use crate::error::{Error, Kind, Result, codes};
 use crate::network::LayerInfo;
@@ -195,6 +195,7 @@ pub fn assemble(
         epochs: recipe.solver.epochs,
         seed,
         device,
+        kernels: kernels(),
         folder: folder.to_owned(),
         graph: network.layers().into_iter().map(graph_node).collect(),
         network,

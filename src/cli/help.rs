@@ -6,11 +6,16 @@ use crate::Result;
 use crate::cli::{command, exit, terminal};
 use crate::error::{Error, Kind, codes, did_you_mean};
 use crate::script::api::PAGES;
-use crate::script::manual;
+use crate::script::resolver::Roots;
+use crate::script::{Host, manual};
 
-/// Explain a function, a built-in component, a page of the manual, an error code, `error-codes` or `exit-codes`
+/// Explain a function, a component, a page of the manual, an error code, `error-codes` or `exit-codes`
+///
+/// A component is built in, or a script of the project.
 #[derive(clap::Args)]
-#[command(after_help = "Examples: barrage help Adam\n          barrage help split\n          barrage help B0101")]
+#[command(
+    after_help = "Examples: barrage help Adam\n          barrage help split\n          barrage help B0101\n          barrage help components.noise"
+)]
 pub struct Args {
     /// What to explain; without it, the commands and the pages of the manual
     name: Option<String>,
@@ -45,11 +50,20 @@ pub fn run(args: Args) -> Result<()> {
         },
         Some(name) => match command.find_subcommand_mut(name) {
             Some(verb) => verb.render_help().to_string(),
-            None => manual::help(name).map_err(|error| error.of_kind(Kind::Usage))?,
+            None => match manual::help(name) {
+                Err(_) if name.contains('.') && !name.starts_with("std.") => script(name)?,
+                found => found.map_err(|error| error.of_kind(Kind::Usage))?,
+            },
         },
     };
     terminal::data(&text);
     Ok(())
+}
+
+/// The help on a script of the project around the current folder.
+fn script(path: &str) -> Result<String> {
+    let root = Roots::project_of(std::path::Path::new("recipe.rhai"));
+    manual::help_on_script(&Host::builder(root).build()?, path)
 }
 
 /// What else there is help on, to be asked for by name.

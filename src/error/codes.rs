@@ -94,6 +94,8 @@ pub const MISSING_PARAMETER: &str = "B0212";
 pub const PARAMETER_TYPE: &str = "B0213";
 /// A parameter of the right type that the component does not take.
 pub const PARAMETER_RANGE: &str = "B0214";
+/// A declaration of parameters that cannot be read.
+pub const DECLARATION: &str = "B0215";
 /// A parameter that recipe and transformer both give.
 pub const GIVEN_TWICE: &str = "B0216";
 /// A placeholder that nothing fills.

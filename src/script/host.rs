@@ -534,10 +534,34 @@ impl Host {
     /// Makes the component an import path names.
     ///
     /// # Errors
-    /// See [`Host::resolve`]; also whatever its `init` raises.
+    /// See [`Host::resolve`]; also parameters that are not what its `params()` declares.
     pub fn component(&self, path: &str, params: &Params) -> Result<Component> {
+        self.component_with(path, params, &Params::new())
+    }
+
+    /// Checks the parameters of a component that gets more of them from elsewhere, without making it.
+    ///
+    /// # Errors
+    /// See [`Host::resolve`]; given parameters that are not what its `params()` declares.
+    pub fn check_given(&self, path: &str, params: &Params) -> Result<()> {
         let (compiled, function) = self.resolve(path)?;
-        Component::new(self, compiled, path, function, params)
+        Component::undeclared(self, compiled, path)?.check_given(function.as_deref(), params)
+    }
+
+    /// Makes the component an import path names to ask it for its parameters; it has none.
+    pub(crate) fn undeclared(&self, path: &str) -> Result<Component> {
+        let (compiled, _) = self.resolve(path)?;
+        Component::undeclared(self, compiled, path)
+    }
+
+    /// Makes the component an import path names, with parameters of the recipe and more from elsewhere, which are
+    /// passed on where the component does not declare them.
+    ///
+    /// # Errors
+    /// See [`Host::component`].
+    pub fn component_with(&self, path: &str, params: &Params, more: &Params) -> Result<Component> {
+        let (compiled, function) = self.resolve(path)?;
+        Component::new(self, compiled, path, function, params, more)
     }
 }
 

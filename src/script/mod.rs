@@ -12,6 +12,7 @@ pub mod cast;
 pub mod clues;
 pub mod compiled;
 pub mod component;
+pub mod declaration;
 pub mod engine;
 pub mod host;
 pub mod limits;

@@ -6,16 +6,15 @@
 //! the weights and its number, on nothing else: the same parts give the same bits.
 
 mod check;
+mod engine;
 mod epoch;
 mod evaluate;
 mod feed;
-mod memory;
 mod meters;
 mod overfit;
 mod parts;
 mod progress;
 mod rate_finder;
-mod step;
 mod trial;
 mod variables;
 mod watch;
@@ -33,6 +32,7 @@ pub use rate_finder::{Range, RateCurve, Suggestion, Trial};
 pub use trial::Footprint;
 
 pub(crate) use check::in_network_order;
+pub(crate) use engine::Engine;
 pub(crate) use feed::inputs;
 
 use crate::artifact::weights::Named;
@@ -42,7 +42,6 @@ use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::record::Mode;
 use crate::service::{self, Control, Logs, Weights};
-use crate::tensor::{Device, Graph};
 use feed::feed;
 use meters::Meters;
 use parts::Setup;
@@ -75,7 +74,7 @@ impl Trainer {
     /// Output names that differ from the network's, weights of another shape, and a learning rate that
     /// is no number of at least 0.
     pub fn new(parts: Parts) -> Result<Self> {
-        let Parts { weights, optimizer, .. } = parts;
+        let Parts { weights, optimizer, device, kernels, .. } = parts;
         let setup = Setup {
             outputs: check::in_network_order(&parts.network, parts.outputs)?,
             network: parts.network,
@@ -85,13 +84,13 @@ impl Trainer {
             services: parts.services,
             epochs: parts.epochs,
             seed: parts.seed,
-            device: parts.device,
             folder: parts.folder,
             graph: parts.graph,
         };
+        let engine = Engine::new(setup.network.clone(), &weights, &device, kernels)?;
         let next_rate = setup.rate.first()?;
         Ok(Trainer {
-            variables: Variables::new(&setup.network, &weights, optimizer, &setup.device)?,
+            variables: Variables::new(engine, optimizer)?,
             setup,
             writer: Writer::new(),
             meters: None,
@@ -222,16 +221,15 @@ impl Trainer {
     ///
     /// # Errors
     /// A dataset in score mode, which has no outputs to compare with.
-    pub fn evaluate(&self, dataset: &Dataset) -> Result<Logs> {
-        let Setup { network, outputs, device, .. } = &self.setup;
-        evaluate_with(network, outputs, self.variables.plain(), dataset, device)
+    pub fn evaluate(&mut self, dataset: &Dataset) -> Result<Logs> {
+        evaluate_with(&mut self.variables.engine, &self.setup.outputs, dataset)
     }
 
     fn run(&self) -> Run {
         Run {
             folder: self.setup.folder.clone(),
             seed: self.setup.seed,
-            device: crate::tensor::device::name(&self.setup.device),
+            device: crate::tensor::device::name(self.variables.engine.device()),
             epochs: self.setup.epochs,
             first_epoch: self.epoch,
             batches: self.setup.train.batches(),
@@ -264,12 +262,10 @@ impl Trainer {
     }
 
     fn validate(&mut self) -> Result<()> {
-        let Setup { network, outputs, validation, device, .. } = &self.setup;
+        let Setup { outputs, validation, .. } = &self.setup;
         match (validation, &mut self.validation_meters) {
-            (Some(data), Some(meters)) => {
-                evaluate::evaluate(network, outputs, self.variables.plain(), data, device, meters)
-                    .map_err(|error| error.within("validation"))
-            }
+            (Some(data), Some(meters)) => evaluate::evaluate(&mut self.variables.engine, outputs, data, meters)
+                .map_err(|error| error.within("validation")),
             _ => Ok(()),
         }
     }
@@ -294,60 +290,47 @@ impl Trainer {
 ///
 /// # Errors
 /// A dataset in score mode, outputs in another order than the network's, and whatever a station raises.
-pub(crate) fn evaluate_with(
-    network: &Network,
-    outputs: &[OutputSpec],
-    weights: &[Graph],
-    dataset: &Dataset,
-    device: &Device,
-) -> Result<Logs> {
-    let mut evaluation = Evaluation::new(network, outputs, weights, device);
-    evaluation.add(dataset)?;
+pub(crate) fn evaluate_with(engine: &mut Engine, outputs: &[OutputSpec], dataset: &Dataset) -> Result<Logs> {
+    let mut evaluation = Evaluation::new(outputs);
+    evaluation.add(engine, dataset)?;
     evaluation.logs()
 }
 
 /// Losses and metrics over datasets that come one after another: the same numbers as over all of them at once, as long
 /// as batches are cut at the same records.
 pub(crate) struct Evaluation<'a> {
-    network: &'a Network,
     outputs: &'a [OutputSpec],
-    weights: &'a [Graph],
-    device: &'a Device,
     meters: Option<Meters>,
 }
 
 impl<'a> Evaluation<'a> {
-    /// Begins with no dataset.
-    pub(crate) fn new(
-        network: &'a Network,
-        outputs: &'a [OutputSpec],
-        weights: &'a [Graph],
-        device: &'a Device,
-    ) -> Self {
-        Evaluation { network, outputs, weights, device, meters: None }
+    /// Begins with no dataset; the outputs are in the network's order.
+    pub(crate) fn new(outputs: &'a [OutputSpec]) -> Self {
+        Evaluation { outputs, meters: None }
     }
 
     /// Looks at one more dataset.
     ///
     /// # Errors
     /// As [`evaluate_with`].
-    pub(crate) fn add(&mut self, dataset: &Dataset) -> Result<()> {
-        let Evaluation { network, outputs, weights, device, meters } = self;
+    pub(crate) fn add(&mut self, engine: &mut Engine, dataset: &Dataset) -> Result<()> {
         if dataset.mode() == Mode::Score {
             return Err(Error::data("records loaded in score mode have no outputs to compare with")
                 .hint("evaluate a dataset in validation mode"));
         }
-        if meters.is_none() {
-            let fed = feed(network, &check::first_batch(network, dataset)?, device)?;
-            let losses = step::forward(network, outputs, weights, &fed, false, 0, 0)?;
-            let mut fresh = Meters::new(outputs, &fed, &losses, "")?;
-            fresh.reset();
-            *meters = Some(fresh);
-        }
-        match meters {
-            Some(meters) => evaluate::add(network, outputs, weights, dataset, device, meters),
-            None => Ok(()),
-        }
+        let mut meters = match self.meters.take() {
+            Some(meters) => meters,
+            None => {
+                let fed = feed(engine.network(), &check::first_batch(engine.network(), dataset)?)?;
+                engine.forward(&fed.inputs, fed.len, None)?;
+                let mut meters = Meters::new(self.outputs, &fed, engine, "")?;
+                meters.reset();
+                meters
+            }
+        };
+        evaluate::add(engine, self.outputs, dataset, &mut meters)?;
+        self.meters = Some(meters);
+        Ok(())
     }
 
     /// Returns the logs.

@@ -1,11 +1,11 @@
 //! One training step by itself: for trials that watch no log, keep no checkpoint and write nothing.
 
 use super::feed::feed;
-use super::step::forward;
 use super::{Rate, Trainer, scheduled};
 use crate::dataset::Batch;
 use crate::error::{Error, Kind, Result};
-use crate::tensor::Array;
+use crate::random::{Random, Stream};
+use crate::tensor::{Array, device, memory};
 
 /// How much memory a run takes beside its records, in bytes; known exactly once a step was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,11 +26,11 @@ impl Trainer {
     /// Whatever the network, a loss or the optimizer raises.
     pub(crate) fn learn(&mut self, batch: &Batch, learning_rate: f64) -> Result<f64> {
         let Trainer { setup, variables, step, .. } = self;
-        let fed = feed(&setup.network, batch, &setup.device)?;
-        let losses = forward(&setup.network, &setup.outputs, variables.tracked(), &fed, true, setup.seed, *step)?;
-        let gradients = losses.graph.backward()?;
-        variables.update(learning_rate, &gradients)?;
-        variables.store(losses.updates)?;
+        let fed = feed(&setup.network, batch)?;
+        let random = Random::new(setup.seed, Stream::Dropout, &[*step]);
+        variables.engine.forward(&fed.inputs, fed.len, Some(&random))?;
+        let losses = variables.engine.losses(&setup.outputs, &fed.targets)?;
+        variables.update(learning_rate)?;
         *step += 1;
         Ok(losses.total)
     }
@@ -40,11 +40,13 @@ impl Trainer {
     ///
     /// # Errors
     /// Whatever the network or a loss raises.
-    pub(crate) fn score(&self, batch: &Batch) -> Result<(f64, Vec<Array>)> {
-        let setup = &self.setup;
-        let fed = feed(&setup.network, batch, &setup.device)?;
-        let losses = forward(&setup.network, &setup.outputs, self.variables.plain(), &fed, false, 0, 0)?;
-        let predictions = losses.predictions.iter().map(Array::from_graph).collect::<Result<_>>()?;
+    pub(crate) fn score(&mut self, batch: &Batch) -> Result<(f64, Vec<Array>)> {
+        let Trainer { setup, variables, .. } = self;
+        let fed = feed(&setup.network, batch)?;
+        variables.engine.forward(&fed.inputs, fed.len, None)?;
+        let losses = variables.engine.losses(&setup.outputs, &fed.targets)?;
+        let predictions =
+            (0..setup.outputs.len()).map(|output| variables.engine.output(output)).collect::<Result<_>>()?;
         Ok((losses.total, predictions))
     }
 
@@ -54,12 +56,13 @@ impl Trainer {
     /// Predictions of a shape that a loss does not take.
     pub(super) fn loss_of(&self, batch: &Batch, predictions: &[Array]) -> Result<f64> {
         let setup = &self.setup;
-        let fed = feed(&setup.network, batch, &setup.device)?;
+        let (fed, cpu) = (feed(&setup.network, batch)?, device::cpu());
         let mut total = 0.0;
         for ((output, target), prediction) in setup.outputs.iter().zip(&fed.targets).zip(predictions) {
-            let prediction = prediction.to_graph(&setup.device)?;
-            let loss = output.loss.value(&target.value, &prediction, target.weight.as_ref())?;
-            total += output.loss_weight * super::memory::scalar(&loss)?;
+            let (value, prediction) = (target.value.to_graph(&cpu)?, prediction.to_graph(&cpu)?);
+            let weight = target.weight.as_ref().map(|weight| weight.to_graph(&cpu)).transpose()?;
+            let loss = output.loss.value(&value, &prediction, weight.as_ref())?;
+            total += output.loss_weight * memory::scalar(&loss)?;
         }
         Ok(total)
     }
