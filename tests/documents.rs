@@ -143,7 +143,7 @@ fn describe_shows_columns_and_rows() {
     let error = chore(folder.path(), "describe.rhai", &["dta.csv"]).unwrap_err();
     assert!(error.contains("did you mean `data.csv`?"), "{error}");
     let error = chore(folder.path(), "describe.rhai", &[]).unwrap_err();
-    assert!(error.starts_with("error: usage: barrage run scripts/describe.rhai"), "{error}");
+    assert!(error.starts_with("error[B0321]: usage: barrage run scripts/describe.rhai"), "{error}");
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod broken;
 mod cli;
 mod documents;
 mod end_to_end;
+mod fuzz;
+mod kernels;
 mod numeric;
 mod recipe;
 mod resume;

@@ -394,10 +394,11 @@ fn sequences_of_different_lengths_are_put_side_by_side_and_padded() {
             solver: #{ epochs: 1, batch_size: 4 },
             services: #{ keep: 1 },
         };
-        trainer("run", #{ overwrite: true }).train(config, data, data).steps
+        let trainer = trainer("run", #{ overwrite: true });
+        [trainer.train(config, data, data).steps, trainer.predict(data).len()]
     "#;
     let with = |pad: &str| eval(folder.path(), &script.replace("PAD", pad));
-    assert_eq!(with("#{ value: -1, length: 6 }").unwrap(), "3");
+    assert_eq!(with("#{ value: -1, length: 6 }").unwrap(), "[3, 12]");
     let error = with("#{ length: 5 }").unwrap_err();
     assert!(error.message().ends_with("has length 6, `dataset.pad` says 5"), "{error}");
     let error = with("\"x\"").unwrap_err();

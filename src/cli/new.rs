@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use crate::cli::terminal;
+use crate::error::codes;
 use crate::{Error, Result, artifact};
 
 /// Start a project: a folder with a recipe, its components and a small real data set
@@ -67,6 +68,7 @@ pub fn run(args: Args) -> Result<()> {
     let folder = &args.name;
     if folder.exists() {
         return Err(Error::artifact(format!("`{}` exists already", folder.display()))
+            .coded(codes::EXISTS)
             .hint("name a folder that does not exist yet"));
     }
     for (name, contents) in args.template.files() {

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::cli::options::{Overrides, Scripts};
+use crate::cli::options::{Limits, Overrides, Scripts, Training};
 use crate::cli::terminal;
+use crate::cli::trial::Trials;
 use crate::error::Kind;
 use crate::recipe::{self, Recipe, Written};
 use crate::record::Records;
+use crate::script::Wanted;
 use crate::script::resolver::Roots;
 use crate::{Error, Result, assemble};
 
@@ -22,17 +24,21 @@ pub struct Args {
     /// The config
     config: PathBuf,
 
-    /// The training records; not needed when the loader's script makes them (`make_data_loaders`)
+    /// The training records
+    ///
+    /// They are not needed when the loader's script makes them (`make_data_loaders`).
     train: Option<PathBuf>,
 
     /// The validation records
     validation: Option<PathBuf>,
 
-    /// The artifact folder, which must not hold a run yet
+    /// The artifact folder
+    ///
+    /// It must not hold a run yet.
     #[arg(short, long, value_name = "DIR", default_value = "artifacts")]
     artifacts: PathBuf,
 
-    /// Move an existing run out of the way (to DIR.1 …) instead of refusing its folder
+    /// Move an existing run out of the way, to DIR.1 …
     #[arg(long)]
     overwrite: bool,
 
@@ -40,11 +46,22 @@ pub struct Args {
     overrides: Overrides,
 
     #[command(flatten)]
+    limits: Limits,
+
+    #[command(flatten)]
     scripts: Scripts,
+
+    #[command(flatten)]
+    training: Training,
+
+    // Last, as its heading would stand above what follows.
+    #[command(flatten)]
+    trials: Trials,
 }
 
 /// Trains.
 pub fn run(args: Args) -> Result<()> {
+    args.training.set();
     // Without data files the first changes to the config stand in their places.
     let (data, misplaced): (Vec<PathBuf>, Vec<PathBuf>) = [args.train, args.validation]
         .into_iter()
@@ -59,7 +76,8 @@ pub fn run(args: Args) -> Result<()> {
         terminal::data(&recipe.explain(&written));
         return Ok(());
     }
-    let host = args.scripts.host(Roots::project_of(&args.config)).overwrite(args.overwrite).build()?;
+    let builder = args.scripts.host(Roots::project_of(&args.config)).overwrite(args.overwrite);
+    let host = builder.limit_batches(args.limits.batches()).build()?;
     let (train, validation) = match data.as_slice() {
         [] => assemble::data_loaders(&host, &recipe)?,
         [train, validation] => {
@@ -74,6 +92,13 @@ pub fn run(args: Args) -> Result<()> {
                 .hint("barrage train CONFIG TRAIN VALIDATION; without both, the loader's script has to make them"));
         }
     };
+    terminal::trace(&format!("read {} training and {} validation records", train.len(), validation.len()));
+    if let Some(trial) = args.trials.chosen() {
+        let (recipe, notes, folder) = (&recipe, &*notes, &*args.artifacts);
+        let wanted =
+            Wanted { recipe, notes, train: &train, validation: &validation, folder, overwrite: args.overwrite };
+        return trial.run(&host, &wanted);
+    }
     let history = assemble::train(&host, &recipe, &notes, &train, &validation, &args.artifacts, args.overwrite)?;
     // A recipe can look at why a run ended; who calls this command sees the exit code.
     assemble::refuse_divergence(&history)

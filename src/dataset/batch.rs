@@ -2,7 +2,7 @@
 
 use crate::batch;
 use crate::dataset::Pad;
-use crate::error::{self, Error, Result};
+use crate::error::{self, Error, Result, codes};
 use crate::record::{Column, Columns, DataColumns, Name};
 
 use crate::tensor::{Array, Number, Tensor};
@@ -63,6 +63,7 @@ impl Batch {
         arrays.iter().find(|(own, _)| &**own == name).map(|(_, array)| array).ok_or_else(|| {
             let names = || arrays.iter().map(|(name, _)| &**name);
             Error::data(format!("the loader gives no {what} `{name}`"))
+                .coded(codes::NAMES)
                 .maybe_hint(error::did_you_mean(name, names()))
                 .hint(match arrays.is_empty() {
                     true => format!("it gives no {what}s at all"),
@@ -117,6 +118,7 @@ fn dense(column: Column, what: &str, name: &str, len: usize, place: &dyn Fn(usiz
                     tensors[odd].shape(),
                     place(odd)
                 ))
+                .coded(codes::UNEVEN_BATCH)
                 .hint("bring the values to one length in the transformer, for example with `pad`"));
             }
             let arrays: Vec<Array> = tensors.iter().map(|tensor| tensor.to_host()).collect::<Result<_>>()?;

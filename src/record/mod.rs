@@ -16,6 +16,7 @@ mod schema;
 mod batch_loader;
 mod describe;
 mod files;
+mod format;
 mod pack;
 mod parquet;
 mod read;
@@ -36,16 +37,18 @@ pub mod station;
 pub use batch_loader::{BatchLoader, BatchSource, common_length};
 pub use data_record::{Column, Columns, DataColumns, DataRecord, DataRecords, Field, Fields};
 pub use files::{Files, read_array, read_bytes, read_text};
+pub use format::Format;
 pub use gather::{gather, gather_list, stray_text};
 pub use mode::Mode;
 pub use name::Name;
 pub use pack::Pack;
-pub use read::{Declared, ReadOptions};
+pub use read::{Declared, Parts, ReadOptions, Source};
 pub use record::Record;
 pub use records::Records;
 pub use schema::{ColumnSchema, ColumnType, Schema};
 pub use station::{Augmentor, Loader, Transformer};
 pub use value::{Row, Value};
+pub use write::{NewFile, Writer};
 
 #[cfg(test)]
 mod tests;

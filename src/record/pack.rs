@@ -11,8 +11,7 @@ use serde_json::json;
 use crate::error::{Error, Result};
 use crate::record::gather::gather_cells;
 use crate::record::read::{COLUMNS, Kept, KeptColumn, missing_name, reason, shapes_name, starts_name};
-use crate::record::write::replace;
-use crate::record::{Column, ColumnType, Name, Records, Value};
+use crate::record::{Column, ColumnType, Name, NewFile, Records, Value};
 use crate::tensor::{Array, Dtype};
 
 /// Rows written at a time.
@@ -142,10 +141,12 @@ impl Pack {
         if self.is_empty() {
             return Err(Error::data("there are no records to pack"));
         }
-        replace(path, |out| self.write_to(out))
+        let mut file = NewFile::create(path)?;
+        self.write_to(&mut file).map_err(|error| error.within(path.display().to_string()))?;
+        file.keep()
     }
 
-    pub(super) fn write_to(mut self, out: &mut BufWriter<&mut File>) -> Result<()> {
+    fn write_to(mut self, out: &mut impl Write) -> Result<()> {
         let failed = |error: io::Error| Error::data(format!("cannot write: {}", reason(&error)));
         let mut kept = Vec::new();
         // Name, type, shape and length in bytes of each piece.

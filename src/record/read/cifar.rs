@@ -1,23 +1,24 @@
 //! The binary version of CIFAR (<https://www.cs.toronto.edu/~kriz/cifar.html>): each record is its label (for
 //! CIFAR-100 the coarse and the fine one), then 32 by 32 red, green and blue values.
 
-use super::{ReadResult, Source};
+use super::ReadResult;
+use super::formats::Opened;
 use crate::record::Name;
 use crate::record::block::{Block, Layout, Stored};
 use crate::record::cells::Cells;
 
 const SIDE: usize = 32;
 
-pub(super) fn read_10(source: &Source) -> ReadResult {
+pub(super) fn read_10(source: &Opened) -> ReadResult {
     read(source, &["label"], &[10])
 }
 
-pub(super) fn read_100(source: &Source) -> ReadResult {
+pub(super) fn read_100(source: &Opened) -> ReadResult {
     read(source, &["coarse_label", "label"], &[20, 100])
 }
 
 /// Reads the columns `image` (u8, rows, columns, channels) and one for each label.
-fn read(source: &Source, labels: &[&str], classes: &[u8]) -> ReadResult {
+fn read(source: &Opened, labels: &[&str], classes: &[u8]) -> ReadResult {
     let bytes = &source.bytes;
     let record = labels.len() + 3 * SIDE * SIDE;
     if bytes.is_empty() || bytes.len() % record != 0 {

@@ -5,16 +5,15 @@ use std::sync::Arc;
 
 use csv::{ReaderBuilder, StringRecord};
 
-use super::{File, MISSING, ReadResult, Source};
-use crate::error::{Error, Result, list};
+use super::source::{Cut, Scan};
+use super::{File, MISSING, ReadResult};
+use crate::error::{Error, Result, codes, list};
 use crate::record::cells::{Cells, Data, Intern};
 use crate::record::records::check_length;
 use crate::record::table::{Origin, Table, absent};
-use crate::record::{ColumnType, Name};
+use crate::record::{ColumnType, Name, Schema};
 
-pub(super) fn read(source: &Source) -> ReadResult {
-    let file = &source.text()?;
-    let schema = source.schema();
+pub(super) fn read(file: &File, schema: Option<&Schema>) -> ReadResult {
     let names = header(file)?;
     let imposed = |name: &Name| schema.and_then(|schema| schema.column(name)).map(|column| column.kind);
     let mut columns = Vec::with_capacity(names.len());
@@ -58,10 +57,10 @@ pub(super) fn read(source: &Source) -> ReadResult {
 
 /// Returns the names of the columns.
 fn header(file: &File) -> Result<Vec<Name>> {
-    let mut reader = ReaderBuilder::new().delimiter(file.delimiter).from_reader(file.text.as_bytes());
+    let mut reader = ReaderBuilder::new().from_reader(file.text.as_bytes());
     let record = reader.headers().map_err(|error| broken(file, &error))?;
     let first_line = file.text.lines().next().map_or(0, str::len);
-    let refuse = |message: String| Error::data(message).at(file.place(0, first_line)).within(file.name);
+    let refuse = |message: String| Error::data(message).at(file.place(0, first_line)).within(file.name.clone());
     let mut names: Vec<Name> = Vec::with_capacity(record.len());
     for (at, name) in record.iter().map(str::trim).enumerate() {
         if name.is_empty() {
@@ -70,6 +69,7 @@ fn header(file: &File) -> Result<Vec<Name>> {
         }
         if let Some(before) = names.iter().position(|known| &**known == name) {
             return Err(refuse(format!("the header names `{name}` twice: columns {} and {}", before + 1, at + 1))
+                .coded(codes::COLUMN_TWICE)
                 .hint(format!("columns: {}", list(record.iter()))));
         }
         names.push(name.into());
@@ -79,7 +79,7 @@ fn header(file: &File) -> Result<Vec<Name>> {
 
 /// Calls `take` with each row: its number, its fields, and the byte where it starts.
 fn each_row(file: &File, mut take: impl FnMut(usize, &StringRecord, usize) -> Result<()>) -> Result<()> {
-    let mut reader = ReaderBuilder::new().delimiter(file.delimiter).from_reader(file.text.as_bytes());
+    let mut reader = ReaderBuilder::new().from_reader(file.text.as_bytes());
     let mut record = StringRecord::new();
     let mut row = 0;
     let mut last = None;
@@ -127,24 +127,25 @@ fn values(count: u64) -> String {
 
 fn misfit(file: &File, name: &str, expected: &str, text: &str, start: usize, column: usize) -> Error {
     let start = row_start(file, start);
-    let (from, to) = field_span(file, start, column);
+    let (from, to) = field_span(&file.text, start, column);
     let place = file.place(from, to);
     let line = place.line_column().0;
     Error::data(format!("line {line} of {}, column `{name}`: expected {expected}, found {text:?}", file.name))
+        .coded(codes::WRONG_CELL)
         .at(place)
         .hint(format!("the training records have {expected} there"))
 }
 
 /// Returns the bytes of a field in the row that starts at `start`.
-fn field_span(file: &File, start: usize, column: usize) -> (usize, usize) {
-    let fields = Fields::new(file, start);
+fn field_span(text: &str, start: usize, column: usize) -> (usize, usize) {
+    let fields = Fields { bytes: text.as_bytes(), at: start, ended: false };
     fields.enumerate().find(|(at, _)| *at == column).map_or((start, start), |(_, (span, _))| span)
 }
 
 /// A quote that is never closed swallows the rest of the file as one value, which only the last row can
 /// show.
 fn check_closed(file: &File, last: usize) -> Result<()> {
-    let fields = Fields::new(file, row_start(file, last));
+    let fields = Fields { bytes: file.text.as_bytes(), at: row_start(file, last), ended: false };
     match fields.map(|((from, _), open)| (from, open)).find(|(_, open)| *open) {
         Some((from, _)) => {
             let place = file.place(from, from + 1);
@@ -160,15 +161,8 @@ fn check_closed(file: &File, last: usize) -> Result<()> {
 /// The fields of one row as they stand in the file: their bytes, and whether a quote was left open.
 struct Fields<'a> {
     bytes: &'a [u8],
-    delimiter: u8,
     at: usize,
     ended: bool,
-}
-
-impl<'a> Fields<'a> {
-    fn new(file: &File<'a>, start: usize) -> Self {
-        Fields { bytes: file.text.as_bytes(), delimiter: file.delimiter, at: start, ended: false }
-    }
 }
 
 impl Iterator for Fields<'_> {
@@ -186,13 +180,12 @@ impl Iterator for Fields<'_> {
             match byte {
                 b'"' if quoted && self.bytes.get(to + 1) == Some(&b'"') => to += 1,
                 b'"' if quoted => quoted = false,
-                b'\n' | b'\r' if !quoted => break,
-                byte if *byte == self.delimiter && !quoted => break,
+                b',' | b'\n' | b'\r' if !quoted => break,
                 _ => {}
             }
             to += 1;
         }
-        self.ended = self.bytes.get(to) != Some(&self.delimiter);
+        self.ended = self.bytes.get(to) != Some(&b',');
         self.at = to + 1;
         Some(((from, to), quoted))
     }
@@ -322,6 +315,71 @@ impl Column {
             Build::Unknown | Build::Again => Data::Float(vec![f64::NAN; len]),
         };
         Cells::new(data, self.nulls)
+    }
+}
+
+/// Finds the columns of a file, their types, and where the file can be cut: before each row whose number is a multiple
+/// of `rows` and that is at least `bytes` after the cut before. What is wrong with a row is found when it is read.
+///
+/// The types are those that [`read`] finds, but for numbers that are names: where a whole number has a leading zero or
+/// plus, or more digits than 64 bits hold, the column is one of texts, so that it is carried as it is.
+pub(super) fn scan(name: &str, input: impl std::io::Read, rows: usize, bytes: u64) -> Result<Scan> {
+    let failed = |error: &csv::Error| Error::data(format!("{name} cannot be read as CSV: {error}"));
+    let mut reader = ReaderBuilder::new().flexible(true).from_reader(input);
+    let names = reader.byte_headers().map_err(|error| failed(&error))?.clone();
+    let mut seen = vec![Seen::default(); names.len()];
+    let mut cuts: Vec<Cut> = Vec::new();
+    let mut record = csv::ByteRecord::new();
+    let mut row = 0;
+    loop {
+        let start = reader.position().clone();
+        if !reader.read_byte_record(&mut record).map_err(|error| failed(&error))? {
+            break;
+        }
+        if row % rows == 0 && cuts.last().is_none_or(|cut| start.byte() - cut.byte >= bytes) {
+            cuts.push(Cut { byte: start.byte(), lines: start.line() as usize - 1, row });
+        }
+        seen.iter_mut().zip(&record).for_each(|(seen, field)| seen.note(field));
+        row += 1;
+    }
+    let name = |name: &[u8]| Name::from(String::from_utf8_lossy(name).trim());
+    Ok(Scan { columns: names.iter().map(name).zip(seen.iter().map(Seen::kind)).collect(), cuts })
+}
+
+/// What occurs in a column: the type is the one that [`Column`] gives it.
+#[derive(Clone, Default)]
+struct Seen {
+    kind: Option<ColumnType>,
+}
+
+impl Seen {
+    fn note(&mut self, field: &[u8]) {
+        if self.kind == Some(ColumnType::Text) {
+            return;
+        }
+        let Ok(text) = std::str::from_utf8(field) else { return };
+        let value = text.trim();
+        if MISSING.contains(&value) {
+            return;
+        }
+        let found = match int(value) {
+            Some(number) if number.to_string() == value => ColumnType::Int,
+            Some(_) => ColumnType::Text,
+            None if value.bytes().all(|byte| byte.is_ascii_digit()) => ColumnType::Text,
+            None if float(value).is_some() => ColumnType::Float,
+            None if bool(value).is_some() => ColumnType::Bool,
+            None => ColumnType::Text,
+        };
+        self.kind = Some(match (self.kind, found) {
+            (None, found) => found,
+            (Some(kind), found) if kind == found => kind,
+            (Some(ColumnType::Int | ColumnType::Float), ColumnType::Int | ColumnType::Float) => ColumnType::Float,
+            _ => ColumnType::Text,
+        });
+    }
+
+    fn kind(&self) -> ColumnType {
+        self.kind.unwrap_or(ColumnType::Float)
     }
 }
 

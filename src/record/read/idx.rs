@@ -1,17 +1,18 @@
 //! IDX files, as MNIST has them (<http://yann.lecun.com/exdb/mnist/>): two zeros, the type of the numbers, the
 //! number of axes, the length of each as 32 bits, then the numbers, all big-endian.
 
-use super::{ReadResult, Source};
+use super::ReadResult;
+use super::formats::Opened;
 use crate::error::{Error, Result};
 use crate::record::block::{Block, Layout, Stored, row_bytes};
 use crate::record::cells::Cells;
 
-pub(super) fn read(source: &Source) -> ReadResult {
+pub(super) fn read(source: &Opened) -> ReadResult {
     let block = block(source).map_err(|error| error.within(source.name.clone()))?;
     source.table(block.len(), vec![("value".into(), Cells::from_block(block)?)])
 }
 
-fn block(source: &Source) -> Result<Block> {
+fn block(source: &Opened) -> Result<Block> {
     let bytes = &*source.bytes;
     if bytes.starts_with(&[0x1f, 0x8b]) {
         return Err(Error::data("the file is compressed").hint("let its name end in .gz, or unpack it"));

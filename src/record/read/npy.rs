@@ -1,7 +1,8 @@
 //! Arrays of NumPy (<https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>): a magic text, a
 //! version, the length of a header, the header as a Python dictionary, the numbers.
 
-use super::{ReadResult, Source, refuse_pickle};
+use super::ReadResult;
+use super::formats::{Opened, refuse_pickle};
 use crate::error::{Error, Result};
 use crate::record::block::{Block, Layout, Stored, row_bytes};
 use crate::record::bytes::Bytes;
@@ -10,7 +11,7 @@ use crate::tensor::{Array, Tensor};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-pub(super) fn read(source: &Source) -> ReadResult {
+pub(super) fn read(source: &Opened) -> ReadResult {
     let within = |error: Error| error.within(source.name.clone());
     let (len, cells) = cells(&source.bytes, 0, source.bytes.len()).map_err(within)?;
     source.table(len, vec![("value".into(), cells)])

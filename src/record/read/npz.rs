@@ -3,11 +3,12 @@
 
 use std::io::Read;
 
-use super::{ReadResult, Source, npy};
+use super::formats::Opened;
+use super::{ReadResult, npy};
 use crate::error::{Error, Result};
 use crate::record::bytes::Bytes;
 
-pub(super) fn read(source: &Source) -> ReadResult {
+pub(super) fn read(source: &Opened) -> ReadResult {
     let members = members(&source.bytes).map_err(|error| error.within(source.name.clone()))?;
     let mut columns = Vec::with_capacity(members.len());
     let mut first: Option<(usize, String)> = None;

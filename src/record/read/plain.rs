@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
-use super::{ReadResult, Source};
+use super::ReadResult;
+use super::formats::Opened;
 use crate::error::{Error, did_you_mean, list};
 use crate::record::block::{Block, Layout, Stored, row_bytes};
 use crate::record::cells::{Cells, Data};
 
 /// Reads the column `text`, a record a line; line ends are not part of it.
-pub(super) fn lines(source: &Source) -> ReadResult {
+pub(super) fn lines(source: &Opened) -> ReadResult {
     let lines: Vec<Arc<str>> = source.text()?.text.lines().map(Arc::from).collect();
     let nulls = vec![false; lines.len()];
     source.table(lines.len(), vec![("text".into(), Cells::new(Data::Text(lines), nulls))])
 }
 
 /// Reads the column `value` of declared shape and dtype.
-pub(super) fn raw(source: &Source) -> ReadResult {
+pub(super) fn raw(source: &Opened) -> ReadResult {
     let Some(declared) = &source.options.raw else {
         return Err(source
             .broken("a raw file does not say what its numbers are")

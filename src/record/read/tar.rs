@@ -5,7 +5,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{ReadResult, Source, npy};
+use super::formats::Opened;
+use super::{ReadResult, npy};
 use crate::error::{Error, Result};
 use crate::record::block::{RaggedBlock, Stored};
 use crate::record::cells::{Cells, Data};
@@ -13,7 +14,7 @@ use crate::record::{Name, Value};
 
 const BLOCK: usize = 512;
 
-pub(super) fn read(source: &Source) -> ReadResult {
+pub(super) fn read(source: &Opened) -> ReadResult {
     let members = members(&source.bytes).map_err(|error| error.within(source.name.clone()))?;
     let mut keys: Vec<Arc<str>> = Vec::new();
     let mut endings: Vec<(String, Vec<Option<usize>>)> = Vec::new();
@@ -52,7 +53,7 @@ pub(super) fn read(source: &Source) -> ReadResult {
 }
 
 /// Makes the column of one ending.
-fn column(source: &Source, ending: &str, rows: &[Option<usize>], members: &[Member]) -> Result<Cells> {
+fn column(source: &Opened, ending: &str, rows: &[Option<usize>], members: &[Member]) -> Result<Cells> {
     let kind = ending.rsplit('.').next().unwrap_or(ending);
     if matches!(kind, "cls" | "cls2" | "index" | "id" | "txt" | "text" | "json" | "npy") {
         let value = |row: &Option<usize>| {
@@ -69,7 +70,7 @@ fn column(source: &Source, ending: &str, rows: &[Option<usize>], members: &[Memb
     Ok(Cells::new(Data::MappedRagged(block), rows.iter().map(Option::is_none).collect()))
 }
 
-fn value(source: &Source, kind: &str, member: &Member) -> Result<Value> {
+fn value(source: &Opened, kind: &str, member: &Member) -> Result<Value> {
     let end = member.start + member.size;
     if kind == "npy" {
         return npy::array(&source.bytes, member.start, end).map(Value::from);

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use safetensors::tensor::{Dtype as Saved, SafeTensors, TensorInfo};
 use serde::{Deserialize, Serialize};
 
-use super::{ReadResult, Source};
+use super::ReadResult;
+use super::formats::Opened;
 use crate::error::{Error, Result, list};
 use crate::record::Name;
 use crate::record::block::{Block, Layout, RaggedBlock, Stored};
@@ -55,20 +56,20 @@ pub(in crate::record) fn shapes_name(column: &str) -> String {
     format!("{column}/shapes")
 }
 
-pub(super) fn read(source: &Source) -> ReadResult {
+pub(super) fn read(source: &Opened) -> ReadResult {
     let (len, columns) = columns(source).map_err(|error| error.within(source.name.clone()))?;
     source.table(len, columns)
 }
 
 /// An opened file.
 struct Tensors<'a> {
-    source: &'a Source<'a>,
+    source: &'a Opened<'a>,
     /// Where the numbers begin.
     data: usize,
     infos: HashMap<String, TensorInfo>,
 }
 
-fn columns(source: &Source) -> Result<(usize, Vec<(Name, Cells)>)> {
+fn columns(source: &Opened) -> Result<(usize, Vec<(Name, Cells)>)> {
     let (header, metadata) = SafeTensors::read_metadata(&source.bytes).map_err(|error| {
         Error::data(format!("not a whole safetensors file: {}", error.to_string().to_lowercase()))
             .hint("copy, download or write it again")

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::{File, ReadResult, Source};
+use super::formats::Opened;
+use super::{File, ReadResult};
 use crate::error::{Error, Result};
 use crate::record::cells::Cells;
 use crate::record::{Name, Value};
@@ -19,7 +20,7 @@ struct Head {
 }
 
 /// Reads the columns `series` (f32, steps and channels) and `label` (a text), or `target` (a number).
-pub(super) fn read(source: &Source) -> ReadResult {
+pub(super) fn read(source: &Opened) -> ReadResult {
     let file = source.text()?;
     let mut head = Head::default();
     let mut begun = false;

@@ -14,6 +14,7 @@ pub mod files;
 pub mod loader;
 pub mod network;
 pub mod options;
+pub mod params;
 pub mod random;
 pub mod recipe;
 pub mod record;
@@ -42,6 +43,7 @@ pub struct Page {
 pub const PAGES: &[Page] = &[
     values::PAGE,
     recipe::PAGE,
+    params::PAGE,
     records::PAGE,
     files::PAGE,
     datasets::PAGE,

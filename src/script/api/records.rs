@@ -90,6 +90,17 @@ fn with_script<T>(run: impl FnOnce(&dyn Fn(Box<EvalAltResult>) -> Error) -> Outc
     }
 }
 
+/// Reads a file, or what the script itself has written there in a rehearsal.
+fn read(host: &Host, name: &str, options: &ReadOptions) -> Answer<Records> {
+    if host.rehearses()
+        && let Some(records) = host.roots().writable(name).ok().and_then(|file| host.unwritten(&file))
+    {
+        return Ok(records);
+    }
+    let file = host.roots().readable(name).map_err(raise)?;
+    Records::read_with(&file, options).map_err(raise)
+}
+
 #[export_module]
 #[allow(clippy::unwrap_used, reason = "what the macro makes of a `&mut` argument")]
 mod functions {
@@ -145,9 +156,8 @@ mod functions {
         let like = options.records("like")?;
         let read = read_options(&host, &mut options)?;
         options.finish()?;
-        let file = host.roots().readable(name).map_err(raise)?;
         let schema = like.map(|like| like.schema().clone());
-        Records::read_with(&file, &ReadOptions { schema, ..read }).map_err(raise)
+        super::read(&host, name, &ReadOptions { schema, ..read })
     }
 
     /// Returns records made from a list of maps; each map is a row.
@@ -438,7 +448,12 @@ mod functions {
     /// ```
     #[rhai_fn(name = "write", pure, return_raw)]
     pub fn write(context: NativeCallContext, records: &mut Records, name: &str) -> Answer<()> {
-        let file = Host::of(&context)?.roots().writable(name).map_err(raise)?;
+        let host = Host::of(&context)?;
+        let file = host.roots().writable(name).map_err(raise)?;
+        if host.rehearses() {
+            host.keep_unwritten(file, records.clone());
+            return Ok(());
+        }
         records.write(&file).map_err(raise)
     }
 

@@ -8,11 +8,12 @@ use rhai::{Array as List, Dynamic, Engine, Map};
 
 use crate::artifact::{Folder, layout};
 use crate::assemble::{self, Model};
+use crate::error::Error;
 use crate::record::{BatchLoader, Records};
 use crate::script::api::arguments::Answer;
 use crate::script::api::{Page, options::Options};
 use crate::script::cast;
-use crate::script::host::Host;
+use crate::script::host::{Host, Wanted};
 use crate::script::literal;
 use crate::script::traceback::raise;
 use crate::trainer::History;
@@ -86,6 +87,11 @@ fn report(history: &History) -> Map {
     ])
 }
 
+/// Raises what went wrong in a run, which is no fault of the call.
+fn refuse(error: crate::Error) -> Box<EvalAltResult> {
+    raise(error.settled())
+}
+
 /// Where the records of a run come from.
 enum Data {
     Records(Records, Records),
@@ -97,26 +103,29 @@ enum Data {
 
 fn run(context: &NativeCallContext, trainer: TrainerHandle, config: Map, data: Data) -> Answer<Map> {
     let host = Host::of(context)?;
-    let mut json = cast::to_json(&Dynamic::from(config)).map_err(|error| raise(error.within("the config")))?;
+    let mut json = cast::to_json(&Dynamic::from(config)).map_err(|error| refuse(error.within("the config")))?;
     if let (Data::Batches(..), Some(dataset)) = (&data, json.get_mut("dataset").and_then(|json| json.as_object_mut())) {
         dataset.entry("loader").or_insert_with(|| serde_json::json!({ "import": "BatchLoader" }));
     }
-    let Some((recipe, notes)) = host.recipe(literal::written(&host, context, &json)).map_err(raise)? else {
+    let Some((recipe, notes)) = host.recipe(literal::written(&host, context, &json)).map_err(refuse)? else {
         // The config was shown instead.
         return Err(Box::new(EvalAltResult::Exit(Dynamic::UNIT, Position::NONE)));
     };
     let (train, validation) = match data {
         Data::Records(train, validation) | Data::Batches(train, validation) => (train, validation),
-        Data::Made => assemble::data_loaders(&host, &recipe).map_err(raise)?,
+        Data::Made => assemble::data_loaders(&host, &recipe).map_err(refuse)?,
     };
-    if let Some(report) = host.check_only() {
-        report(&assemble::check(&host, &recipe, &notes, &train, &validation).map_err(raise)?.text());
+    if let Some(instead) = host.instead_of_training() {
+        let (folder, overwrite) = (&*trainer.folder, trainer.overwrite || host.overwrite());
+        let (recipe, notes) = (&recipe, &*notes);
+        let wanted = Wanted { recipe, notes, train: &train, validation: &validation, folder, overwrite };
+        instead(&host, &wanted).map_err(refuse)?;
         // What follows in the recipe needs the run that was not started.
         return Err(Box::new(EvalAltResult::Exit(Dynamic::UNIT, Position::NONE)));
     }
     trainer.forget();
     let history = assemble::train(&host, &recipe, &notes, &train, &validation, &trainer.folder, trainer.overwrite)
-        .map_err(raise)?;
+        .map_err(refuse)?;
     Ok(report(&history))
 }
 
@@ -144,7 +153,7 @@ mod functions {
         let overwrite = options.flag("overwrite")?.unwrap_or(false);
         options.finish()?;
         Ok(TrainerHandle {
-            folder: host.roots().writable(folder).map_err(raise)?,
+            folder: host.roots().writable(folder).map_err(refuse)?,
             name: folder.to_owned(),
             overwrite,
             model: Arc::default(),
@@ -210,10 +219,16 @@ mod functions {
         validation: Records,
     ) -> Answer<Map> {
         let host = Host::of(&context)?;
-        let run = Folder::open(&trainer.folder).map_err(raise)?;
-        let inside = host.at(run.join(layout::SCRIPTS)).map_err(raise)?;
+        if host.rehearses() {
+            return Err(raise(
+                Error::script("`resume` goes on with a run, which is no rehearsal")
+                    .hint("`check`, `--dry-run` and the like end at `train`; only `run` reaches `resume`"),
+            ));
+        }
+        let run = Folder::open(&trainer.folder).map_err(refuse)?;
+        let inside = host.at(run.join(layout::SCRIPTS)).map_err(refuse)?;
         trainer.forget();
-        let history = assemble::resume(&inside, &trainer.folder, Some((&train, &validation))).map_err(raise)?;
+        let history = assemble::resume(&inside, &trainer.folder, Some((&train, &validation))).map_err(refuse)?;
         Ok(report(&history))
     }
 
@@ -246,7 +261,7 @@ mod functions {
     #[rhai_fn(name = "predict", return_raw)]
     pub fn predict(context: NativeCallContext, trainer: TrainerHandle, records: Records) -> Answer<List> {
         let model = trainer.model(&Host::of(&context)?)?;
-        Ok(model.predict(&records).map_err(raise)?.into_iter().map(cast::from_score).collect())
+        Ok(model.predict(&records).map_err(refuse)?.into_iter().map(cast::from_score).collect())
     }
 
     #[rhai_fn(name = "predict", return_raw)]
@@ -261,7 +276,7 @@ mod functions {
     #[rhai_fn(name = "evaluate", return_raw)]
     pub fn evaluate(context: NativeCallContext, trainer: TrainerHandle, records: Records) -> Answer<Map> {
         let model = trainer.model(&Host::of(&context)?)?;
-        Ok(logs(&model.evaluate(&records).map_err(raise)?))
+        Ok(logs(&model.evaluate(&records).map_err(refuse)?))
     }
 
     #[rhai_fn(name = "evaluate", return_raw)]
