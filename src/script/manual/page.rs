@@ -127,7 +127,7 @@ pub fn help(name: &str) -> crate::Result<String> {
 /// See [`standard::script`].
 pub fn help_on_script(host: &Host, path: &str) -> crate::Result<String> {
     let script = standard::script(host, path)?;
-    Ok(plain(&format!("`{}`\n\n{}", script.import, script_text(&script))))
+    Ok(plain(&format!("`{}`\n\n{}", script.import, script_text(&script).trim_start())))
 }
 
 /// Returns Markdown as a terminal shows it best: code is indented, without fences.
