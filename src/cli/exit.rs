@@ -31,16 +31,21 @@ pub fn finish(result: crate::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            terminal::message(&error::draw(&error, terminal::colored()));
-            let mut codes: Vec<&str> = std::iter::once(&error).chain(error.also()).filter_map(Error::code).collect();
-            codes.sort_unstable();
-            codes.dedup();
-            if !codes.is_empty() {
-                let pages: Vec<String> = codes.iter().map(|code| format!("`barrage help {code}`")).collect();
-                terminal::message(&format!("\nmore about it: {}\n", pages.join(", ")));
-            }
+            report(&error);
             ExitCode::from(code(&error))
         }
+    }
+}
+
+/// Prints an error, with the pages that tell more about it.
+pub fn report(error: &Error) {
+    terminal::message(&error::draw(error, terminal::colored()));
+    let mut codes: Vec<&str> = std::iter::once(error).chain(error.also()).filter_map(Error::code).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    if !codes.is_empty() {
+        let pages: Vec<String> = codes.iter().map(|code| format!("`barrage help {code}`")).collect();
+        terminal::message(&format!("\nmore about it: {}\n", pages.join(", ")));
     }
 }
 

@@ -4,6 +4,7 @@
 //! standard error.
 
 mod check;
+mod check_json;
 mod completions;
 mod evaluate;
 mod exit;
@@ -23,6 +24,7 @@ mod schema;
 mod terminal;
 mod train;
 mod trial;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -83,7 +85,7 @@ pub fn main() -> ExitCode {
         Verb::Train(args) => train::run(args),
         Verb::Resume(args) => resume::run(args),
         Verb::Predict(args) => predict::run(args),
-        Verb::Check(args) => check::run(args),
+        Verb::Check(args) => return check::run(&args),
         Verb::Schema(args) => schema::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Inspect(args) => inspect::run(args),
