@@ -189,11 +189,12 @@ fn measure(run: &mut Run, first_load: f64) -> Result<Time> {
     };
     let (load, compute) = (later(&mut loads), later(&mut computes));
     let (mut score, mut scored) = (0.0, 0);
-    if let Some(validation) = run.trainer.validation_data() {
-        let batch = validation.epoch(0).batch(0)?;
+    let first = run.trainer.validation_data().map(|data| (data.epoch(0).batch(0), data.batches()));
+    if let Some((batch, batches)) = first {
+        let batch = batch?;
         let started = clock::now();
         run.trainer.score(&batch)?;
-        (score, scored) = (since(started), validation.batches());
+        (score, scored) = (since(started), batches);
     }
     let epoch = (load + compute) * batches as f64 + score * scored as f64;
     Ok(Time { measured: computes.len(), first_load, load, compute, score, epoch })
