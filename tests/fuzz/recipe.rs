@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use barrage::Error;
 use barrage::script::{Host, Limits, Wanted};
 
 use super::{Target, fuzz, outcome};
@@ -129,7 +130,7 @@ impl Target for Recipe {
         }
         let folder = self.folder.path();
         let check = |host: &Host, wanted: &Wanted| {
-            barrage::assemble::check(host, wanted.recipe, wanted.notes, wanted.train, wanted.validation).map(drop)
+            Error::join(barrage::assemble::check(host, wanted).errors).map_or(Ok(()), Err)
         };
         let make = || Host::builder(folder).limits(LIMITS).instead_of_training(check).build().unwrap();
         let host = self.host.get_or_insert_with(make);
