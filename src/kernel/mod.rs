@@ -11,7 +11,9 @@
 //! of pieces that are added in order.
 
 pub mod activation;
+pub mod conv2d;
 pub mod gemm;
+mod lanes;
 pub mod math;
 pub mod pool;
 pub mod rows;
