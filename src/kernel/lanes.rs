@@ -3,6 +3,16 @@
 //! A loop is written once, over the trait [`Lanes`], and compiled for each instruction set by functions with the
 //! matching `target_feature`; [`simd`](super::simd) says which one this machine can run.
 
+/// A loop over vectors of one kind.
+pub(super) trait Loop<L: Lanes> {
+    /// Runs it. Implementations are `#[inline(always)]`, so that they are compiled with the instructions of
+    /// [`Lanes::run`].
+    ///
+    /// # Safety
+    /// The machine has the instructions; the rest is said by the loop.
+    unsafe fn run(self);
+}
+
 /// A vector of [`COUNT`](Lanes::COUNT) numbers in one register.
 ///
 /// # Safety of the methods
@@ -14,6 +24,8 @@ pub(super) trait Lanes: Copy {
     /// How many places one tile of two vectors each has, so that accumulators and operands fit the registers.
     const PLACES: usize;
 
+    /// Runs a loop, compiled with the instructions of these vectors.
+    unsafe fn run(work: impl Loop<Self>);
     /// Returns zeros.
     unsafe fn zero() -> Self;
     /// Returns a number in all lanes.
@@ -39,6 +51,11 @@ pub(super) struct Portable([f32; 4]);
 impl Lanes for Portable {
     const COUNT: usize = 4;
     const PLACES: usize = 6;
+
+    unsafe fn run(work: impl Loop<Self>) {
+        // SAFETY: the caller's.
+        unsafe { work.run() }
+    }
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -107,7 +124,7 @@ pub(super) use x86::{Avx2, Avx512};
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::Lanes;
+    use super::{Lanes, Loop};
 
     /// Lanes of AVX2.
     #[derive(Clone, Copy)]
@@ -124,6 +141,14 @@ mod x86 {
     impl Lanes for Avx2 {
         const COUNT: usize = 8;
         const PLACES: usize = 6;
+
+        unsafe fn run(work: impl Loop<Self>) {
+            #[target_feature(enable = "avx2,fma")]
+            unsafe fn compiled(work: impl Loop<Avx2>) {
+                unsafe { work.run() }
+            }
+            unsafe { compiled(work) }
+        }
 
         #[inline(always)]
         unsafe fn zero() -> Self {
@@ -180,6 +205,14 @@ mod x86 {
     impl Lanes for Avx512 {
         const COUNT: usize = 16;
         const PLACES: usize = 12;
+
+        unsafe fn run(work: impl Loop<Self>) {
+            #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+            unsafe fn compiled(work: impl Loop<Avx512>) {
+                unsafe { work.run() }
+            }
+            unsafe { compiled(work) }
+        }
 
         #[inline(always)]
         unsafe fn zero() -> Self {

@@ -4,7 +4,7 @@
 
 #[cfg(target_arch = "x86_64")]
 use crate::kernel::lanes::{Avx2, Avx512};
-use crate::kernel::lanes::{Lanes, Portable};
+use crate::kernel::lanes::{Lanes, Loop, Portable};
 use crate::kernel::simd::{self, Level};
 
 /// Places that are passed by before the next tile starts: their rows of image and gradient stay in the fastest cache.
@@ -53,31 +53,16 @@ impl Outer {
         unsafe {
             match simd::level() {
                 #[cfg(target_arch = "x86_64")]
-                Level::Avx512 => self.avx512(x, gradient, weights),
+                Level::Avx512 => self.image::<Avx512>(x, gradient, weights),
                 #[cfg(target_arch = "x86_64")]
-                Level::Avx2 => self.avx2(x, gradient, weights),
+                Level::Avx2 => self.image::<Avx2>(x, gradient, weights),
                 _ => self.image::<Portable>(x, gradient, weights),
             }
         }
     }
 
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-    unsafe fn avx512(&self, x: &[f32], gradient: &[f32], weights: &mut [f32]) {
-        // SAFETY: the caller's.
-        unsafe { self.image::<Avx512>(x, gradient, weights) }
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,fma")]
-    unsafe fn avx2(&self, x: &[f32], gradient: &[f32], weights: &mut [f32]) {
-        // SAFETY: the caller's.
-        unsafe { self.image::<Avx2>(x, gradient, weights) }
-    }
-
     /// # Safety
     /// As checked by `run`.
-    #[inline(always)]
     unsafe fn image<L: Lanes>(&self, x: &[f32], gradient: &[f32], weights: &mut [f32]) {
         let together = (PLACES_TOGETHER / self.places).max(1);
         let mut row = 0;
@@ -116,43 +101,57 @@ impl Outer {
         }
     }
 
-    #[inline(always)]
     unsafe fn tile_of<L: Lanes, const VECTORS: usize>(&self, numbers: usize, tile: &Tile) {
         // SAFETY: the caller's.
         unsafe {
             match numbers {
-                12 => self.tile::<L, 12, VECTORS>(tile),
-                11 => self.tile::<L, 11, VECTORS>(tile),
-                10 => self.tile::<L, 10, VECTORS>(tile),
-                9 => self.tile::<L, 9, VECTORS>(tile),
-                8 => self.tile::<L, 8, VECTORS>(tile),
-                7 => self.tile::<L, 7, VECTORS>(tile),
-                6 => self.tile::<L, 6, VECTORS>(tile),
-                5 => self.tile::<L, 5, VECTORS>(tile),
-                4 => self.tile::<L, 4, VECTORS>(tile),
-                3 => self.tile::<L, 3, VECTORS>(tile),
-                2 => self.tile::<L, 2, VECTORS>(tile),
-                _ => self.tile::<L, 1, VECTORS>(tile),
+                12 => L::run(Tiled::<12, VECTORS>(self, tile)),
+                11 => L::run(Tiled::<11, VECTORS>(self, tile)),
+                10 => L::run(Tiled::<10, VECTORS>(self, tile)),
+                9 => L::run(Tiled::<9, VECTORS>(self, tile)),
+                8 => L::run(Tiled::<8, VECTORS>(self, tile)),
+                7 => L::run(Tiled::<7, VECTORS>(self, tile)),
+                6 => L::run(Tiled::<6, VECTORS>(self, tile)),
+                5 => L::run(Tiled::<5, VECTORS>(self, tile)),
+                4 => L::run(Tiled::<4, VECTORS>(self, tile)),
+                3 => L::run(Tiled::<3, VECTORS>(self, tile)),
+                2 => L::run(Tiled::<2, VECTORS>(self, tile)),
+                _ => L::run(Tiled::<1, VECTORS>(self, tile)),
             }
         }
     }
+}
 
+struct Tile {
+    x: *const f32,
+    gradient: *const f32,
+    weights: *mut f32,
+    rows: usize,
+    /// Channels of the last vector.
+    tail: usize,
+}
+
+/// A tile of so many numbers and vectors.
+struct Tiled<'a, const NUMBERS: usize, const VECTORS: usize>(&'a Outer, &'a Tile);
+
+impl<L: Lanes, const NUMBERS: usize, const VECTORS: usize> Loop<L> for Tiled<'_, NUMBERS, VECTORS> {
     #[inline(always)]
-    unsafe fn tile<L: Lanes, const NUMBERS: usize, const VECTORS: usize>(&self, tile: &Tile) {
+    unsafe fn run(self) {
+        let Tiled(outer, tile) = self;
         // SAFETY: the caller's.
         unsafe {
             let whole = tile.tail == L::COUNT;
             let mut sums = [[L::zero(); VECTORS]; NUMBERS];
             for (number, sums) in sums.iter_mut().enumerate() {
                 for (vector, sum) in sums.iter_mut().enumerate() {
-                    let from = tile.weights.add(number * self.weight_step + vector * L::COUNT);
+                    let from = tile.weights.add(number * outer.weight_step + vector * L::COUNT);
                     *sum = if whole || vector + 1 < VECTORS { L::load(from) } else { L::load_part(from, tile.tail) };
                 }
             }
             for row in 0..tile.rows {
-                let mut x = tile.x.add(row * self.row_step);
-                let mut gradient = tile.gradient.add(row * self.places * self.gradient_step);
-                for _ in 0..self.places {
+                let mut x = tile.x.add(row * outer.row_step);
+                let mut gradient = tile.gradient.add(row * outer.places * outer.gradient_step);
+                for _ in 0..outer.places {
                     let mut own = [L::zero(); VECTORS];
                     for (vector, own) in own.iter_mut().enumerate() {
                         let from = gradient.add(vector * L::COUNT);
@@ -166,25 +165,16 @@ impl Outer {
                         }
                     }
                     // Wrapping: after the last place these point beyond what is read.
-                    x = x.wrapping_add(self.place_step);
-                    gradient = gradient.wrapping_add(self.gradient_step);
+                    x = x.wrapping_add(outer.place_step);
+                    gradient = gradient.wrapping_add(outer.gradient_step);
                 }
             }
             for (number, sums) in sums.iter().enumerate() {
                 for (vector, sum) in sums.iter().enumerate() {
-                    let to = tile.weights.add(number * self.weight_step + vector * L::COUNT);
+                    let to = tile.weights.add(number * outer.weight_step + vector * L::COUNT);
                     if whole || vector + 1 < VECTORS { sum.store(to) } else { sum.store_part(to, tile.tail) }
                 }
             }
         }
     }
-}
-
-struct Tile {
-    x: *const f32,
-    gradient: *const f32,
-    weights: *mut f32,
-    rows: usize,
-    /// Channels of the last vector.
-    tail: usize,
 }

@@ -6,7 +6,7 @@
 
 #[cfg(target_arch = "x86_64")]
 use crate::kernel::lanes::{Avx2, Avx512};
-use crate::kernel::lanes::{Lanes, Portable};
+use crate::kernel::lanes::{Lanes, Loop, Portable};
 use crate::kernel::simd::{self, Level};
 
 /// Which places are computed from what.
@@ -100,31 +100,16 @@ impl Sweep {
         unsafe {
             match simd::level() {
                 #[cfg(target_arch = "x86_64")]
-                Level::Avx512 => self.avx512(x, packed, extra, y),
+                Level::Avx512 => self.image::<Avx512>(x, packed, extra, y),
                 #[cfg(target_arch = "x86_64")]
-                Level::Avx2 => self.avx2(x, packed, extra, y),
+                Level::Avx2 => self.image::<Avx2>(x, packed, extra, y),
                 _ => self.image::<Portable>(x, packed, extra, y),
             }
         }
     }
 
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-    unsafe fn avx512(&self, x: &[f32], packed: &[f32], extra: Extra<'_>, y: &mut [f32]) {
-        // SAFETY: the caller's.
-        unsafe { self.image::<Avx512>(x, packed, extra, y) }
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,fma")]
-    unsafe fn avx2(&self, x: &[f32], packed: &[f32], extra: Extra<'_>, y: &mut [f32]) {
-        // SAFETY: the caller's.
-        unsafe { self.image::<Avx2>(x, packed, extra, y) }
-    }
-
     /// # Safety
     /// As checked by `run`.
-    #[inline(always)]
     unsafe fn image<L: Lanes>(&self, x: &[f32], packed: &[f32], extra: Extra<'_>, y: &mut [f32]) {
         let padded = self.channels.next_multiple_of(L::COUNT);
         let mut first = 0;
@@ -158,73 +143,22 @@ impl Sweep {
         }
     }
 
-    #[inline(always)]
     unsafe fn tile_of<L: Lanes, const VECTORS: usize>(&self, places: usize, tile: &Tile<'_>) {
         // SAFETY: the caller's.
         unsafe {
             match places {
-                12 => self.tile::<L, 12, VECTORS>(tile),
-                11 => self.tile::<L, 11, VECTORS>(tile),
-                10 => self.tile::<L, 10, VECTORS>(tile),
-                9 => self.tile::<L, 9, VECTORS>(tile),
-                8 => self.tile::<L, 8, VECTORS>(tile),
-                7 => self.tile::<L, 7, VECTORS>(tile),
-                6 => self.tile::<L, 6, VECTORS>(tile),
-                5 => self.tile::<L, 5, VECTORS>(tile),
-                4 => self.tile::<L, 4, VECTORS>(tile),
-                3 => self.tile::<L, 3, VECTORS>(tile),
-                2 => self.tile::<L, 2, VECTORS>(tile),
-                _ => self.tile::<L, 1, VECTORS>(tile),
-            }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn tile<L: Lanes, const PLACES: usize, const VECTORS: usize>(&self, tile: &Tile<'_>) {
-        // SAFETY: the caller's.
-        unsafe {
-            let mut sums = [[L::zero(); VECTORS]; PLACES];
-            if !tile.bias.is_null() {
-                for vector in 0..VECTORS {
-                    let bias = tile.bias.add(vector * L::COUNT);
-                    let bias = if vector + 1 < VECTORS { L::load(bias) } else { L::load_part(bias, tile.tail) };
-                    for sums in &mut sums {
-                        sums[vector] = bias;
-                    }
-                }
-            }
-            let mut weights = tile.weights;
-            for run in &self.runs {
-                let x = tile.x.add(*run);
-                for at in 0..self.length {
-                    let x = x.add(at);
-                    let mut own = [L::zero(); VECTORS];
-                    for (vector, own) in own.iter_mut().enumerate() {
-                        *own = L::load(weights.add(vector * L::COUNT));
-                    }
-                    weights = weights.add(VECTORS * L::COUNT);
-                    for (place, sums) in sums.iter_mut().enumerate() {
-                        let x = L::splat(*x.add(place * self.place_step));
-                        for (sum, own) in sums.iter_mut().zip(own) {
-                            *sum = sum.add_product(x, own);
-                        }
-                    }
-                }
-            }
-            for (place, sums) in sums.iter().enumerate() {
-                for (vector, sum) in sums.iter().enumerate() {
-                    let y = tile.y.add(place * self.out_place + vector * L::COUNT);
-                    let count = if vector + 1 < VECTORS { L::COUNT } else { tile.tail };
-                    let mut sum = *sum;
-                    if tile.extra.add {
-                        let before = if count == L::COUNT { L::load(y) } else { L::load_part(y, count) };
-                        sum = before.add_product(sum, L::splat(1.0));
-                    }
-                    if tile.extra.relu {
-                        sum = sum.at_least(L::zero());
-                    }
-                    if count == L::COUNT { sum.store(y) } else { sum.store_part(y, count) }
-                }
+                12 => L::run(Tiled::<12, VECTORS>(self, tile)),
+                11 => L::run(Tiled::<11, VECTORS>(self, tile)),
+                10 => L::run(Tiled::<10, VECTORS>(self, tile)),
+                9 => L::run(Tiled::<9, VECTORS>(self, tile)),
+                8 => L::run(Tiled::<8, VECTORS>(self, tile)),
+                7 => L::run(Tiled::<7, VECTORS>(self, tile)),
+                6 => L::run(Tiled::<6, VECTORS>(self, tile)),
+                5 => L::run(Tiled::<5, VECTORS>(self, tile)),
+                4 => L::run(Tiled::<4, VECTORS>(self, tile)),
+                3 => L::run(Tiled::<3, VECTORS>(self, tile)),
+                2 => L::run(Tiled::<2, VECTORS>(self, tile)),
+                _ => L::run(Tiled::<1, VECTORS>(self, tile)),
             }
         }
     }
@@ -239,6 +173,79 @@ struct Tile<'a> {
     /// Channels of the last vector.
     tail: usize,
     extra: Extra<'a>,
+}
+
+/// A tile of so many places and vectors.
+struct Tiled<'a, const PLACES: usize, const VECTORS: usize>(&'a Sweep, &'a Tile<'a>);
+
+impl<L: Lanes, const PLACES: usize, const VECTORS: usize> Loop<L> for Tiled<'_, PLACES, VECTORS> {
+    #[inline(always)]
+    unsafe fn run(self) {
+        let Tiled(sweep, tile) = self;
+        // SAFETY: the caller's.
+        unsafe {
+            // Loops over the sums stay small: only when all of them are unrolled are the sums kept in registers.
+            let mut start = [L::zero(); VECTORS];
+            if !tile.bias.is_null() {
+                for (vector, start) in start.iter_mut().enumerate() {
+                    let bias = tile.bias.add(vector * L::COUNT);
+                    *start = if vector + 1 < VECTORS { L::load(bias) } else { L::load_part(bias, tile.tail) };
+                }
+            }
+            let mut sums = [start; PLACES];
+            let mut weights = tile.weights;
+            for run in &sweep.runs {
+                let x = tile.x.add(*run);
+                for at in 0..sweep.length {
+                    let x = x.add(at);
+                    let mut own = [L::zero(); VECTORS];
+                    for (vector, own) in own.iter_mut().enumerate() {
+                        *own = L::load(weights.add(vector * L::COUNT));
+                    }
+                    weights = weights.add(VECTORS * L::COUNT);
+                    for place in 0..PLACES {
+                        let x = L::splat(*x.add(place * sweep.place_step));
+                        for vector in 0..VECTORS {
+                            sums[place][vector] = sums[place][vector].add_product(x, own[vector]);
+                        }
+                    }
+                }
+            }
+            let whole = tile.tail == L::COUNT;
+            let at = |place: usize, vector: usize| tile.y.add(place * sweep.out_place + vector * L::COUNT);
+            if tile.extra.add {
+                for place in 0..PLACES {
+                    for vector in 0..VECTORS {
+                        let full = whole || vector + 1 < VECTORS;
+                        let y = at(place, vector);
+                        let before = if full { L::load(y) } else { L::load_part(y, tile.tail) };
+                        sums[place][vector] = sums[place][vector].add_product(before, L::splat(1.0));
+                    }
+                }
+            }
+            if tile.extra.relu {
+                for place in 0..PLACES {
+                    for vector in 0..VECTORS {
+                        sums[place][vector] = sums[place][vector].at_least(L::zero());
+                    }
+                }
+            }
+            if whole {
+                for place in 0..PLACES {
+                    for vector in 0..VECTORS {
+                        sums[place][vector].store(at(place, vector));
+                    }
+                }
+            } else {
+                for place in 0..PLACES {
+                    for vector in 0..VECTORS - 1 {
+                        sums[place][vector].store(at(place, vector));
+                    }
+                    sums[place][VECTORS - 1].store_part(at(place, VECTORS - 1), tile.tail);
+                }
+            }
+        }
+    }
 }
 
 /// Returns how many numbers a vector of this machine has.
