@@ -22,38 +22,7 @@ const PIECES: usize = 16;
 /// All pieces of the gradient of the weights together take at most so many numbers, two pieces always.
 const PIECES_LEN: usize = 1 << 23;
 
-/// What follows on the products, in place, on parts of the output.
-#[derive(Clone, Copy)]
-pub enum Finish<'a> {
-    /// Nothing.
-    Nothing,
-    /// Numbers below 0 become 0.
-    Relu,
-    /// A function of each number.
-    Function(&'a (dyn Fn(&mut [f32]) + Sync)),
-}
-
-/// What turns the gradient of a finished output into that of the products, in place: gradient, output.
-#[derive(Clone, Copy)]
-pub enum Slope<'a> {
-    /// Nothing follows on the products.
-    One,
-    /// Of [`Finish::Relu`].
-    Relu,
-    /// A function of both.
-    Function(&'a (dyn Fn(&mut [f32], &[f32]) + Sync)),
-}
-
-/// A place for a gradient.
-#[derive(Debug)]
-pub struct Place<'a> {
-    /// Where it goes.
-    pub values: &'a mut [f32],
-    /// Whether it is added to what stands there.
-    pub add: bool,
-}
-
-/// What the way back reads and writes.
+/// What the way back reads, and where the gradient of the input goes.
 pub struct Back<'a> {
     /// The number of images.
     pub images: usize,
@@ -61,18 +30,31 @@ pub struct Back<'a> {
     pub x: &'a [f32],
     /// The weights.
     pub weights: &'a [f32],
-    /// The finished output.
-    pub y: &'a [f32],
-    /// The gradient of the finished output; holds that of the products afterwards.
+    /// The output, where it is that of a [relu](Forward::relu): its slope is taken in here.
+    pub relu: Option<&'a [f32]>,
+    /// The gradient of the output; holds that of the products afterwards.
     pub gradient: &'a mut [f32],
-    /// What was done to the products.
-    pub slope: Slope<'a>,
-    /// Where the gradient of the input goes, if anybody wants it.
-    pub of_x: Option<Place<'a>>,
-    /// Where the gradient of the weights goes.
-    pub of_weights: Option<Place<'a>>,
-    /// Where the gradient of the bias goes.
-    pub of_bias: Option<Place<'a>>,
+    /// Where the gradient of the input goes, if anybody wants it, and whether it is added there.
+    pub of_x: Option<(&'a mut [f32], bool)>,
+    /// Whether the gradient of the weights will be asked for.
+    pub of_weights: bool,
+    /// Whether the gradient of the bias will be asked for.
+    pub of_bias: bool,
+}
+
+/// What the way forward reads.
+#[derive(Clone, Copy)]
+pub struct Forward<'a> {
+    /// The number of images.
+    pub images: usize,
+    /// The input.
+    pub x: &'a [f32],
+    /// The weights.
+    pub weights: &'a [f32],
+    /// What is added to each place, a number a filter.
+    pub bias: Option<&'a [f32]>,
+    /// Whether numbers below 0 become 0.
+    pub relu: bool,
 }
 
 /// A convolution of given sizes, with the memory it needs.
@@ -92,47 +74,34 @@ impl Conv2d {
         Conv2d { plan, frames: Vec::new(), weight_pieces: Vec::new(), bias_pieces: Vec::new() }
     }
 
-    /// Writes the convolution of `images` images to `y`.
-    pub fn forward(
-        &mut self,
-        images: usize,
-        x: &[f32],
-        weights: &[f32],
-        bias: Option<&[f32]>,
-        finish: Finish<'_>,
-        y: &mut [f32],
-    ) {
-        self.plan.pack(weights);
+    /// Writes the convolution to `y`.
+    pub fn forward(&mut self, step: Forward<'_>, y: &mut [f32]) {
+        self.plan.pack(step.weights);
         let (from, to) = (self.plan.geometry.input_len(), self.plan.geometry.output_len());
+        let extra = Extra { bias: step.bias, relu: step.relu, add: false };
         let y = Shared::new(y);
-        self.each(images, |plan, image, (frame, _)| {
+        self.each(step.images, |plan, image, (frame, _)| {
             // SAFETY: each image is done once.
             let y = unsafe { y.slice(image * to..(image + 1) * to) };
-            plan.forward(&x[image * from..(image + 1) * from], bias, finish, false, frame, y);
+            plan.forward(&step.x[image * from..(image + 1) * from], extra, frame, y);
         });
     }
 
-    /// Writes the transposed convolution to `x`: what each place of `y` brings to the places it would see.
-    pub fn transposed(
-        &mut self,
-        images: usize,
-        y: &[f32],
-        weights: &[f32],
-        bias: Option<&[f32]>,
-        finish: Finish<'_>,
-        x: &mut [f32],
-    ) {
-        self.plan.pack_back(weights);
+    /// Writes the transposed convolution to `y`, which has the size of this convolution's input: what each place
+    /// brings to those that it would see.
+    pub fn transposed(&mut self, step: Forward<'_>, y: &mut [f32]) {
+        self.plan.pack_back(step.weights);
         let (from, to) = (self.plan.geometry.output_len(), self.plan.geometry.input_len());
-        let x = Shared::new(x);
-        self.each(images, |plan, image, (_, frame)| {
+        let extra = Extra { bias: step.bias, relu: step.relu, add: false };
+        let y = Shared::new(y);
+        self.each(step.images, |plan, image, (_, frame)| {
             // SAFETY: each image is done once.
-            let x = unsafe { x.slice(image * to..(image + 1) * to) };
-            plan.transposed(&y[image * from..(image + 1) * from], bias, finish, false, frame, x);
+            let y = unsafe { y.slice(image * to..(image + 1) * to) };
+            plan.transposed(&step.x[image * from..(image + 1) * from], extra, frame, y);
         });
     }
 
-    /// Writes the gradients of [`forward`](Self::forward).
+    /// Writes the gradient of the input of [`forward`](Self::forward), and keeps those of weights and bias.
     pub fn backward(&mut self, back: Back<'_>) {
         if back.of_x.is_some() {
             self.plan.pack_back(back.weights);
@@ -140,7 +109,7 @@ impl Conv2d {
         self.gradients(back, false);
     }
 
-    /// Writes the gradients of [`transposed`](Self::transposed), whose input is called `x` in `back`.
+    /// Writes the gradient of the input of [`transposed`](Self::transposed), and keeps those of weights and bias.
     pub fn transposed_backward(&mut self, back: Back<'_>) {
         if back.of_x.is_some() {
             self.plan.pack(back.weights);
@@ -148,9 +117,19 @@ impl Conv2d {
         self.gradients(back, true);
     }
 
+    /// Writes the gradient of the weights that the last way back kept, or adds it.
+    pub fn weight_gradient(&self, to: &mut [f32], add: bool) {
+        sum_pieces(&self.weight_pieces, to, add);
+    }
+
+    /// Writes the gradient of the bias that the last way back kept, or adds it.
+    pub fn bias_gradient(&self, to: &mut [f32], add: bool) {
+        sum_pieces(&self.bias_pieces, to, add);
+    }
+
     /// Image by image: the slope, the sums for the bias, the sums for the weights, the sweep for the input.
     fn gradients(&mut self, back: Back<'_>, transposed: bool) {
-        let Back { images, x, y, gradient, slope, of_x, of_weights, of_bias, .. } = back;
+        let Back { images, x, relu, gradient, of_x, of_weights, of_bias, .. } = back;
         let geometry = self.plan.geometry;
         let count = geometry.weights();
         let (own, other, bias_count) = match transposed {
@@ -158,22 +137,19 @@ impl Conv2d {
             true => (geometry.output_len(), geometry.input_len(), geometry.channels),
         };
         let pieces = PIECES.min(PIECES_LEN / count.max(1)).max(2).min(images);
-        let weight_count = if of_weights.is_some() { count } else { 0 };
-        let bias_count = if of_bias.is_some() { bias_count } else { 0 };
+        let weight_count = if of_weights { count } else { 0 };
+        let bias_count = if of_bias { bias_count } else { 0 };
         refill(&mut self.weight_pieces, pieces * weight_count);
         refill(&mut self.bias_pieces, pieces * bias_count);
-        let weight_pieces = std::mem::take(&mut self.weight_pieces);
-        let bias_pieces = std::mem::take(&mut self.bias_pieces);
-        let (mut weight_pieces, mut bias_pieces) = (weight_pieces, bias_pieces);
+        let mut weight_pieces = std::mem::take(&mut self.weight_pieces);
+        let mut bias_pieces = std::mem::take(&mut self.bias_pieces);
         let (weight_sums, bias_sums) = (Shared::new(&mut weight_pieces), Shared::new(&mut bias_pieces));
         let gradient = Shared::new(gradient);
-        let (of_x, add) = match of_x {
-            Some(place) => (Some(Shared::new(place.values)), place.add),
-            None => (None, false),
-        };
+        let add = of_x.as_ref().is_some_and(|(_, add)| *add);
+        let of_x = of_x.map(|(values, _)| Shared::new(values));
+        let extra = Extra { add, ..Extra::default() };
         self.pieces(images, pieces, |plan, piece, image, frames| {
             let x = &x[image * own..(image + 1) * own];
-            let y = &y[image * other..(image + 1) * other];
             // SAFETY: each image is done once, and the images of one piece one after the other.
             let (gradient, of_x, weight_sums, bias_sums) = unsafe {
                 (
@@ -183,10 +159,8 @@ impl Conv2d {
                     bias_sums.slice(piece * bias_count..(piece + 1) * bias_count),
                 )
             };
-            match slope {
-                Slope::One => {}
-                Slope::Relu => relu_slope(gradient, y),
-                Slope::Function(slope) => slope(gradient, y),
+            if let Some(y) = relu {
+                relu_slope(gradient, &y[image * other..(image + 1) * other]);
             }
             if bias_count > 0 {
                 column_sums(gradient, bias_sums);
@@ -196,16 +170,11 @@ impl Conv2d {
                 plan.weights(input, output, &mut frames.0, weight_sums);
             }
             match of_x {
-                Some(of_x) if transposed => plan.forward(gradient, None, Finish::Nothing, add, &mut frames.0, of_x),
-                Some(of_x) => plan.transposed(gradient, None, Finish::Nothing, add, &mut frames.1, of_x),
+                Some(of_x) if transposed => plan.forward(gradient, extra, &mut frames.0, of_x),
+                Some(of_x) => plan.transposed(gradient, extra, &mut frames.1, of_x),
                 None => {}
             }
         });
-        for (sums, place) in [(&weight_pieces, of_weights), (&bias_pieces, of_bias)] {
-            if let Some(place) = place {
-                sum_pieces(sums, place);
-            }
-        }
         (self.weight_pieces, self.bias_pieces) = (weight_pieces, bias_pieces);
     }
 
@@ -287,52 +256,28 @@ impl Plan {
         }
     }
 
-    fn forward(
-        &self,
-        x: &[f32],
-        bias: Option<&[f32]>,
-        finish: Finish<'_>,
-        add: bool,
-        frame: &mut [f32],
-        y: &mut [f32],
-    ) {
+    fn forward(&self, x: &[f32], extra: Extra<'_>, frame: &mut [f32], y: &mut [f32]) {
         let Geometry { channels, filters, groups, .. } = self.geometry;
         let x = self.frame.put(x, frame);
         let size = self.sweep.packed();
         for group in 0..groups {
             let (own, first) = (channels / groups, group * filters / groups);
-            let bias = bias.map(|bias| &bias[first..]);
-            let extra = Extra { bias, relu: matches!(finish, Finish::Relu), add };
+            let extra = Extra { bias: extra.bias.map(|bias| &bias[first..]), ..extra };
             self.sweep.run(&x[group * own..], &self.packed[group * size..], extra, &mut y[first..]);
-        }
-        if let Finish::Function(finish) = finish {
-            finish(y);
         }
     }
 
-    fn transposed(
-        &self,
-        y: &[f32],
-        bias: Option<&[f32]>,
-        finish: Finish<'_>,
-        add: bool,
-        frame: &mut [f32],
-        x: &mut [f32],
-    ) {
+    fn transposed(&self, x: &[f32], extra: Extra<'_>, frame: &mut [f32], y: &mut [f32]) {
         let Geometry { channels, filters, groups, .. } = self.geometry;
-        let y = self.back_frame.put(y, frame);
+        let x = self.back_frame.put(x, frame);
         let mut packed = self.back_packed.as_slice();
         for phase in &self.phases {
             for group in 0..groups {
                 let (own, first) = (filters / groups, group * channels / groups);
-                let bias = bias.map(|bias| &bias[first..]);
-                let extra = Extra { bias, relu: matches!(finish, Finish::Relu), add };
-                phase.sweep.run(&y[group * own..], packed, extra, &mut x[phase.start + first..]);
+                let extra = Extra { bias: extra.bias.map(|bias| &bias[first..]), ..extra };
+                phase.sweep.run(&x[group * own..], packed, extra, &mut y[phase.start + first..]);
                 packed = &packed[phase.sweep.packed()..];
             }
-        }
-        if let Finish::Function(finish) = finish {
-            finish(x);
         }
     }
 
@@ -352,10 +297,10 @@ fn refill(values: &mut Vec<f32>, len: usize) {
 }
 
 /// Adds the pieces in order.
-fn sum_pieces(pieces: &[f32], place: Place<'_>) {
-    let count = place.values.len();
-    pool::rows(place.values, 1, pieces.len(), |first, values| {
-        if !place.add {
+fn sum_pieces(pieces: &[f32], to: &mut [f32], also: bool) {
+    let count = to.len();
+    pool::rows(to, 1, pieces.len(), |first, values| {
+        if !also {
             values.fill(0.0);
         }
         for piece in pieces.chunks_exact(count.max(1)) {

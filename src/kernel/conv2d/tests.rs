@@ -73,9 +73,9 @@ fn check(g: Geometry, images: usize) {
 fn run(g: Geometry, images: usize, x: &[f32], y: &[f32], w: &[f32], bias: &[f32]) -> [Vec<f32>; 5] {
     let mut conv = Conv2d::new(g);
     let mut out = vec![f32::NAN; y.len()];
-    conv.forward(images, x, w, Some(&bias[..g.filters]), Finish::Nothing, &mut out);
+    conv.forward(Forward { images, x, weights: w, bias: Some(&bias[..g.filters]), relu: false }, &mut out);
     let mut back = vec![f32::NAN; x.len()];
-    conv.transposed(images, y, w, Some(&bias[..g.channels]), Finish::Relu, &mut back);
+    conv.transposed(Forward { images, x: y, weights: w, bias: Some(&bias[..g.channels]), relu: true }, &mut back);
     let mut of_x = vec![f32::NAN; x.len()];
     let (mut of_w, mut of_w2) = (vec![f32::NAN; w.len()], vec![f32::NAN; w.len()]);
     let (mut of_bias, mut ignored) = (vec![f32::NAN; g.filters], vec![f32::NAN; y.len()]);
@@ -85,24 +85,25 @@ fn run(g: Geometry, images: usize, x: &[f32], y: &[f32], w: &[f32], bias: &[f32]
             images,
             x,
             weights: w,
-            y,
+            relu: None,
             gradient: &mut gradient,
-            slope: Slope::One,
-            of_x: Some(Place { values: &mut of_x, add }),
-            of_weights: Some(Place { values: &mut of_w, add }),
-            of_bias: Some(Place { values: &mut of_bias, add }),
+            of_x: Some((&mut of_x, add)),
+            of_weights: true,
+            of_bias: true,
         });
+        conv.weight_gradient(&mut of_w, add);
+        conv.bias_gradient(&mut of_bias, add);
         conv.transposed_backward(Back {
             images,
             x: y,
             weights: w,
-            y: x,
+            relu: None,
             gradient: &mut other,
-            slope: Slope::One,
-            of_x: Some(Place { values: &mut ignored, add }),
-            of_weights: Some(Place { values: &mut of_w2, add }),
-            of_bias: None,
+            of_x: Some((&mut ignored, add)),
+            of_weights: true,
+            of_bias: false,
         });
+        conv.weight_gradient(&mut of_w2, add);
     }
     let sums: Vec<f32> = (0..g.filters).map(|f| y.iter().skip(f).step_by(g.filters).sum::<f32>() * 2.0).collect();
     assert!(sums.iter().zip(&of_bias).all(|(a, b)| (a - b).abs() < 1e-3));

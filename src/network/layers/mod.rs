@@ -5,6 +5,7 @@ mod average_pooling;
 mod batch_normalization;
 mod concatenate;
 mod conv;
+mod conv_kernel;
 mod dense;
 mod dropout;
 mod embedding;
