@@ -316,7 +316,8 @@ crate::simd! {
         }
     }
 
-    fn column_sums(values: &[f32], sums: &mut [f32]) {
+    /// Adds each row of `values` to `sums`.
+    pub(super) fn column_sums(values: &[f32], sums: &mut [f32]) {
         for row in values.chunks_exact(sums.len().max(1)) {
             for (sum, value) in sums.iter_mut().zip(row) {
                 *sum += value;

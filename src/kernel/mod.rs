@@ -13,6 +13,8 @@
 pub mod activation;
 pub mod batch_norm;
 pub mod conv2d;
+pub mod depthwise;
+pub mod gather;
 pub mod gemm;
 mod lanes;
 pub mod math;

@@ -159,13 +159,13 @@ simd! {
             let (top, rows) = w.inside(0, row);
             for column in 0..w.output[1] {
                 let (left, columns) = w.inside(1, column);
-                let to = (row * w.output[1] + column) * channels;
-                let y = &mut y[to..to + channels];
+                let to = (row * w.output[1] + column) * w.channels;
+                let y = &mut y[to..to + w.channels];
                 y.fill(0.0);
                 for i in 0..rows.len() {
                     for j in 0..columns.len() {
-                        let from = ((top + i) * w.input[1] + left + j) * channels;
-                        for (y, x) in y.iter_mut().zip(&x[from..from + channels]) {
+                        let from = ((top + i) * w.input[1] + left + j) * w.channels;
+                        for (y, x) in y.iter_mut().zip(&x[from..from + w.channels]) {
                             *y += x;
                         }
                     }

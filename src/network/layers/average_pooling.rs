@@ -5,8 +5,8 @@ use crate::kernel::pool2d;
 use crate::registry::Entry;
 use crate::tensor::Graph;
 
-use super::super::window::{self, DATA_FORMAT, Windows};
 use super::super::kernel::{Backward, Forward};
+use super::super::window::{self, DATA_FORMAT, Windows};
 use super::super::{Kernel, Layer, Pass, Shape, Weight};
 use super::max_pooling::{PADDING, POOL_SIZE, STRIDES, output_shape, places, windows};
 use super::{LayerEntry, NAME};

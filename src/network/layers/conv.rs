@@ -76,7 +76,7 @@ pub(super) const CONV_2D: LayerEntry = LayerEntry {
     merges: false,
 };
 
-const DILATION_RATE: Parameter =
+pub(super) const DILATION_RATE: Parameter =
     Parameter::optional("dilation_rate", Type::Ints, "1", "the distance between neighbours in a window");
 const GROUPS: Parameter = Parameter::optional(
     "groups",
@@ -84,12 +84,12 @@ const GROUPS: Parameter = Parameter::optional(
     "1",
     "into how many groups input and output channels are split; each sees only its own",
 );
-const ACTIVATION: Parameter =
+pub(super) const ACTIVATION: Parameter =
     Parameter::optional("activation", Type::Component, "null", "what is applied to the output; nothing when null");
-const USE_BIAS: Parameter = Parameter::optional("use_bias", Type::Bool, "true", "whether a bias is added");
-const KERNEL_INITIALIZER: Parameter =
+pub(super) const USE_BIAS: Parameter = Parameter::optional("use_bias", Type::Bool, "true", "whether a bias is added");
+pub(super) const KERNEL_INITIALIZER: Parameter =
     Parameter::optional("kernel_initializer", Type::Component, "\"glorot_uniform\"", "how the kernel starts");
-const BIAS_INITIALIZER: Parameter =
+pub(super) const BIAS_INITIALIZER: Parameter =
     Parameter::optional("bias_initializer", Type::Component, "\"zeros\"", "how the bias starts");
 
 #[derive(Debug)]

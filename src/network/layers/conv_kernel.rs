@@ -39,6 +39,8 @@ pub(super) fn geometry(windows: &Windows, input: &[usize]) -> Option<Geometry> {
 /// A convolution, bias and activation. Weights: the kernel, and the bias if there is one.
 pub(super) struct Convolved {
     conv: Conv2d,
+    /// Whether it runs from the convolution's output to its input.
+    transposed: bool,
     /// Channels of the output.
     width: usize,
     use_bias: bool,
@@ -51,7 +53,14 @@ impl Convolved {
     pub(super) fn new(geometry: Geometry, use_bias: bool, activation: Activation) -> Self {
         let relu = activation.is_relu();
         let activated = Activated::new(if relu { Activation::LINEAR } else { activation });
-        Convolved { conv: Conv2d::new(geometry), width: geometry.filters, use_bias, relu, activated }
+        let conv = Conv2d::new(geometry);
+        Convolved { conv, transposed: false, width: geometry.filters, use_bias, relu, activated }
+    }
+
+    /// The transposed convolution, from the output of `geometry` to its input.
+    pub(super) fn transposed(geometry: Geometry, use_bias: bool, activation: Activation) -> Self {
+        let own = Self::new(geometry, use_bias, activation);
+        Convolved { transposed: true, width: geometry.channels, ..own }
     }
 }
 
@@ -59,7 +68,11 @@ impl Kernel for Convolved {
     fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
         let bias = self.use_bias.then(|| step.weights.get(1));
         let (x, weights) = (step.inputs.get(0), step.weights.get(0));
-        self.conv.forward(Step { images: step.rows, x, weights, bias, relu: self.relu }, step.output);
+        let own = Step { images: step.rows, x, weights, bias, relu: self.relu };
+        match self.transposed {
+            false => self.conv.forward(own, step.output),
+            true => self.conv.transposed(own, step.output),
+        }
         self.activated.forward(step.output, self.width, step.training);
         Ok(())
     }
@@ -68,7 +81,7 @@ impl Kernel for Convolved {
         self.activated.backward(step.output, step.gradient, self.width);
         let (of_weights, of_bias) = (step.weight_gradients.wanted(0), self.use_bias && step.weight_gradients.wanted(1));
         let of_x = step.input_gradients.take(0);
-        self.conv.backward(Back {
+        let back = Back {
             images: step.rows,
             x: step.inputs.get(0),
             weights: step.weights.get(0),
@@ -77,7 +90,11 @@ impl Kernel for Convolved {
             of_x: of_x.map(|target| (target.values, target.add)),
             of_weights,
             of_bias,
-        });
+        };
+        match self.transposed {
+            false => self.conv.backward(back),
+            true => self.conv.transposed_backward(back),
+        }
         if of_weights && let Some(target) = step.weight_gradients.take(0) {
             self.conv.weight_gradient(target.values, target.add);
         }

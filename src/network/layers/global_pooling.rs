@@ -5,8 +5,8 @@ use crate::kernel::pool2d;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
-use super::super::window::{self, DATA_FORMAT};
 use super::super::kernel::{Backward, Forward};
+use super::super::window::{self, DATA_FORMAT};
 use super::super::{Kernel, Layer, Pass, Shape, Weight, shape};
 use super::{LayerEntry, NAME};
 
