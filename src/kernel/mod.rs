@@ -11,8 +11,14 @@
 //! of pieces that are added in order.
 
 pub mod activation;
+pub mod batch_norm;
+pub mod conv2d;
+pub mod depthwise;
+pub mod gather;
 pub mod gemm;
+mod lanes;
 pub mod math;
+pub mod pool2d;
 pub mod pool;
 pub mod rows;
 pub mod simd;

@@ -5,14 +5,29 @@ mod average_pooling;
 mod batch_normalization;
 mod concatenate;
 mod conv;
+mod conv_kernel;
+mod conv_transpose;
 mod dense;
+mod depthwise_conv;
+mod dot;
 mod dropout;
 mod embedding;
 mod flatten;
 mod global_pooling;
+mod group_normalization;
+mod margins;
 mod max_pooling;
 mod merge;
+mod moved;
+mod noise;
+mod permute;
+mod prelu;
+mod repeat_vector;
+mod rescaling;
 mod reshape;
+mod scale_normalization;
+mod separable_conv;
+mod up_sampling;
 
 use std::sync::Arc;
 
@@ -49,6 +64,12 @@ pub static LIST: &[LayerEntry] = &[
     dense::DENSE,
     conv::CONV_1D,
     conv::CONV_2D,
+    depthwise_conv::DEPTHWISE_CONV_1D,
+    depthwise_conv::DEPTHWISE_CONV_2D,
+    separable_conv::SEPARABLE_CONV_1D,
+    separable_conv::SEPARABLE_CONV_2D,
+    conv_transpose::CONV_1D_TRANSPOSE,
+    conv_transpose::CONV_2D_TRANSPOSE,
     max_pooling::MAX_POOLING_1D,
     max_pooling::MAX_POOLING_2D,
     average_pooling::AVERAGE_POOLING_1D,
@@ -57,14 +78,31 @@ pub static LIST: &[LayerEntry] = &[
     global_pooling::GLOBAL_MAX_POOLING_2D,
     global_pooling::GLOBAL_AVERAGE_POOLING_1D,
     global_pooling::GLOBAL_AVERAGE_POOLING_2D,
+    up_sampling::UP_SAMPLING_1D,
+    up_sampling::UP_SAMPLING_2D,
+    margins::CROPPING_1D,
+    margins::CROPPING_2D,
+    margins::ZERO_PADDING_1D,
+    margins::ZERO_PADDING_2D,
     flatten::FLATTEN,
     reshape::RESHAPE,
+    permute::PERMUTE,
+    repeat_vector::REPEAT_VECTOR,
+    rescaling::RESCALING,
     embedding::EMBEDDING,
     dropout::DROPOUT,
+    noise::SPATIAL_DROPOUT_1D,
+    noise::SPATIAL_DROPOUT_2D,
+    noise::GAUSSIAN_DROPOUT,
+    noise::GAUSSIAN_NOISE,
     batch_normalization::BATCH_NORMALIZATION,
+    group_normalization::GROUP_NORMALIZATION,
+    scale_normalization::RMS_NORMALIZATION,
+    scale_normalization::UNIT_NORMALIZATION,
     activation::ACTIVATION,
     activation::RELU,
     activation::LEAKY_RELU,
+    prelu::PRELU,
     activation::ELU,
     activation::SOFTMAX,
     merge::ADD,
@@ -74,6 +112,7 @@ pub static LIST: &[LayerEntry] = &[
     merge::MAXIMUM,
     merge::MINIMUM,
     concatenate::CONCATENATE,
+    dot::DOT,
 ];
 
 /// Finds a layer by its Keras name, its name in scripts, or qualified as `barrage.layers.Dense`.
