@@ -8,6 +8,11 @@
 //! never add to the same number), and where a sum over records must be split, it is split into a fixed number
 //! of pieces that are added in order.
 
+pub mod curve;
 pub mod gemm;
+pub mod layer_norm;
+pub mod math;
+pub mod packed;
 pub mod pool;
+pub mod recurrent;
 pub mod simd;

@@ -10,16 +10,23 @@ mod dropout;
 mod embedding;
 mod flatten;
 mod global_pooling;
+mod layer_normalization;
+mod mask;
 mod max_pooling;
 mod merge;
+mod part;
+mod recurrent;
 mod reshape;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::error::{self, Error, Result};
 use crate::registry::{Arguments, Entry, Parameter, Params, Type};
 
 use super::{Initializer, Layer, LayerInstance, Weight};
+
+pub(super) use part::Part;
 
 /// A built-in layer.
 pub struct LayerEntry {
@@ -61,7 +68,11 @@ pub static LIST: &[LayerEntry] = &[
     reshape::RESHAPE,
     embedding::EMBEDDING,
     dropout::DROPOUT,
+    recurrent::SIMPLE_RNN,
+    recurrent::LSTM,
+    recurrent::GRU,
     batch_normalization::BATCH_NORMALIZATION,
+    layer_normalization::LAYER_NORMALIZATION,
     activation::ACTIVATION,
     activation::RELU,
     activation::LEAKY_RELU,
@@ -121,11 +132,12 @@ fn activation(arguments: &Arguments, name: &str) -> Result<Box<dyn super::Activa
 
 /// Declares a weight, whose size must be one that memory can hold.
 fn weight(
-    name: &'static str,
+    name: impl Into<Cow<'static, str>>,
     shape: Vec<usize>,
     initializer: &Arc<dyn Initializer>,
     trainable: bool,
 ) -> Result<Weight> {
+    let name = name.into();
     let count = shape.iter().try_fold(1usize, |count, length| count.checked_mul(*length));
     match count {
         Some(count) if count <= i32::MAX as usize => {

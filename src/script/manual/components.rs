@@ -196,6 +196,7 @@ fn layer_code(layer: &LayerEntry) -> String {
     }
     let input = match name {
         "embedding" => "input(\"x\", [20], #{ dtype: \"i64\" })",
+        "simple_rnn" | "lstm" | "gru" => "input(\"x\", [20, 3])",
         _ if name.ends_with("1d") => "input(\"x\", [8, 3])",
         _ if name.ends_with("2d") || name == "flatten" => "input(\"x\", [8, 8, 3])",
         _ => "input(\"x\", [4])",
