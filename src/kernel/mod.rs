@@ -2,12 +2,14 @@
 //!
 //! A kernel knows no layer and no graph: it takes slices and sizes, writes into slices its caller owns, and
 //! allocates nothing. [`simd`] compiles one loop for several instruction sets and chooses when the program
-//! runs; [`pool`] splits work over threads; [`gemm`] multiplies matrices.
+//! runs; [`math`] has the elementary functions for such loops; [`pool`] splits work over threads; [`gemm`] multiplies
+//! matrices.
 //!
 //! Two rules keep results equal to the bit on any number of threads: work is split by *output* (two threads
 //! never add to the same number), and where a sum over records must be split, it is split into a fixed number
 //! of pieces that are added in order.
 
+pub mod activation;
 pub mod curve;
 pub mod gemm;
 pub mod layer_norm;

@@ -9,6 +9,7 @@ use candle_core::Result as CandleResult;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::kernel::activation::Activation as Kernel;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
@@ -22,6 +23,11 @@ pub trait Activation: Send + Sync + std::fmt::Debug {
 
     /// Computes it, by differentiable operations. `x` has the batch axis first.
     fn compose(&self, x: &Graph) -> Result<Graph>;
+
+    /// Returns the same function on slices, for kernels; `None` where there is none.
+    fn kernel(&self) -> Option<Kernel> {
+        None
+    }
 }
 
 /// The built-in activations.
@@ -215,6 +221,10 @@ impl Activation for Function {
 
     fn compose(&self, x: &Graph) -> Result<Graph> {
         (self.compose)(x, &self.arguments)
+    }
+
+    fn kernel(&self) -> Option<Kernel> {
+        Kernel::find(self.name, &self.arguments)
     }
 }
 

@@ -45,3 +45,48 @@ fn the_batch_axis_is_refused() {
     let x = Graph::new(&[[1f32, 2.0]], &device::cpu()).unwrap();
     assert_eq!(softmax.compose(&x).unwrap_err().to_string(), "`axis`: expected 1 to 1 or -1 to -1, found 0");
 }
+
+#[test]
+fn kernels_agree_with_composition() {
+    let far = [-1e15, -200.0, -90.0, -30.0, -3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0, 6.0, 30.0, 80.0, 90.0, 1e15];
+    let near = (0..1000).map(|at| (at as f32 - 500.0) * 0.0137);
+    let x: Vec<f32> = far.into_iter().chain(near).collect();
+    let variants = [
+        json!({"import": "relu", "params": {"negative_slope": 0.1, "max_value": 4.0, "threshold": 0.5}}),
+        json!({"import": "relu", "params": {"negative_slope": -0.1}}),
+        json!({"import": "leaky_relu", "params": {"negative_slope": -0.3}}),
+        json!({"import": "leaky_relu", "params": {"negative_slope": 0.0}}),
+        json!({"import": "gelu", "params": {"approximate": true}}),
+        json!({"import": "elu", "params": {"alpha": 0.3}}),
+        json!({"import": "celu", "params": {"alpha": 2.5}}),
+        json!({"import": "squareplus", "params": {"b": 1.5}}),
+        json!({"import": "soft_shrink", "params": {"threshold": 1.5}}),
+    ];
+    for value in LIST.iter().map(|entry| json!(entry.name)).chain(variants) {
+        let activation = from_value(&value).unwrap();
+        let kernel = activation.kernel().unwrap_or_else(|| panic!("{value} has no kernel"));
+        // Rows as long as a softmax likes, with a rest beside the lanes; the far values alone would hide the others.
+        for (width, x) in [(x.len(), &x[..]), (127, &x[16..])] {
+            let x = &x[..x.len() / width * width];
+            let leaf = Var::new(x, &device::cpu()).unwrap();
+            let rows = leaf.reshape((x.len() / width, width)).unwrap();
+            let composed = activation.compose(&rows).unwrap();
+            let upstream: Vec<f32> = (0..x.len()).map(|at| (at % 7) as f32 - 2.5).collect();
+            let weight = Graph::from_slice(&upstream, composed.dims(), &device::cpu()).unwrap();
+            let gradients = (&composed * weight).unwrap().sum_all().unwrap().backward().unwrap();
+            let flat = |graph: &Graph| graph.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let (mut y, mut gradient) = (x.to_vec(), upstream.clone());
+            kernel.forward(&mut y, width);
+            kernel.backward(if kernel.needs_input() { x } else { &y }, &mut gradient, width);
+            close(&value, "value", x, &flat(&composed), &y);
+            close(&value, "gradient", x, &flat(gradients.get(&leaf).unwrap()), &gradient);
+        }
+    }
+}
+
+fn close(activation: &Value, what: &str, x: &[f32], expected: &[f32], found: &[f32]) {
+    for ((x, expected), found) in x.iter().zip(expected).zip(found) {
+        let equal = expected == found || (expected - found).abs() <= 2e-6 * expected.abs().max(1.0);
+        assert!(equal, "{activation}: {what} at {x}: expected {expected}, found {found}");
+    }
+}
