@@ -10,6 +10,7 @@
 //! of pieces that are added in order.
 
 pub mod activation;
+pub mod attention;
 pub mod curve;
 pub mod gemm;
 pub mod layer_norm;

@@ -94,6 +94,15 @@ impl<'a> Values<'a> {
         self.len() == 0
     }
 
+    /// Returns some of them, for a layer inside another.
+    #[must_use]
+    pub fn part(&self, range: Range<usize>) -> Self {
+        match self.0 {
+            Of::Buffers(buffers, numbers) => Values(Of::Buffers(buffers, &numbers[range])),
+            Of::Flat(values, ranges) => Values(Of::Flat(values, &ranges[range])),
+        }
+    }
+
     /// Returns one; a layer knows how many it has.
     pub fn get(&self, index: usize) -> &'a [f32] {
         match self.0 {
@@ -138,6 +147,38 @@ impl<'a> Targets<'a> {
         written: &'a mut [bool],
     ) -> Self {
         Targets { places: Of::Flat(values, ranges), wanted, written }
+    }
+
+    /// Returns the same places, to be handed on.
+    pub fn again(&mut self) -> Targets<'_> {
+        self.part(0..self.len())
+    }
+
+    /// Returns some of the places, for a layer inside another.
+    pub fn part(&mut self, range: Range<usize>) -> Targets<'_> {
+        match &mut self.places {
+            Of::Buffers(buffers, numbers) => {
+                Targets { places: Of::Buffers(buffers, &numbers[range]), wanted: self.wanted, written: self.written }
+            }
+            Of::Flat(values, ranges) => Targets {
+                places: Of::Flat(values, &ranges[range.clone()]),
+                wanted: &self.wanted[range.clone()],
+                written: &mut self.written[range],
+            },
+        }
+    }
+
+    /// Returns how many there are.
+    pub fn len(&self) -> usize {
+        match &self.places {
+            Of::Buffers(_, numbers) => numbers.len(),
+            Of::Flat(_, ranges) => ranges.len(),
+        }
+    }
+
+    /// Returns whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Returns whether somebody wants this gradient; a kernel may save work where not.

@@ -135,6 +135,11 @@ fn params(params: &Value) -> Map<String, Value> {
         let name = params["activation"].clone();
         params.insert("activation".into(), json!({"import": name, "params": arguments}));
     }
+    for value in params.values_mut() {
+        if let Some(name) = value.get("component") {
+            *value = json!({"import": name, "params": value["params"]});
+        }
+    }
     params
 }
 

@@ -1,7 +1,6 @@
 //! `Dropout`: zeros at random places while training.
 
 use crate::error::Result;
-use crate::random::Random;
 use crate::registry::{Entry, Parameter, Type};
 use crate::tensor::Graph;
 
@@ -46,19 +45,14 @@ impl Layer for Dropout {
         if !pass.training || self.rate == 0.0 {
             return Ok(x.clone());
         }
-        let mask = factors(x.dims(), self.rate, &mut pass.random, x)?;
+        // A value stays when 32 random bits reach the threshold; at rate 1 none do.
+        let threshold = (self.rate * f64::from(u32::MAX) + self.rate) as u64;
+        let scale = if self.rate < 1.0 { (1.0 / (1.0 - self.rate)) as f32 } else { 0.0 };
+        let random = &mut pass.random;
+        let draw = |_| if u64::from(random.bits()) >= threshold { scale } else { 0.0 };
+        let mask: Vec<f32> = (0..x.elem_count()).map(draw).collect();
+        let mask = Graph::from_vec(mask, x.shape(), x.device())?.to_dtype(x.dtype())?;
         let factor = mask.clone();
         define(x, move |x| x.mul(&factor), move |_, _, g| g.mul(&mask))
     }
-}
-
-/// Returns what values are multiplied by, with the dtype and device of `like`: 0 at the stated rate, elsewhere what
-/// keeps the mean.
-pub(super) fn factors(shape: &[usize], rate: f64, random: &mut Random, like: &Graph) -> Result<Graph> {
-    // A value stays when 32 random bits reach the threshold; at rate 1 none do.
-    let threshold = (rate * f64::from(u32::MAX) + rate) as u64;
-    let scale = if rate < 1.0 { (1.0 / (1.0 - rate)) as f32 } else { 0.0 };
-    let draw = |_| if u64::from(random.bits()) >= threshold { scale } else { 0.0 };
-    let factors: Vec<f32> = (0..shape.iter().product()).map(draw).collect();
-    Ok(Graph::from_vec(factors, shape, like.device())?.to_dtype(like.dtype())?)
 }

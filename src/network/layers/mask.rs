@@ -22,6 +22,11 @@ impl NotEqual {
     pub(super) fn to_zero(ids: &Symbol) -> Result<Symbol> {
         Symbol::apply(Arc::new(NotEqual { number: 0.0, any: false }), None, std::slice::from_ref(ids))
     }
+
+    /// Returns the mask of steps of which some value differs from a number.
+    pub(super) fn anywhere(number: f64, x: &Symbol) -> Result<Symbol> {
+        Symbol::apply(Arc::new(NotEqual { number, any: true }), None, std::slice::from_ref(x))
+    }
 }
 
 impl Layer for NotEqual {

@@ -1,22 +1,31 @@
 //! The built-in layers: one file for each, or for each small family, and one list.
 
 mod activation;
+mod attention;
 mod average_pooling;
 mod batch_normalization;
+mod bidirectional;
 mod concatenate;
 mod conv;
 mod dense;
+mod dot_attention;
 mod dropout;
 mod embedding;
+mod factors;
 mod flatten;
 mod global_pooling;
 mod layer_normalization;
 mod mask;
+mod masking;
 mod max_pooling;
 mod merge;
+mod multi_head_attention;
 mod part;
+mod position_embedding;
 mod recurrent;
 mod reshape;
+mod sums;
+mod time_distributed;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -27,6 +36,7 @@ use crate::registry::{Arguments, Entry, Parameter, Params, Type};
 use super::{Initializer, Layer, LayerInstance, Weight};
 
 pub(super) use part::Part;
+use sums::sum_rows;
 
 /// A built-in layer.
 pub struct LayerEntry {
@@ -67,10 +77,17 @@ pub static LIST: &[LayerEntry] = &[
     flatten::FLATTEN,
     reshape::RESHAPE,
     embedding::EMBEDDING,
+    position_embedding::POSITION_EMBEDDING,
+    masking::MASKING,
     dropout::DROPOUT,
     recurrent::SIMPLE_RNN,
     recurrent::LSTM,
     recurrent::GRU,
+    bidirectional::BIDIRECTIONAL,
+    time_distributed::TIME_DISTRIBUTED,
+    multi_head_attention::MULTI_HEAD_ATTENTION,
+    dot_attention::ATTENTION,
+    dot_attention::ADDITIVE_ATTENTION,
     batch_normalization::BATCH_NORMALIZATION,
     layer_normalization::LAYER_NORMALIZATION,
     activation::ACTIVATION,

@@ -121,6 +121,35 @@ fn gradients_are_those_of_finite_differences() {
         ("LSTM", json!({"units": 2, "return_sequences": true, "go_backwards": true}), vec![&[3, 1][..]]),
         ("GRU", json!({"units": 2, "dropout": 0.3, "recurrent_dropout": 0.3}), vec![&[3, 3][..]]),
         ("GRU", json!({"units": 2, "reset_after": false, "recurrent_dropout": 0.3}), vec![&[3, 3][..]]),
+        (
+            "Bidirectional",
+            json!({"layer": {"import": "GRU", "params": {"units": 2, "return_sequences": true}}, "merge_mode": "mul"}),
+            vec![&[3, 2][..]],
+        ),
+        ("TimeDistributed", json!({"layer": {"import": "Dense", "params": {"units": 2}}}), vec![&[3, 2][..]]),
+        ("PositionEmbedding", json!({"sequence_length": 3}), vec![&[3, 2][..]]),
+        (
+            "MultiHeadAttention",
+            json!({"num_heads": 2, "key_dim": 3, "value_dim": 2, "dropout": 0.3}),
+            vec![&[3, 4][..]],
+        ),
+        (
+            "MultiHeadAttention",
+            json!({"num_heads": 1, "key_dim": 2, "use_bias": false, "output_shape": 5}),
+            vec![&[3, 2][..], &[4, 3]],
+        ),
+        (
+            "MultiHeadAttention",
+            json!({"num_heads": 2, "key_dim": 2, "use_causal_mask": true}),
+            vec![&[3, 2][..], &[4, 3], &[4, 1]],
+        ),
+        ("Attention", json!({"use_scale": true, "dropout": 0.3}), vec![&[3, 2][..], &[4, 2]]),
+        (
+            "Attention",
+            json!({"use_scale": true, "score_mode": "concat", "use_causal_mask": true}),
+            vec![&[3, 2][..], &[4, 3], &[4, 2]],
+        ),
+        ("AdditiveAttention", json!({}), vec![&[3, 2][..], &[4, 3], &[4, 2]]),
         ("Add", json!({}), vec![&[3, 2][..], &[2], &[3, 1]]),
         ("Subtract", json!({}), vec![&[3][..], &[3]]),
         ("Multiply", json!({}), vec![&[3, 2][..], &[3, 2], &[1]]),
@@ -419,6 +448,92 @@ fn kernels_of_normalisation_and_embedding_give_what_their_operations_give() {
     check_bound("LayerNormalization", json!({"axis": [1, 2]}), &[&[7, 33]], &[], &[]);
     let layer = find("Embedding").unwrap().make(&params(json!({"input_dim": 7, "output_dim": 37}))).unwrap();
     testing::check(&**layer.layer(), &[&[11]], 40, |_, at| (at * 5 % 7) as f32);
+}
+
+#[test]
+fn kernels_of_attention_give_what_its_operations_give() {
+    let variants = [
+        json!({"num_heads": 2, "key_dim": 5}),
+        json!({"num_heads": 1, "key_dim": 3, "value_dim": 4, "use_bias": false, "output_shape": 7}),
+        json!({"num_heads": 3, "key_dim": 16, "use_causal_mask": true, "dropout": 0.2}),
+        json!({"num_heads": 2, "key_dim": 4, "return_attention_scores": true, "dropout": 0.2}),
+    ];
+    let pairs: (&str, &[usize]) = ("attention_mask", &[7, 5]);
+    for options in variants {
+        check_bound("MultiHeadAttention", options.clone(), &[&[7, 6]], &[], &[]);
+        check_bound("MultiHeadAttention", options.clone(), &[&[19, 6]], &[Some(19)], &[]);
+        check_bound("MultiHeadAttention", options.clone(), &[&[7, 6], &[5, 3]], &[], &[]);
+        check_bound(
+            "MultiHeadAttention",
+            options.clone(),
+            &[&[7, 6], &[5, 3], &[5, 2]],
+            &[None, Some(5), Some(5)],
+            &[],
+        );
+        check_bound("MultiHeadAttention", options, &[&[7, 6], &[5, 3]], &[Some(7), Some(5)], &[pairs]);
+    }
+}
+
+#[test]
+fn kernels_of_wrappers_give_what_their_layers_give() {
+    let inner = json!({"units": 3});
+    let sequences = json!({"units": 5, "return_sequences": true});
+    let states = json!({"units": 3, "return_sequences": true, "return_state": true});
+    let backwards = json!({"units": 3, "go_backwards": true});
+    for merge in [json!("concat"), json!("sum"), json!("mul"), json!("ave"), json!(null)] {
+        for (kind, params) in [("LSTM", &inner), ("GRU", &sequences), ("LSTM", &states), ("SimpleRNN", &backwards)] {
+            let options = json!({"layer": {"import": kind, "params": params}, "merge_mode": merge});
+            check_bound("Bidirectional", options.clone(), &[&[5, 2]], &[], &[]);
+            check_bound("Bidirectional", options, &[&[5, 2]], &[Some(5)], &[]);
+        }
+    }
+    let options = json!({
+        "layer": {"import": "LSTM", "params": {"units": 3}},
+        "backward_layer": {"import": "GRU", "params": {"units": 2, "go_backwards": true}},
+    });
+    check_bound("Bidirectional", options, &[&[5, 2]], &[Some(5)], &[]);
+    let options = json!({"layer": {"import": "LSTM", "params": {"units": 3}}});
+    check_bound("TimeDistributed", options, &[&[4, 5, 2]], &[], &[]);
+    check_bound("PositionEmbedding", json!({"sequence_length": 9}), &[&[7, 3]], &[], &[]);
+    let layer = find("Masking").unwrap().make(&params(json!({"mask_value": 0.5}))).unwrap();
+    testing::check(&**layer.layer(), &[&[6, 2]], 5, |_, at| if at / 2 % 3 == 1 { 0.5 } else { at as f32 });
+}
+
+#[test]
+fn masks_go_along_as_in_keras() {
+    let ids = Symbol::input("ids", &[Some(6)], Dtype::I64).unwrap();
+    let apply = |layer: &str, options: Value, inputs: &[Symbol]| {
+        find(layer).unwrap().make(&params(options)).unwrap().apply(inputs).unwrap()
+    };
+    let x = apply("Embedding", json!({"input_dim": 9, "output_dim": 4, "mask_zero": true}), &[ids.clone()]);
+    let mask = x.mask().unwrap().clone();
+    assert_eq!((mask.shape(), mask.kind()), (&[Some(6)][..], "NotEqual"));
+    let kept = |y: &Symbol| y.mask().is_some_and(|own| own.is(&mask));
+    let sequence = json!({"units": 3, "return_sequences": true});
+    let normal = apply("LayerNormalization", json!({}), &[x.clone()]);
+    let states = apply("LSTM", sequence.clone(), &[normal.clone()]);
+    let both = apply("Bidirectional", json!({"layer": {"import": "GRU", "params": sequence}}), &[states.clone()]);
+    let heads = apply("MultiHeadAttention", json!({"num_heads": 1, "key_dim": 2}), &[both.clone()]);
+    let all = [&normal, &states, &both, &heads];
+    assert!(all.iter().all(|y| kept(y)), "{all:?}");
+    let last = apply("GRU", json!({"units": 3}), &[heads.clone()]);
+    assert!(last.mask().is_none());
+    assert!(apply("Embedding", json!({"input_dim": 9, "output_dim": 4}), &[ids.clone()]).mask().is_none());
+    assert!(apply("Flatten", json!({}), &[x.clone()]).mask().is_none());
+
+    // What stands where the mask is 0 does not matter.
+    let network = Network::new(&[ids], &[last]).unwrap();
+    let weights: Vec<Graph> =
+        network.initialise(1).unwrap().iter().map(|weight| weight.to_graph(&device::cpu()).unwrap()).collect();
+    let run = |ids: [i64; 6]| {
+        let x = [Graph::new(&[ids], &device::cpu()).unwrap()];
+        let y = network.forward(&weights, &x, &mut Pass::new(false, Random::new(3, Stream::Dropout, &[]))).unwrap();
+        y[0].to_vec2::<f32>().unwrap().remove(0)
+    };
+    let padded = run([3, 8, 0, 0, 0, 0]);
+    assert_ne!(padded, run([3, 8, 0, 1, 0, 0]));
+    let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
+    assert!(close(&padded, &run([0, 0, 3, 8, 0, 0])) && close(&padded, &run([0, 3, 0, 0, 8, 0])));
 }
 
 #[test]

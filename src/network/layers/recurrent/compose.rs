@@ -5,7 +5,7 @@ use crate::tensor::Graph;
 
 use super::super::super::Pass;
 use super::super::super::gradient::linear;
-use super::super::dropout;
+use super::super::factors::factors;
 use super::{Cell, Recurrent};
 
 /// Streams of the two kinds of dropout below that of the layer.
@@ -19,12 +19,12 @@ pub(super) fn compose(layer: &Recurrent, inputs: &[Graph], weights: &[Graph], pa
     let mut x = inputs[0].clone();
     if pass.training && own.dropout > 0.0 {
         let mut random = pass.random.derive(INPUT_STREAM);
-        x = x.broadcast_mul(&dropout::factors(&[rows, 1, length], own.dropout, &mut random, &x)?)?;
+        x = x.broadcast_mul(&factors(&[rows, 1, length], own.dropout, &mut random, &x)?)?;
     }
     let kept = match pass.training && own.recurrent_dropout > 0.0 {
         true => {
             let mut random = pass.random.derive(STATE_STREAM);
-            Some(dropout::factors(&[rows, units], own.recurrent_dropout, &mut random, &x)?)
+            Some(factors(&[rows, units], own.recurrent_dropout, &mut random, &x)?)
         }
         false => None,
     };

@@ -14,7 +14,7 @@ use crate::kernel::curve::Curve;
 use crate::kernel::recurrent::lstm::Curves;
 use crate::network::kernel::Kernel;
 use crate::random::Random;
-use crate::registry::{Arguments, Entry};
+use crate::registry::{Arguments, Entry, Params};
 use crate::tensor::Graph;
 
 use super::super::{Activation, Bound, Initializer, Layer, Named, Pass, Shape, Symbol, Weight, shape, show_shape};
@@ -161,7 +161,60 @@ impl Recurrent {
         Ok(Recurrent { own: Arc::new(own), started: false, masked: false, zero_output_for_mask, go_backwards })
     }
 
-    fn states(&self) -> usize {
+    /// Makes one of the three by its name, for a layer around it.
+    pub(super) fn of_kind(kind: &str, params: &Params) -> Result<Self> {
+        let entry = super::find(kind)?;
+        let gru = |a: &Arguments| Cell::Gru { reset_after: a.bool("reset_after") };
+        let cell: fn(&Arguments) -> Cell = match entry.entry.name {
+            "SimpleRNN" => |_| Cell::Simple,
+            "LSTM" => |_| Cell::Lstm,
+            "GRU" => gru,
+            other => {
+                return Err(Error::recipe(format!("expected a recurrent layer, found `{other}`"))
+                    .hint("`LSTM`, `GRU` or `SimpleRNN`"));
+            }
+        };
+        let arguments = Arguments::check(entry.entry.name, entry.entry.parameters, params)?;
+        Recurrent::new(&arguments, cell(&arguments)).map_err(|error| error.within(format!("`{}`", entry.entry.name)))
+    }
+
+    /// Returns the layer going the other way.
+    pub(super) fn reversed(&self) -> Self {
+        Recurrent { go_backwards: !self.go_backwards, ..self.clone() }
+    }
+
+    /// Returns the layer as it is inside of `Bidirectional`: steps that a mask leaves out give 0 in a sequence.
+    pub(super) fn within_bidirectional(self) -> Self {
+        Recurrent { zero_output_for_mask: self.own.return_sequences, ..self }
+    }
+
+    /// Returns the layer for an input with a mask after it.
+    pub(super) fn masked(&self) -> Self {
+        Recurrent { masked: true, ..self.clone() }
+    }
+
+    /// Returns whether it goes backwards.
+    pub(super) fn is_backwards(&self) -> bool {
+        self.go_backwards
+    }
+
+    /// Returns whether its output has all steps, and whether the states come with it.
+    pub(super) fn outputs(&self) -> (bool, bool) {
+        (self.own.return_sequences, self.own.return_state)
+    }
+
+    /// Returns the length of a state.
+    pub(super) fn units(&self) -> usize {
+        self.own.units
+    }
+
+    /// Returns the number of weights.
+    pub(super) fn weight_count(&self) -> usize {
+        if self.own.use_bias { 3 } else { 2 }
+    }
+
+    /// Returns the number of states.
+    pub(super) fn states(&self) -> usize {
         self.own.cell.states()
     }
 
