@@ -1,29 +1,28 @@
 //! Scores records with a trained network.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::artifact::layout;
 use crate::artifact::weights::{Named, arrange};
 use crate::dataset::{Dataset, Options, Stations};
 use crate::error::{Error, Result};
-use crate::network::{Network, Pass};
-use crate::random::{Random, Stream};
+use crate::network::Network;
 use crate::record::{Field, Fields, Loader, Mode, Name, Records, Transformer};
 use crate::service::Logs;
-use crate::tensor::{Array, Device, Dtype, Graph, Tensor};
-use crate::trainer::{self, OutputSpec};
+use crate::tensor::{Array, Device, Tensor};
+use crate::trainer::{self, Engine, OutputSpec};
 
 /// A trained network with the stations that feed it.
 pub struct Predictor {
     stations: Stations,
     network: Arc<Network>,
-    weights: Vec<Graph>,
+    engine: Mutex<Engine>,
     batch_size: usize,
-    device: Device,
 }
 
 impl Predictor {
-    /// Creates a predictor; `weights` by their Keras names, in any order, as an artifact folder holds them.
+    /// Creates a predictor; `weights` by their Keras names, in any order, as an artifact folder holds them. With `kernels`,
+    /// layers use theirs on the CPU.
     ///
     /// # Errors
     /// A missing or unknown weight, and one of another shape.
@@ -34,13 +33,14 @@ impl Predictor {
         weights: &Named,
         batch_size: usize,
         device: Device,
+        kernels: bool,
     ) -> Result<Self> {
         let expected: Vec<_> =
             network.weights().iter().map(|info| (info.name.to_string(), info.shape.clone())).collect();
         let arranged = arrange(weights.clone(), &expected, layout::MODEL)?;
-        let own = arranged.iter().map(|weight| weight.cast(Dtype::F32).to_graph(&device)).collect::<Result<_>>()?;
+        let engine = Mutex::new(Engine::new(network.clone(), &arranged, &device, kernels)?);
         let stations = Stations { loader, transformer, augmentor: None };
-        Ok(Predictor { stations, network, weights: own, batch_size, device })
+        Ok(Predictor { stations, network, engine, batch_size })
     }
 
     /// Returns the network.
@@ -97,9 +97,35 @@ impl Predictor {
     /// # Errors
     /// As [`Predictor::predict`]; also no records, missing outputs, and outputs without a loss.
     pub fn evaluate(&self, records: &Records, outputs: Vec<OutputSpec>) -> Result<Logs> {
+        self.evaluate_parts(&mut std::iter::once(Ok(records.clone())), outputs)
+    }
+
+    /// Returns the same over records that come in parts; each but the last has to hold whole batches
+    /// ([`Predictor::batch_size`]).
+    ///
+    /// # Errors
+    /// As [`Predictor::evaluate`], and the first error of a part.
+    pub fn evaluate_parts(
+        &self,
+        parts: &mut dyn Iterator<Item = Result<Records>>,
+        outputs: Vec<OutputSpec>,
+    ) -> Result<Logs> {
         let outputs = trainer::in_network_order(&self.network, outputs)?;
-        let dataset = self.dataset(records, Mode::Validation)?;
-        trainer::evaluate_with(&self.network, &outputs, &self.weights, &dataset, &self.device)
+        let mut evaluation = trainer::Evaluation::new(&outputs);
+        for part in parts {
+            evaluation.add(&mut self.engine(), &self.dataset(&part?, Mode::Validation)?)?;
+        }
+        evaluation.logs()
+    }
+
+    /// Returns how many records go through the network at once.
+    pub fn batch_size(&self) -> usize {
+        self.batch_size
+    }
+
+    /// The network with its buffers; a pass that failed leaves nothing that the next one reads.
+    fn engine(&self) -> MutexGuard<'_, Engine> {
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn dataset(&self, records: &Records, mode: Mode) -> Result<Dataset> {
@@ -115,13 +141,14 @@ impl Predictor {
         let mut epoch = dataset.epoch(0);
         for at in 0..dataset.batches() {
             let batch = epoch.batch(at)?;
-            let inputs = trainer::inputs(&self.network, &batch, &self.device)?;
-            let mut pass = Pass::new(false, Random::new(0, Stream::Dropout, &[]));
-            let values = self.network.forward(&self.weights, &inputs, &mut pass)?;
-            let named = self.network.outputs().iter().zip(&values);
+            let inputs = trainer::inputs(&self.network, &batch)?;
+            let mut engine = self.engine();
+            engine.forward(&inputs, batch.len, None)?;
+            let named = self.network.outputs().iter().enumerate();
             let outputs: Vec<(Name, Array)> = named
-                .map(|(port, value)| Ok((port.name.clone(), whole(&port.name, Array::from_graph(value)?, batch.len)?)))
+                .map(|(at, port)| Ok((port.name.clone(), whole(&port.name, engine.output(at)?, batch.len)?)))
                 .collect::<Result<_>>()?;
+            drop(engine);
             take(&outputs, &batch.rows)?;
         }
         Ok(())
@@ -166,7 +193,8 @@ mod tests {
             ("sum/bias".to_owned(), numbers(&[0.0], &[1])),
             ("sum/kernel".to_owned(), numbers(&[1.0; 2], &[2, 1])),
         ];
-        Predictor::new(Arc::new(tables), transformer, network(), &weights, 2, crate::tensor::device::cpu()).unwrap()
+        Predictor::new(Arc::new(tables), transformer, network(), &weights, 2, crate::tensor::device::cpu(), true)
+            .unwrap()
     }
 
     fn sums(scores: &[Fields]) -> Vec<f32> {
@@ -232,7 +260,7 @@ mod tests {
         let make = |weights: &Named| {
             let tables = Tables::new(numbers(&[0.0; 2], &[1, 2]), numbers(&[0.0], &[1]));
             let device = crate::tensor::device::cpu();
-            Predictor::new(Arc::new(tables), identity(), network(), weights, 2, device).map(|_| ()).unwrap_err()
+            Predictor::new(Arc::new(tables), identity(), network(), weights, 2, device, true).map(|_| ()).unwrap_err()
         };
         let error = make(&vec![("sum/kernel".to_owned(), numbers(&[1.0; 2], &[1, 2]))]);
         assert_eq!(error.message(), "the weights in `model.safetensors` are not those of this network");

@@ -73,6 +73,35 @@ impl Random {
         bits
     }
 
+    /// Returns 64 draws at once: of a stream that nothing was drawn from, those that [`Random::bits`] would give from the
+    /// `64 · index`-th on. Written so that it can be vectorised.
+    #[inline(always)]
+    pub fn block(&self, index: u64) -> [u32; 64] {
+        let first = index.wrapping_mul(16);
+        let mut lanes = [[0u32; 16], [(first >> 32) as u32; 16], [0; 16], [0; 16]];
+        for (at, lane) in lanes[0].iter_mut().enumerate() {
+            *lane = (first as u32).wrapping_add(at as u32);
+        }
+        let mut key = self.key;
+        for _ in 0..10 {
+            let [c0, c1, c2, c3] = &mut lanes;
+            for at in 0..16 {
+                let a = u64::from(c0[at]) * 0xD251_1F53;
+                let b = u64::from(c2[at]) * 0xCD9E_8D57;
+                c0[at] = (b >> 32) as u32 ^ c1[at] ^ key[0];
+                c1[at] = b as u32;
+                c2[at] = (a >> 32) as u32 ^ c3[at] ^ key[1];
+                c3[at] = a as u32;
+            }
+            key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
+        }
+        let mut draws = [0; 64];
+        for (at, draws) in draws.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+            *draws = [lanes[0][at], lanes[1][at], lanes[2][at], lanes[3][at]];
+        }
+        draws
+    }
+
     /// Returns a number from 0 (included) to 1 (excluded) with 53 random bits.
     pub fn uniform(&mut self) -> f64 {
         let high = u64::from(self.bits() >> 5);
@@ -157,6 +186,15 @@ mod tests {
             philox([0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344], [0xa409_3822, 0x299f_31d0]),
             [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
         );
+    }
+
+    #[test]
+    fn blocks_are_the_draws_in_order() {
+        let random = Random::new(3, Stream::Dropout, &[1, 2]);
+        let mut one_by_one = random.clone();
+        for index in 0..3 {
+            assert_eq!(random.block(index), [(); 64].map(|()| one_by_one.bits()));
+        }
     }
 
     #[test]

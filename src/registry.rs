@@ -3,9 +3,13 @@
 //! Each room with built-ins has one list of [`Entry`]; the list checks parameters, answers "did you
 //! mean", and is the table of contents of the manual.
 
+mod declared;
+
 use serde_json::{Map, Value};
 
-use crate::error::{self, Error, Result};
+use crate::error::{self, Error, Result, codes};
+
+pub use declared::{Declared, check, check_given};
 
 /// The parameters of a component, as a recipe or a script gives them.
 pub type Params = Map<String, Value>;
@@ -36,6 +40,20 @@ pub enum Type {
 }
 
 impl Type {
+    /// All types, by the names that scripts declare parameters with.
+    pub const NAMES: [(&'static str, Type); 10] = [
+        ("bool", Type::Bool),
+        ("int", Type::Int),
+        ("number", Type::Float),
+        ("text", Type::Text),
+        ("ints", Type::Ints),
+        ("numbers", Type::Floats),
+        ("texts", Type::Texts),
+        ("map", Type::Map),
+        ("component", Type::Component),
+        ("any", Type::Any),
+    ];
+
     /// Returns what to write, for errors and the manual: "a whole number".
     pub fn describe(self) -> &'static str {
         match self {
@@ -123,6 +141,7 @@ impl<T: ?Sized> Entry<T> {
 pub fn find<T: ?Sized>(list: &'static [Entry<T>], room: &str, name: &str) -> Result<&'static Entry<T>> {
     lookup(list, name).ok_or_else(|| {
         Error::recipe(format!("unknown {room} `{name}`"))
+            .coded(codes::UNKNOWN_COMPONENT)
             .maybe_hint(error::did_you_mean(name, names(list)))
             .hint(format!("built in: {}", error::list(list.iter().map(|entry| entry.name))))
     })
@@ -156,58 +175,11 @@ impl Arguments {
     /// # Errors
     /// Unknown, missing and mistyped parameters, all of them at once.
     pub fn check(component: &'static str, parameters: &'static [Parameter], params: &Params) -> Result<Self> {
-        let mut errors = Vec::new();
-        for name in params.keys() {
-            if !parameters.iter().any(|parameter| parameter.name == name) {
-                let names = || parameters.iter().map(|parameter| parameter.name);
-                let error = Error::recipe(format!("`{component}` has no parameter `{name}`"))
-                    .maybe_hint(error::did_you_mean(name, names()));
-                errors.push(match parameters.is_empty() {
-                    true => error.hint("it takes no parameters"),
-                    false => error.hint(format!("parameters: {}", error::list(names()))),
-                });
-            }
-        }
-        let mut values = Map::new();
-        let mut given = Vec::new();
-        for parameter in parameters {
-            let default = || parameter.default.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
-            match params.get(parameter.name) {
-                Some(value)
-                    if parameter.kind.accepts(value) || (value.is_null() && parameter.default == Some("null")) =>
-                {
-                    values.insert(parameter.name.to_owned(), value.clone());
-                    given.push(parameter.name);
-                }
-                Some(value) => {
-                    let number = matches!(parameter.kind, Type::Int | Type::Float);
-                    let quoted = value.as_str().filter(|text| number && text.trim().parse::<f64>().is_ok());
-                    errors.push(
-                        Error::recipe(format!(
-                            "parameter `{}` of `{component}`: expected {}, found {}",
-                            parameter.name,
-                            parameter.kind.describe(),
-                            found(value)
-                        ))
-                        .maybe_hint(quoted.map(|text| format!("a number has no quotes: `{}`", text.trim()))),
-                    );
-                }
-                None if parameter.default.is_some() => {
-                    values.insert(parameter.name.to_owned(), default());
-                }
-                None => errors.push(
-                    Error::recipe(format!("`{component}` needs the parameter `{}`", parameter.name)).hint(format!(
-                        "{}: {}",
-                        parameter.kind.describe(),
-                        parameter.doc
-                    )),
-                ),
-            }
-        }
-        match Error::join(errors) {
-            Some(error) => Err(error),
-            None => Ok(Arguments { component, values, given }),
-        }
+        let declared: Vec<Declared> = parameters.iter().map(Declared::from).collect();
+        let values = declared::check(component, &declared, params)?;
+        let given =
+            parameters.iter().map(|parameter| parameter.name).filter(|name| params.contains_key(*name)).collect();
+        Ok(Arguments { component, values, given })
     }
 
     /// Returns the component's name.
@@ -311,6 +283,7 @@ impl Arguments {
             self.component,
             expected.as_ref()
         ))
+        .coded(codes::PARAMETER_RANGE)
     }
 }
 

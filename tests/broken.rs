@@ -205,6 +205,11 @@ fn blemish(stderr: &str, outside: &Path) -> Option<String> {
     match absolute {
         Some(_) => Some("an absolute path where a relative one would do".to_owned()),
         None if stderr.trim().is_empty() => Some("nothing is said".to_owned()),
+        // What was interrupted is no error.
+        None if !stderr.contains("error[B") && !stderr.contains("interrupted") => {
+            Some("an error without a code".to_owned())
+        }
+        None if stderr.lines().any(|line| line.starts_with("error: ")) => Some("an error without a code".to_owned()),
         None => NEVER.iter().find(|never| plain.contains(*never)).map(|never| format!("`{never}` in the message")),
     }
 }

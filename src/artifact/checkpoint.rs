@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::weights::{self, Named};
 use super::{cpu, exact, file, layout};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 
 /// The version of the checkpoint format that this program writes and reads.
 pub const FORMAT: u32 = 1;
@@ -116,6 +116,10 @@ impl Checkpoint {
     /// # Errors
     /// A missing, truncated or changed file, another format version.
     pub fn read(folder: &Path) -> Result<Checkpoint> {
+        Self::read_whole(folder).map_err(|error| error.coded(codes::DAMAGED))
+    }
+
+    fn read_whole(folder: &Path) -> Result<Checkpoint> {
         let state: State = read_state(&folder.join(layout::STATE))?;
         let part = |name: &str| match state.files.get(name) {
             Some(fingerprint) => read_checked(&folder.join(name), *fingerprint),
@@ -201,7 +205,8 @@ pub fn write_best(folder: &Path, arrays: &[(String, crate::tensor::Array)], best
 /// # Errors
 /// A missing or truncated file, another format version.
 pub fn read_best(folder: &Path) -> Result<(Named, Best)> {
-    Ok((weights::load(&folder.join(layout::MODEL))?, read_state(&folder.join(layout::STATE))?))
+    let best = read_state(&folder.join(layout::STATE)).map_err(|error| error.coded(codes::DAMAGED));
+    Ok((weights::load(&folder.join(layout::MODEL))?, best?))
 }
 
 /// Returns the checkpoints below `parent`, oldest first: finished epochs and folder. Half-made ones are not

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::de::DeserializeOwned;
 
 use super::layout;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 
 /// Writes a file so that readers, and a machine that loses power, see the old contents or the new ones:
 /// a temporary file in the same folder, write, fsync, rename, fsync the folder.
@@ -43,7 +43,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 /// The error names the path; the file must be UTF-8.
 pub fn read_text(path: &Path) -> Result<String> {
     String::from_utf8(read(path)?)
-        .map_err(|_| Error::artifact(format!("`{}` is not a text file in UTF-8", path.display())))
+        .map_err(|_| Error::artifact(format!("`{}` is not a text file in UTF-8", path.display())).coded(codes::DAMAGED))
 }
 
 /// Reads a JSON file.
@@ -54,6 +54,7 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text = read_text(path)?;
     serde_json::from_str(&text).map_err(|error| {
         Error::artifact(format!("`{}` cannot be understood: {error}", path.display()))
+            .coded(codes::DAMAGED)
             .hint("it is damaged, or written by another version")
     })
 }
@@ -76,6 +77,14 @@ pub fn shorten(path: &Path, bytes: u64) -> Result<()> {
         file.set_len(bytes.min(file.metadata()?.len()))
     };
     cut().map_err(|error| failed("shorten", path, &error))
+}
+
+/// Opens what is there and no plain file (a device, a pipe) to be written to: such a thing cannot be replaced.
+///
+/// # Errors
+/// The error names the path.
+pub fn open_special(path: &Path) -> Result<File> {
+    OpenOptions::new().write(true).open(path).map_err(|error| failed("write", path, &error))
 }
 
 /// Removes a file.
@@ -101,7 +110,10 @@ pub fn failed(action: &str, path: &Path, error: &io::Error) -> Error {
             text.split(" (os error").next().unwrap_or(&text).to_lowercase()
         }
     };
-    Error::artifact(format!("cannot {action} `{}`: {reason}", path.display()))
+    Error::artifact(format!("cannot {action} `{}`: {reason}", path.display())).coded(match action {
+        "read" => codes::DAMAGED,
+        _ => codes::UNWRITABLE,
+    })
 }
 
 /// Creates (or empties) a file and writes it; nothing is forced to the disk yet.

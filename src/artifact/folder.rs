@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use super::{Checkpoint, checkpoint, file, layout};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 
 /// The folder of a run that exists.
 #[derive(Clone, Debug)]
@@ -33,11 +33,13 @@ impl Folder {
             }
             Contents::Run => {
                 return Err(Error::artifact(format!("`{}` holds a run already", path.display()))
+                    .coded(codes::FOLDER_TAKEN)
                     .hint("`--overwrite`, or `trainer(dir, #{overwrite: true})` in a recipe, moves it out of the way")
                     .hint("or name another folder"));
             }
             Contents::Other => {
                 return Err(Error::artifact(format!("`{}` is not empty and holds no run", path.display()))
+                    .coded(codes::FOLDER_TAKEN)
                     .hint("such a folder is never moved or written to: name another one"));
             }
         };
@@ -53,12 +55,13 @@ impl Folder {
         match contents(&path)? {
             Contents::Run => Ok(Folder { path }),
             Contents::Nothing => Err(Error::artifact(format!("there is no folder `{}`", path.display()))
+                .coded(codes::NO_RUN)
                 .hint("expected the artifact folder of a training run")),
-            Contents::Empty | Contents::Other => Err(Error::artifact(format!(
-                "`{}` is not the folder of a run",
-                path.display()
-            ))
-            .hint(format!("looked for `{}` and one of {}", layout::CONFIG, crate::error::list(MARKS)))),
+            Contents::Empty | Contents::Other => {
+                Err(Error::artifact(format!("`{}` is not the folder of a run", path.display()))
+                    .coded(codes::NO_RUN)
+                    .hint(format!("looked for `{}` and one of {}", layout::CONFIG, crate::error::list(MARKS))))
+            }
         }
     }
 
@@ -216,7 +219,11 @@ enum Contents {
 fn contents(path: &Path) -> Result<Contents> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => {}
-        Ok(_) => return Err(Error::artifact(format!("`{}` is a file, not a folder", path.display()))),
+        Ok(_) => {
+            return Err(
+                Error::artifact(format!("`{}` is a file, not a folder", path.display())).coded(codes::FOLDER_TAKEN)
+            );
+        }
         Err(_) if is_missing(path) => return Ok(Contents::Nothing),
         Err(error) => return Err(file::failed("open", path, &error)),
     }
@@ -238,6 +245,7 @@ fn check_parents(path: &Path) -> Result<()> {
     let parents = path.ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty());
     match parents.into_iter().find(|parent| !is_missing(parent)) {
         Some(parent) if !parent.is_dir() => Err(Error::artifact(format!("`{}` is not a folder", parent.display()))
+            .coded(codes::FOLDER_TAKEN)
             .within(format!("artifact folder `{}`", path.display()))),
         _ => Ok(()),
     }

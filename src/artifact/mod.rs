@@ -18,6 +18,8 @@ pub mod exact;
 mod writer;
 
 pub use checkpoint::{Best, Checkpoint, State};
-pub use file::{failed, make_folder, names, read, read_json, read_text, remove_file, shorten, write_atomic};
+pub use file::{
+    failed, make_folder, names, open_special, read, read_json, read_text, remove_file, shorten, write_atomic,
+};
 pub use folder::{Folder, NewFolder, Prepared};
-pub use writer::Writer;
+pub use writer::{Purpose, Saved, Writer};

@@ -14,7 +14,7 @@ use safetensors::tensor::{Dtype, View};
 use serde::{Deserialize, Serialize};
 
 use super::file;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 use crate::tensor::Array;
 
 /// Arrays by name, in the order of the network.
@@ -34,7 +34,7 @@ pub fn save(path: &Path, arrays: &[(String, Array)]) -> Result<()> {
 /// # Errors
 /// A missing, foreign or truncated file, and dtypes other than float32, float64, int64 and uint8.
 pub fn load(path: &Path) -> Result<Named> {
-    decode(&file::read(path)?, &path.display().to_string())
+    decode(&file::read(path)?, &path.display().to_string()).map_err(|error| error.coded(codes::DAMAGED))
 }
 
 /// Returns the arrays of a file in the order a network expects.
@@ -62,7 +62,8 @@ pub fn arrange(found: Named, expected: &[(String, Vec<usize>)], what: &str) -> R
     if missing.is_empty() && shapes.is_empty() && extra.is_empty() {
         return Ok(arrays);
     }
-    let mut error = Error::artifact(format!("the weights in `{what}` are not those of this network"));
+    let mut error =
+        Error::artifact(format!("the weights in `{what}` are not those of this network")).coded(codes::DAMAGED);
     if !missing.is_empty() {
         error = error.hint(format!("missing: {}", crate::error::list(missing)));
     }

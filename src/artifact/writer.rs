@@ -13,8 +13,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::checkpoint::{self, Best, Checkpoint, Staged};
-use super::file;
 use super::weights::Named;
+use super::{file, layout};
 use crate::error::{Error, Result};
 use crate::tensor::Array;
 
@@ -53,6 +53,30 @@ struct Queue {
     waiting: usize,
     closed: bool,
     error: Option<Error>,
+    /// What was written since it was last asked for.
+    saved: Vec<Saved>,
+}
+
+/// Weights that stand on the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// What they are for.
+    pub purpose: Purpose,
+    /// Their folder.
+    pub path: PathBuf,
+    /// The last epoch that shaped them, from 0.
+    pub epoch: usize,
+    /// Updates done.
+    pub step: u64,
+}
+
+/// What saved weights are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Scoring: the best so far.
+    Best,
+    /// Going on after a stop.
+    Resume,
 }
 
 #[derive(Debug)]
@@ -100,6 +124,12 @@ impl Writer {
         let mut queue = self.shared.lock();
         queue = self.shared.wait_while(queue, |queue| queue.error.is_none() && (queue.busy || !queue.jobs.is_empty()));
         queue.error.clone().map_or(Ok(()), Err)
+    }
+
+    /// Returns the best weights and checkpoints that reached the disk since the last call, in order; those that later
+    /// ones replaced before they were written are not among them.
+    pub fn take_saved(&self) -> Vec<Saved> {
+        std::mem::take(&mut self.shared.lock().saved)
     }
 
     fn push(&self, job: Job) -> Result<()> {
@@ -184,10 +214,13 @@ impl Shared {
             queue = self.lock();
             queue.busy = false;
             queue.bytes = queue.bytes.saturating_sub(size);
-            if let Err(error) = result {
-                queue.error.get_or_insert(error);
-                queue.jobs.clear();
-                queue.bytes = 0;
+            match result {
+                Ok(saved) => queue.saved.extend(saved),
+                Err(error) => {
+                    queue.error.get_or_insert(error);
+                    queue.jobs.clear();
+                    queue.bytes = 0;
+                }
             }
             self.done.notify_all();
         }
@@ -216,8 +249,8 @@ fn array_bytes(array: &Array) -> usize {
     }
 }
 
-/// Writes a burst of jobs; see the module's text for the order.
-fn burst(jobs: VecDeque<Job>) -> Result<()> {
+/// Writes a burst of jobs; see the module's text for the order. Returns the weights that it saved.
+fn burst(jobs: VecDeque<Job>) -> Result<Vec<Saved>> {
     let mut logs: Vec<(PathBuf, Vec<u8>)> = Vec::new();
     let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
     let mut bests: Vec<(PathBuf, Named, Best)> = Vec::new();
@@ -254,10 +287,19 @@ fn burst(jobs: VecDeque<Job>) -> Result<()> {
     }
     // The best weights come first: a run resumed from a checkpoint of this burst must find weights at
     // least as good as it remembers; ahead of it they may be, since it will make the same ones again.
+    let mut saved = Vec::new();
     for (folder, arrays, best) in &bests {
         checkpoint::write_best(folder, arrays, best)?;
+        saved.push(Saved { purpose: Purpose::Best, path: folder.clone(), epoch: best.epoch, step: best.step });
     }
-    publish(checkpoints)
+    saved.extend(checkpoints.iter().map(|(parent, checkpoint, _)| Saved {
+        purpose: Purpose::Resume,
+        path: parent.join(layout::epoch(checkpoint.state.epoch)),
+        epoch: checkpoint.state.epoch.saturating_sub(1),
+        step: checkpoint.state.step,
+    }));
+    publish(checkpoints)?;
+    Ok(saved)
 }
 
 fn publish(checkpoints: Vec<(PathBuf, Box<Checkpoint>, Option<usize>)>) -> Result<()> {
@@ -317,6 +359,13 @@ mod tests {
             writer.flush().unwrap();
             let found = checkpoint::list(folder.path()).unwrap();
             assert_eq!(found.len(), expected);
+            let saved = writer.take_saved();
+            assert!(saved.len() >= expected && writer.take_saved().is_empty());
+            let (epoch, path) = found.last().unwrap();
+            assert_eq!(
+                saved.last().unwrap(),
+                &Saved { purpose: Purpose::Resume, path: path.clone(), epoch: epoch - 1, step: 0 }
+            );
             assert_eq!(found.last().unwrap().0, 9);
             for (epoch, path) in found {
                 assert_eq!(Checkpoint::read(&path).unwrap().state.epoch, epoch);

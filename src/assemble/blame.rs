@@ -1,7 +1,7 @@
 //! Where in the recipe an error of the check stands: the rooms that check names, shapes and monitors do not
 //! know the recipe, so their words are matched with its keys here.
 
-use crate::error::{Error, Place};
+use crate::error::{Error, Place, codes};
 use crate::recipe::{Import, Recipe};
 
 /// Adds the place of a key to errors that have none.
@@ -14,7 +14,7 @@ pub fn key(recipe: &Recipe, error: Error, path: &str) -> Error {
 
 /// Adds to each error of a check the place in the recipe that it is about, where that is known.
 pub fn blame(recipe: &Recipe, error: Error) -> Error {
-    let placed = error.split().into_iter().map(|error| match error.place() {
+    let placed = coded(error).split().into_iter().map(|error| match error.place() {
         Some(_) => error,
         None => match place(recipe, &error) {
             Some(place) => error.at(place),
@@ -23,6 +23,34 @@ pub fn blame(recipe: &Recipe, error: Error) -> Error {
     });
     // Splitting an error gives at least itself.
     Error::join(placed.collect()).unwrap_or_else(|| Error::recipe("the recipe was refused"))
+}
+
+/// Words of the rooms that check a run, and the codes that they have for the reader of a recipe.
+const WORDS: &[(&str, &str)] = &[
+    ("unknown activation", codes::UNKNOWN_COMPONENT),
+    ("unknown layer", codes::UNKNOWN_COMPONENT),
+    ("no parameter for the placeholder", codes::NO_PLACEHOLDER),
+    ("the network takes shape", codes::INPUT_SHAPE),
+    ("the network has no output", codes::NAMES),
+    ("the network needs a", codes::NAMES),
+    ("the loader gives", codes::NAMES),
+    ("of the network has no loss", codes::NAMES),
+    ("nothing is reported as", codes::UNKNOWN_MONITOR),
+    ("received no gradient", codes::NO_GRADIENT),
+    ("in the first step", codes::NOT_FINITE),
+];
+
+/// Adds to errors of a check the codes that tell them apart.
+pub fn coded(error: Error) -> Error {
+    let all = error.split().into_iter().map(|error| {
+        let code = WORDS.iter().find(|(words, _)| error.message().contains(words)).map(|(_, code)| *code);
+        match code {
+            Some(code) => error.coded(code),
+            None => error,
+        }
+    });
+    // Splitting an error gives at least itself.
+    Error::join(all.collect()).unwrap_or_else(|| Error::recipe("the recipe was refused"))
 }
 
 fn place(recipe: &Recipe, error: &Error) -> Option<Place> {

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::artifact::{self, Folder, layout};
-use crate::assemble::{model, open, provenance, stations};
-use crate::error::{Error, Kind, Result};
+use crate::assemble::{kernels, model, open, provenance, stations};
+use crate::error::{Error, Kind, Result, codes};
+use crate::network::{Network, Port};
 use crate::predictor::Predictor;
 use crate::recipe::{Recipe, Written};
-use crate::record::{Fields, Mode, Records, Schema, Transformer};
+use crate::record::{Fields, Mode, Name, Records, Schema, Transformer};
 use crate::registry::Params;
 use crate::script::Host;
 use crate::service::Logs;
@@ -38,6 +39,31 @@ impl Model {
         self.predictor.evaluate(records, model::outputs(&self.host, &self.recipe.model.outputs)?)
     }
 
+    /// Returns the same of records that come in parts; each but the last has to hold whole batches
+    /// ([`Model::batch_size`]).
+    ///
+    /// # Errors
+    /// As [`Model::evaluate`], and the first error of a part.
+    pub fn evaluate_parts(&self, parts: &mut dyn Iterator<Item = Result<Records>>) -> Result<Logs> {
+        self.predictor.evaluate_parts(parts, model::outputs(&self.host, &self.recipe.model.outputs)?)
+    }
+
+    /// Returns how many records go through the network at once.
+    pub fn batch_size(&self) -> usize {
+        self.predictor.batch_size()
+    }
+
+    /// Returns the network's outputs: name, and shape of one record's value; an open axis has length 0.
+    pub fn outputs(&self) -> Vec<(Name, Vec<usize>)> {
+        let shape = |port: &Port| port.shape.iter().map(|axis| axis.unwrap_or(0)).collect();
+        self.predictor.network().outputs().iter().map(|port| (port.name.clone(), shape(port))).collect()
+    }
+
+    /// Returns the network.
+    pub fn network(&self) -> &Network {
+        self.predictor.network()
+    }
+
     /// Returns the schema of the training records, which holds for files that are scored.
     pub fn schema(&self) -> &Schema {
         &self.schema
@@ -58,7 +84,9 @@ impl Model {
 pub(super) fn read_recipe(folder: &Folder) -> Result<Recipe> {
     let path = folder.join(layout::CONFIG);
     let text = artifact::read_text(&path)?;
-    let damaged = |error: Error| error.of_kind(Kind::Artifact).hint("the file was changed or cut after training");
+    let damaged = |error: Error| {
+        error.recoded(codes::DAMAGED).of_kind(Kind::Artifact).hint("the file was changed or cut after training")
+    };
     let written = Written::from_json(&path.display().to_string(), &text).map_err(damaged)?;
     Ok(Recipe::resolve(&written).map_err(damaged)?.0)
 }
@@ -82,10 +110,12 @@ pub fn load(host: &Host, folder: &Path) -> Result<Model> {
     let best = folder.join(layout::BEST_CHECKPOINT);
     if !best.join(layout::MODEL).exists() {
         return Err(Error::artifact(format!("`{}` has no best checkpoint", folder.path().display()))
+            .coded(codes::NO_CHECKPOINT)
             .hint("the run ended before its first epoch, or the service `best_checkpoint` was switched off"));
     }
     let weights = artifact::weights::load(&best.join(layout::MODEL))?;
     let device = open(recipe.solver.device)?;
-    let predictor = Predictor::new(loader, transformer, network, &weights, recipe.solver.batch_size, device)?;
+    let batch_size = recipe.solver.batch_size;
+    let predictor = Predictor::new(loader, transformer, network, &weights, batch_size, device, kernels())?;
     Ok(Model { predictor, schema: provenance::read_schema(&folder)?, recipe, host: host.clone() })
 }

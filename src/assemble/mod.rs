@@ -5,9 +5,11 @@
 
 mod blame;
 mod check;
+mod faults;
 mod load;
 mod model;
 mod provenance;
+mod rehearse;
 mod resume;
 mod run;
 mod services;
@@ -16,11 +18,12 @@ mod train;
 
 pub use check::{Report, check};
 pub use load::{Model, load};
+pub use rehearse::{DryRun, dry_run, find_rate, overfit};
 pub use resume::resume;
 pub use run::{Fitted, Run, assemble, check_not_empty, refuse_divergence};
 pub use train::{fresh_seed, train};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 use crate::record::{Field, Fields};
 use crate::script::cast;
 use crate::tensor::{Device, device};
@@ -49,7 +52,14 @@ fn open(wanted: crate::recipe::Device) -> Result<Device> {
                 reason => reason,
             };
             Error::recipe(format!("the device `cuda:{number}` cannot be used: {reason}"))
+                .coded(codes::NO_DEVICE)
                 .hint("set `solver.device` to `cpu`, or use a binary built with the feature `cuda`")
         }),
     }
+}
+
+/// Returns whether layers use their kernels: unless the environment variable `BARRAGE_KERNELS` is `off`, which is for
+/// tests and for finding a fault.
+fn kernels() -> bool {
+    std::env::var_os("BARRAGE_KERNELS").is_none_or(|value| value != "off")
 }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::assemble::blame;
+use crate::assemble::faults::Faults;
 use crate::assemble::stations::{self, choose};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 use crate::loss::{self, Loss};
 use crate::metric::{self, MetricTarget};
 use crate::network::{self, Network};
@@ -25,26 +27,52 @@ const SEQUENTIAL: &str = "sequential_from_config";
 /// A parameter given by both; whatever building raises.
 pub fn network(host: &Host, import: &Import, from_transformer: &Params) -> Result<Arc<Network>> {
     let build = || {
-        let mut params = import.params.clone();
-        for (name, value) in from_transformer {
-            if params.insert(name.clone(), value.clone()).is_some() {
+        for name in from_transformer.keys() {
+            if import.params.contains_key(name) {
                 return Err(Error::recipe(format!("the network's parameter `{name}` is given twice"))
+                    .coded(codes::GIVEN_TWICE)
                     .hint("the transformer sets it in `network_params`: leave it out of the recipe"));
             }
         }
         if import.path.trim_start_matches("barrage.model.") == SEQUENTIAL {
             return sequential(&import.params, from_transformer);
         }
-        let component = host.component(&import.path, &import.params)?;
-        build_network(&component, &params)
+        let component = host.component_with(&import.path, &import.params, from_transformer);
+        build_network(&component.map_err(|error| set_by_transformer(error, from_transformer))?)
     };
-    build().map(Arc::new).map_err(|error| import.locate(error))
+    build().map(Arc::new).map_err(|error| import.locate(blame::coded(error)))
+}
+
+/// Looks the network up without building it, where what it is built from is not known.
+///
+/// # Errors
+/// A path that leads to no script, a script that does not compile, and parameters of the recipe that are wrong
+/// whatever the transformer adds.
+pub fn find_network(host: &Host, import: &Import) -> Result<()> {
+    match import.path.trim_start_matches("barrage.model.") {
+        SEQUENTIAL => Ok(()),
+        _ => host.check_given(&import.path, &import.params).map_err(|error| import.locate(error)),
+    }
+}
+
+/// Says of parameters that the recipe does not give who gives them.
+fn set_by_transformer(error: Error, from_transformer: &Params) -> Error {
+    let said = error.split().into_iter().map(|error| {
+        let about = |name: &String| error.message().starts_with(&format!("parameter `{name}` of"));
+        match from_transformer.keys().any(about) {
+            true => error.hint("the transformer sets it in `network_params`"),
+            false => error,
+        }
+    });
+    // Splitting an error gives at least itself.
+    Error::join(said.collect()).unwrap_or_else(|| Error::recipe("the parameters were refused"))
 }
 
 fn sequential(params: &Params, from_transformer: &Params) -> Result<Network> {
     const LAYERS: &str = "layers";
     let layers = params.get(LAYERS).ok_or_else(|| {
         Error::recipe(format!("`{SEQUENTIAL}` needs the parameter `{LAYERS}`"))
+            .coded(codes::MISSING_PARAMETER)
             .hint("a list of import blocks, one for each layer")
     })?;
     // Other parameters of the recipe fill placeholders as those of the transformer do.
@@ -55,19 +83,26 @@ fn sequential(params: &Params, from_transformer: &Params) -> Result<Network> {
 }
 
 /// Makes losses and metrics of each output.
+///
+/// # Errors
+/// Every loss and every metric that cannot be made, at once.
 pub fn outputs(host: &Host, outputs: &[Output]) -> Result<Vec<OutputSpec>> {
-    outputs
-        .iter()
-        .map(|output| {
-            let metrics = output.metrics.iter().map(|import| metric_spec(host, import)).collect::<Result<_>>()?;
-            Ok(OutputSpec {
+    let mut faults = Faults::default();
+    let mut specs = Vec::with_capacity(outputs.len());
+    for output in outputs {
+        let loss = faults.take(loss(host, &output.loss));
+        let metrics = output.metrics.iter().filter_map(|import| faults.take(metric_spec(host, import))).collect();
+        if let Some(loss) = loss {
+            specs.push(OutputSpec {
                 name: Name::from(output.name.as_str()),
-                loss: loss(host, &output.loss)?,
+                loss,
                 loss_weight: output.loss_weight,
                 metrics,
-            })
-        })
-        .collect()
+            });
+        }
+    }
+    faults.finish()?;
+    Ok(specs)
 }
 
 fn loss(host: &Host, import: &Import) -> Result<Box<dyn Loss>> {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::artifact::{self, Folder, layout};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 use crate::record::{Records, Schema};
 use crate::script::Host;
 
@@ -43,6 +43,7 @@ pub fn check_scripts(folder: &Folder) -> Result<()> {
         })?;
         if known.as_str() != Some(hash(&text).as_str()) {
             return Err(Error::artifact(format!("the script `{label}` of this run was changed after training"))
+                .coded(codes::CHANGED)
                 .hint("scores would not be those of the trained model; restore the file from a copy of the folder"));
         }
     }
@@ -64,7 +65,7 @@ pub fn read_schema(folder: &Folder) -> Result<Schema> {
     let path = folder.join(layout::DATA);
     let mut value: Value = artifact::read_json(&path)?;
     serde_json::from_value(value["schema"].take())
-        .map_err(|error| Error::artifact(format!("`{}` is damaged: {error}", path.display())))
+        .map_err(|error| Error::artifact(format!("`{}` is damaged: {error}", path.display())).coded(codes::DAMAGED))
 }
 
 /// Reads the records a run was started with from its files.
@@ -79,6 +80,7 @@ pub fn read_records(folder: &Folder) -> Result<(Records, Records)> {
         let source = &known[which];
         let Some(file) = source["path"].as_str().filter(|_| source["whole"].as_bool() == Some(true)) else {
             return Err(Error::artifact(format!("the {which} records of this run are no file that can be read again"))
+                .coded(codes::OTHER_RECORDS)
                 .hint("a recipe made them: resume it in the recipe, with `trainer(dir).resume(train, validation)`"));
         };
         let bytes = artifact::read(Path::new(file))?;
@@ -86,6 +88,7 @@ pub fn read_records(folder: &Folder) -> Result<(Records, Records)> {
             return Err(Error::artifact(format!(
                 "the {which} records `{file}` were changed since the run was started"
             ))
+            .coded(codes::OTHER_RECORDS)
             .hint("put the file back as it was, or start a new run"));
         }
         Records::read_as(Path::new(file), &schema)
@@ -106,10 +109,12 @@ pub fn check_records(folder: &Folder, train: &Records, validation: &Records) -> 
                 "expected the {number} {which} records of the run, found {}",
                 records.len()
             ))
+            .coded(codes::OTHER_RECORDS)
             .hint("a run goes on with the records it was started with"));
         }
         if known[which]["content"].as_str() != Some(fingerprint(records)?.as_str()) {
             return Err(Error::data(format!("the {which} records are not those the run was started with"))
+                .coded(codes::OTHER_RECORDS)
                 .hint("the same rows in the same order are needed; is the split seeded as before?"));
         }
     }

@@ -39,6 +39,7 @@ pub fn resume(host: &Host, folder: &Path, records: Option<(&Records, &Records)>)
     let from = Fitted::From(&fitted, &network_params);
     let mut run = assemble(host, &recipe, from, &train, &validation, folder.path())?;
     run.check(&recipe)?;
+    host.trace(|| "checked a first batch, losses, metrics and gradients".to_owned());
 
     let mut progress = host.progress();
     let (checkpoint, damaged) = folder.latest_checkpoint()?;

@@ -1,14 +1,15 @@
 //! Everything a training run is made of, made from a recipe and not started.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::assemble::{blame, model, open, services, stations};
+use crate::assemble::faults::Faults;
+use crate::assemble::{blame, kernels, model, open, services, stations};
 use crate::dataset::{self, Dataset, Stations};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, codes};
 use crate::network::LayerInfo;
 use crate::recipe::{Cache, Recipe};
-use crate::record::{Mode, Name, Records, Transformer};
+use crate::record::{Loader, Mode, Name, Records, Transformer};
 use crate::registry::Params;
 use crate::script::Host;
 use crate::service::{GraphNode, terminate_on_nan};
@@ -30,6 +31,11 @@ pub struct Run {
     pub transformer: Arc<dyn Transformer>,
     /// What the transformer gave the network.
     pub network_params: Params,
+    folder: PathBuf,
+    /// Whether the records are files that a resume can read again.
+    from_files: bool,
+    /// Whether there will be checkpoints to go on from.
+    resumable: bool,
 }
 
 impl Run {
@@ -51,9 +57,41 @@ impl Run {
             false => Ok(history),
             true => {
                 Err(Error::new(Kind::Interrupted, format!("training was interrupted after {} steps", history.steps))
-                    .hint("`barrage resume DIR` goes on after the last finished epoch"))
+                    .hint(self.goes_on()))
             }
         }
+    }
+
+    /// Says how an interrupted run goes on.
+    fn goes_on(&self) -> String {
+        let folder = shown(&self.folder);
+        let after = match self.trainer.epochs() {
+            0 => return format!("no epoch was finished: `{}` starts at step 0 again", self.resume_command(&folder)),
+            _ if !self.resumable => {
+                return "the service `resume_checkpoints` is off: it cannot be resumed, but its best weights can score"
+                    .to_owned();
+            }
+            epochs => format!("after epoch {epochs}, the last that was finished"),
+        };
+        format!("`{}` goes on {after}", self.resume_command(&folder))
+    }
+
+    fn resume_command(&self, folder: &str) -> String {
+        match self.from_files {
+            true => format!("barrage resume {folder}"),
+            false => format!("trainer({folder}).resume(train, validation)"),
+        }
+    }
+}
+
+/// Returns a folder as it is named on the command line: from the current folder, where it lies below it.
+fn shown(folder: &Path) -> String {
+    let here = std::env::current_dir().and_then(|here| here.canonicalize()).ok();
+    let below = here.as_deref().and_then(|here| folder.strip_prefix(here).ok()).unwrap_or(folder);
+    let text = below.display().to_string();
+    match text.contains(|c: char| c.is_whitespace() || "'\"\\$`&;()<>|*?!#".contains(c)) {
+        true => format!("'{}'", text.replace('\'', r"'\''")),
+        false => text,
     }
 }
 
@@ -64,6 +102,7 @@ impl Run {
 pub fn refuse_divergence(history: &History) -> Result<()> {
     match history.stopped.as_ref().filter(|reason| reason.starts_with(terminate_on_nan::REASON)) {
         Some(reason) => Err(Error::run(reason.clone())
+            .coded(codes::NOT_FINITE)
             .hint("lower the learning rate, scale the inputs, or look for values that are not finite")),
         None => Ok(()),
     }
@@ -77,6 +116,7 @@ pub fn check_not_empty(records: &Records, what: &str) -> Result<()> {
     match records.is_empty() {
         false => Ok(()),
         true => Err(Error::data(format!("there are no {what} records in `{}`", records.source()))
+            .coded(codes::NO_RECORDS)
             .hint("a file needs at least one record below its header")),
     }
 }
@@ -84,7 +124,8 @@ pub fn check_not_empty(records: &Records, what: &str) -> Result<()> {
 /// Assembles a run; nothing is written. The recipe must have its seed.
 ///
 /// # Errors
-/// Anything wrong with the recipe, the scripts or the records.
+/// Anything wrong with the recipe, the scripts or the records: all of it at once, as far as the parts do not need
+/// each other.
 pub fn assemble(
     host: &Host,
     recipe: &Recipe,
@@ -93,18 +134,99 @@ pub fn assemble(
     validation: &Records,
     folder: &Path,
 ) -> Result<Run> {
-    check_not_empty(train, "training")?;
-    check_not_empty(validation, "validation")?;
-    recipe.check_spelling()?;
+    let mut faults = Faults::default();
+    faults.take(check_not_empty(train, "training"));
+    faults.take(check_not_empty(validation, "validation"));
+    // Their scripts would be made for nothing, and fitting cannot go well.
+    let filled = !train.is_empty() && !validation.is_empty();
+    faults.take(recipe.check_spelling());
     let seed = recipe.dataset.seed.unwrap_or(0);
-    let loader = stations::loader(host, &recipe.dataset)?;
-    let mut transformer = stations::transformer(host, &recipe.dataset, &loader, Mode::Train)?;
-    let network_params = match fitted {
+
+    let loader = faults.take(stations::loader(host, &recipe.dataset));
+    let usable = loader.clone().unwrap_or_else(|| Arc::new(stations::Missing));
+    let transformer = faults.take(stations::transformer(host, &recipe.dataset, &usable, Mode::Train));
+    let fitted = match (transformer, &loader) {
+        (Some(transformer), Some(loader)) if filled => faults.take(fit(transformer, &**loader, recipe, fitted, train)),
+        _ => None,
+    };
+    let augmentor = faults.take(stations::augmentors(host, &recipe.dataset));
+    let network = match &fitted {
+        Some((_, params)) => faults.take(model::network(host, &recipe.model.network, params)),
+        // What it needs of the transformer is not known.
+        None => faults.take(model::find_network(host, &recipe.model.network)).and(None),
+    };
+    let outputs = faults.take(model::outputs(host, &recipe.model.outputs));
+    let optimizer = faults.take(model::optimizer(&recipe.solver.optimizer.import));
+    let rate = faults.take(model::rate(host, &recipe.solver.optimizer.learning_rate));
+    let device = faults.take(open(recipe.solver.device).map_err(|error| blame::key(recipe, error, "solver.device")));
+    let services = faults.take(services::services(host, recipe));
+    faults.finish()?;
+    if fitted.is_some() {
+        host.trace(|| format!("made loader, transformer `{}` and network", recipe.dataset.transformer.path));
+    }
+    let (
+        Some(loader),
+        Some((transformer, network_params)),
+        Some(augmentor),
+        Some(network),
+        Some(outputs),
+        Some(optimizer),
+        Some(rate),
+        Some(device),
+        Some(services),
+    ) = (loader, fitted, augmentor, network, outputs, optimizer, rate, device, services)
+    else {
+        return Err(Error::run("a part of the run is missing, and nothing says why"));
+    };
+    let stations = Stations { loader, transformer, augmentor };
+
+    let options = options(recipe);
+    let data = |records: &Records, mode| {
+        Dataset::new(records.clone(), stations.clone(), mode, recipe.solver.batch_size, seed, options.clone())
+    };
+    let parts = Parts {
+        weights: network.initialise(seed)?,
+        outputs,
+        optimizer,
+        rate,
+        train: data(train, Mode::Train)?,
+        validation: Some(data(validation, Mode::Validation)?),
+        services,
+        epochs: recipe.solver.epochs,
+        seed,
+        device,
+        kernels: kernels(),
+        folder: folder.to_owned(),
+        graph: network.layers().into_iter().map(graph_node).collect(),
+        network,
+    };
+    host.trace(|| format!("network: {} layers; first batches and services are ready", parts.graph.len()));
+    let transformer = stations.transformer.clone();
+    let mut trainer = Trainer::new(parts).map_err(|error| blame::blame(recipe, error))?;
+    trainer.set_stop_flag(host.stop_flag().clone());
+    Ok(Run {
+        trainer,
+        transformer,
+        network_params,
+        folder: folder.to_owned(),
+        from_files: train.is_whole_file() && validation.is_whole_file(),
+        resumable: recipe.services.resume_checkpoints,
+    })
+}
+
+/// Fits the transformer, or loads it, and returns it with what it gives the network.
+fn fit(
+    mut transformer: Box<dyn Transformer>,
+    loader: &dyn Loader,
+    recipe: &Recipe,
+    fitted: Fitted,
+    train: &Records,
+) -> Result<(Arc<dyn Transformer>, Params)> {
+    let params = match fitted {
         Fitted::Afresh => {
-            transformer
-                .fit(train, &*loader)
-                .map_err(|error| error.within(format!("fitting `{}`", recipe.dataset.transformer.path)))?;
-            transformer.check_storable().map_err(|error| recipe.dataset.transformer.locate(error))?;
+            let import = &recipe.dataset.transformer;
+            transformer.fit(train, loader).map_err(|error| error.within(format!("fitting `{}`", import.path)))?;
+            transformer.check_storable().map_err(|error| import.locate(error))?;
             transformer.network_params()
         }
         Fitted::From(folder, network_params) => {
@@ -112,37 +234,7 @@ pub fn assemble(
             network_params.clone()
         }
     };
-    let stations = Stations {
-        loader,
-        transformer: Arc::from(transformer),
-        augmentor: stations::augmentors(host, &recipe.dataset)?,
-    };
-
-    let network = model::network(host, &recipe.model.network, &network_params)?;
-    let optimizer = model::optimizer(&recipe.solver.optimizer.import)?;
-    let options = options(recipe);
-    let data = |records: &Records, mode| {
-        Dataset::new(records.clone(), stations.clone(), mode, recipe.solver.batch_size, seed, options.clone())
-    };
-    let parts = Parts {
-        weights: network.initialise(seed)?,
-        outputs: model::outputs(host, &recipe.model.outputs)?,
-        optimizer,
-        rate: model::rate(host, &recipe.solver.optimizer.learning_rate)?,
-        train: data(train, Mode::Train)?,
-        validation: Some(data(validation, Mode::Validation)?),
-        services: services::services(host, recipe)?,
-        epochs: recipe.solver.epochs,
-        seed,
-        device: open(recipe.solver.device).map_err(|error| blame::key(recipe, error, "solver.device"))?,
-        folder: folder.to_owned(),
-        graph: network.layers().into_iter().map(graph_node).collect(),
-        network,
-    };
-    let transformer = stations.transformer.clone();
-    let mut trainer = Trainer::new(parts).map_err(|error| blame::blame(recipe, error))?;
-    trainer.set_stop_flag(host.stop_flag().clone());
-    Ok(Run { trainer, transformer, network_params })
+    Ok((Arc::from(transformer), params))
 }
 
 fn options(recipe: &Recipe) -> dataset::Options {
@@ -156,7 +248,13 @@ fn options(recipe: &Recipe) -> dataset::Options {
             Cache::Off => dataset::Cache::Off,
         },
         steps: recipe.solver.steps,
+        validation_steps: recipe.solver.validation_steps,
     }
+}
+
+/// Returns how many batches one pass over the training records has.
+pub(super) fn batches_per_pass(recipe: &Recipe, train: &Records) -> Result<usize> {
+    Dataset::batches_per_pass(train, recipe.solver.batch_size, &options(recipe))
 }
 
 fn graph_node(layer: LayerInfo) -> GraphNode {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::assemble::faults::Faults;
 use crate::error::Result;
 use crate::recipe::Recipe;
 use crate::registry::{self, Params};
@@ -37,6 +38,7 @@ pub fn services(host: &Host, recipe: &Recipe) -> Result<Vec<Box<dyn Service>>> {
             .collect();
         services.push(entry.make(&taken)?);
     }
+    let mut faults = Faults::default();
     for import in &recipe.services.callbacks {
         let made = match registry::lookup(service::LIST, &import.path) {
             Some(entry) => entry.make(&import.params),
@@ -45,8 +47,9 @@ pub fn services(host: &Host, recipe: &Recipe) -> Result<Vec<Box<dyn Service>>> {
                 .and_then(ScriptService::new)
                 .map(|service| Box::new(service) as Box<dyn Service>),
         };
-        services.push(made.map_err(|error| import.locate(error))?);
+        services.extend(faults.take(made.map_err(|error| import.locate(error))));
     }
+    faults.finish()?;
     Ok(services)
 }
 

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use crate::assemble::faults::Faults;
 use crate::augmentor::{self, Chain};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 use crate::recipe::{Dataset, Import};
 use crate::record::{Augmentor, DataRecords, Loader, Mode, Record, Transformer};
 use crate::registry::{self, Entry};
@@ -46,7 +47,9 @@ pub fn augmentors(host: &Host, dataset: &Dataset) -> Result<Option<Arc<dyn Augme
             Ok(Box::new(ScriptAugmentor::new(component)?) as Box<dyn Augmentor>)
         })
     };
-    let chain: Vec<_> = dataset.augmentor.iter().map(one).collect::<Result<_>>()?;
+    let mut faults = Faults::default();
+    let chain: Vec<_> = dataset.augmentor.iter().filter_map(|import| faults.take(one(import))).collect();
+    faults.finish()?;
     Ok(Some(Arc::new(Chain(chain))))
 }
 
@@ -92,9 +95,19 @@ pub fn unknown<'a>(
     let near = crate::error::did_you_mean(&import.path, names);
     // Dozens of names help only where none is near.
     let listed = near.is_none().then(|| crate::error::list(main)).filter(|list| !list.is_empty());
-    let own = Error::recipe(format!("unknown {slot} `{}`", import.path)).maybe_hint(near);
+    let own = Error::recipe(format!("unknown {slot} `{}`", import.path)).coded(codes::UNKNOWN_COMPONENT);
+    let own = own.maybe_hint(near);
     let own = error.hints().iter().fold(own, |own, hint| own.hint(hint.clone()));
     own.maybe_hint(listed.map(|list| format!("built in: {list}")))
+}
+
+/// Stands for a loader that could not be made, so that the transformer above it is looked at too.
+pub struct Missing;
+
+impl Loader for Missing {
+    fn load(&self, _: &[Record], _: Mode) -> Result<DataRecords> {
+        Err(Error::recipe("the loader could not be made"))
+    }
 }
 
 /// A loader whose errors say where in the recipe it stands, unless they know a better place.

@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::artifact::{self, Folder, layout};
-use crate::assemble::provenance;
 use crate::assemble::run::{Fitted, assemble};
+use crate::assemble::{provenance, rehearse};
 use crate::error::Result;
 use crate::recipe::Recipe;
 use crate::record::Records;
@@ -28,13 +28,14 @@ pub fn train(
     folder: &Path,
     overwrite: bool,
 ) -> Result<History> {
-    recipe.check_spelling()?;
     let prepared = Folder::prepare(folder, overwrite || host.overwrite())?;
     let mut recipe = recipe.clone();
     // A run without a seed gets one, and keeps it: what was lucky once can be repeated.
     recipe.dataset.seed.get_or_insert_with(fresh_seed);
+    rehearse::limit_batches(host, &mut recipe, train)?;
     let mut run = assemble(host, &recipe, Fitted::Afresh, train, validation, prepared.path())?;
     run.check(&recipe)?;
+    host.trace(|| "checked a first batch, losses, metrics and gradients".to_owned());
 
     let made = prepared.create()?;
     provenance::write_json(&made.join(layout::CONFIG), &recipe.to_json())?;
@@ -45,6 +46,7 @@ pub fn train(
     artifact::make_folder(&dataset)?;
     run.transformer.save(&dataset)?;
     made.keep()?;
+    host.trace(|| "the artifact folder is made".to_owned());
 
     let mut progress = host.progress();
     for note in notes {

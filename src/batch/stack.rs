@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::error::{Error, Result, did_you_mean, list};
+use crate::error::{Error, Result, codes, did_you_mean, list};
 use crate::record::{Column, Columns, DataColumns, DataRecord, Field, Fields, Name};
 use crate::tensor::{Array, Tensor};
 
@@ -17,8 +17,8 @@ use crate::tensor::{Array, Tensor};
 /// record has texts; different dtypes.
 pub fn stack(records: &[DataRecord], names: &dyn Fn(usize) -> String) -> Result<DataColumns> {
     let part = |part: Part| -> Result<Option<Columns>> {
-        let rows = part.rows(records, names)?;
-        rows.map(|rows| part.stack(&rows, names)).transpose()
+        let stacked = part.rows(records, names).and_then(|rows| rows.map(|rows| part.stack(&rows, names)).transpose());
+        stacked.map_err(|error| error.coded(codes::UNEVEN_BATCH))
     };
     Ok(DataColumns {
         len: records.len(),

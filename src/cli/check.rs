@@ -1,11 +1,9 @@
 //! `barrage check`: says what is wrong before anything starts.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cli::options::{Overrides, Scripts};
-use crate::cli::terminal;
+use crate::cli::{terminal, trial};
 use crate::recipe::{Recipe, Written};
 use crate::record::Records;
 use crate::script::resolver::Roots;
@@ -70,21 +68,10 @@ pub fn run(args: Args) -> Result<()> {
 
 /// Runs a recipe up to its training.
 fn recipe(args: &Args) -> Result<()> {
-    let reached = Arc::new(AtomicBool::new(false));
-    let seen = reached.clone();
-    let host = args
-        .scripts
-        .host(Roots::project_of(&args.file))
-        .overrides(args.overrides.all())
-        .check_only(move |report| {
-            seen.store(true, Ordering::SeqCst);
-            terminal::data(report);
-        })
-        .build()?;
-    host.run_file(&args.file).map(drop)?;
-    match reached.load(Ordering::SeqCst) {
-        true => Ok(()),
-        false => Err(Error::script(format!("`{}` trains nothing", args.file.display()))
-            .hint("a recipe is checked at its `trainer(…).train(config, train, validation)`")),
-    }
+    let builder = args.scripts.host(Roots::project_of(&args.file)).overrides(args.overrides.all());
+    trial::run_recipe(builder, &args.file, |host, wanted| {
+        let report = assemble::check(host, wanted.recipe, wanted.notes, wanted.train, wanted.validation)?;
+        terminal::data(&report.text());
+        Ok(())
+    })
 }

@@ -1,10 +1,9 @@
 //! `barrage completions`: completion scripts of shells.
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::Result;
-use crate::cli::{Arguments, terminal};
+use crate::cli::{command, terminal};
 
 /// Print the completion script of a shell
 #[derive(clap::Args)]
@@ -18,7 +17,7 @@ pub struct Args {
 /// Prints the script.
 pub fn run(args: Args) -> Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Arguments::command(), "barrage", &mut script);
+    clap_complete::generate(args.shell, &mut command(), "barrage", &mut script);
     terminal::data(&String::from_utf8_lossy(&script));
     Ok(())
 }

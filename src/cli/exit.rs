@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use crate::cli::terminal;
-use crate::error::{self, Error, Kind};
+use crate::cli::{events, signals, terminal};
+use crate::error::{self, Error, Kind, codes};
 
 /// The codes, as `barrage help exit-codes` prints them.
 pub const CODES: &str = "\
@@ -13,6 +13,7 @@ pub const CODES: &str = "\
 3    the recipe, the config or a script is wrong
 4    data, a data file or an artifact folder is wrong
 130  interrupted by Ctrl-C (SIGINT)
+143  asked to end (SIGTERM); likewise 129 when the terminal was closed (SIGHUP)
 ";
 
 /// Returns the exit code of an error.
@@ -22,32 +23,44 @@ pub fn code(error: &Error) -> u8 {
         Kind::Usage => 2,
         Kind::Recipe | Kind::Script => 3,
         Kind::Data | Kind::Artifact => 4,
-        Kind::Interrupted => 130,
+        Kind::Interrupted => signals::exit_code(),
     }
 }
 
 /// Prints the error, if any, and returns the exit code.
 pub fn finish(result: crate::Result<()>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            terminal::message(&error::draw(&error, terminal::colored()));
-            let mut codes: Vec<&str> = std::iter::once(&error).chain(error.also()).filter_map(Error::code).collect();
-            codes.sort_unstable();
-            codes.dedup();
-            if !codes.is_empty() {
-                let pages: Vec<String> = codes.iter().map(|code| format!("`barrage help {code}`")).collect();
-                terminal::message(&format!("\nmore about it: {}\n", pages.join(", ")));
-            }
-            ExitCode::from(code(&error))
-        }
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    let code = code(&error);
+    if terminal::settings().json {
+        error.clone().split().iter().for_each(|one| events::error(one, code));
     }
+    terminal::message(&error::draw(&error, terminal::colored()));
+    let mut codes: Vec<&str> = std::iter::once(&error).chain(error.also()).filter_map(Error::code).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    if !codes.is_empty() {
+        let pages: Vec<String> = codes.iter().map(|code| format!("`barrage help {code}`")).collect();
+        terminal::message(&format!("\nmore about it: {}\n", pages.join(", ")));
+    }
+    ExitCode::from(code)
 }
 
 /// Prints what clap has to say: help on standard output, mistakes on standard error.
 pub fn usage(error: &clap::Error) -> ExitCode {
     let failed = error.use_stderr();
-    // Nothing is left to do when the terminal is gone.
-    let _ = error.print();
-    if failed { ExitCode::from(2) } else { ExitCode::SUCCESS }
+    if !failed {
+        // Nothing is left to do when the terminal is gone.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if terminal::settings().json {
+        let text = error.to_string();
+        let lines: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+        let text = lines.join(" ");
+        events::error(&Error::new(Kind::Usage, text.trim_start_matches("error: ")).coded(codes::USAGE), 2);
+    }
+    let shown = error.render();
+    let shown = if terminal::colored() { shown.ansi().to_string() } else { shown.to_string() };
+    terminal::message(&shown.replacen("error:", &format!("error[{}]:", codes::USAGE), 1));
+    ExitCode::from(2)
 }

@@ -2,17 +2,20 @@
 
 use std::path::PathBuf;
 
-use clap::CommandFactory;
-
 use crate::Result;
-use crate::cli::{Arguments, exit, terminal};
+use crate::cli::{command, exit, terminal};
 use crate::error::{Error, Kind, codes, did_you_mean};
 use crate::script::api::PAGES;
-use crate::script::manual;
+use crate::script::resolver::Roots;
+use crate::script::{Host, manual};
 
-/// Explain a function, a built-in component, a page of the manual, an error code, `error-codes` or `exit-codes`
+/// Explain a function, a component, a page of the manual, an error code, `error-codes` or `exit-codes`
+///
+/// A component is built in, or a script of the project.
 #[derive(clap::Args)]
-#[command(after_help = "Examples: barrage help Adam\n          barrage help split\n          barrage help B0101")]
+#[command(
+    after_help = "Examples: barrage help Adam\n          barrage help split\n          barrage help B0101\n          barrage help components.noise"
+)]
 pub struct Args {
     /// What to explain; without it, the commands and the pages of the manual
     name: Option<String>,
@@ -27,7 +30,7 @@ pub fn run(args: Args) -> Result<()> {
     if let Some(folder) = args.write {
         return write(&folder);
     }
-    let mut command = Arguments::command();
+    let mut command = command();
     // A verb's usage then names the program too.
     command.build();
     let text = match args.name.as_deref() {
@@ -39,18 +42,28 @@ pub fn run(args: Args) -> Result<()> {
         Some(name) if is_code(name) => match codes::page(name) {
             Some(page) => page.plain(),
             None => {
-                return Err(Error::recipe(format!("there is no error code `{name}`"))
+                return Err(Error::new(Kind::Usage, format!("there is no error code `{name}`"))
+                    .coded(codes::NO_HELP)
                     .maybe_hint(did_you_mean(name, codes::pages().map(|page| page.code)))
                     .hint("`barrage help error-codes` lists them"));
             }
         },
         Some(name) => match command.find_subcommand_mut(name) {
-            Some(verb) => verb.render_long_help().to_string(),
-            None => manual::help(name).map_err(|error| error.of_kind(Kind::Usage))?,
+            Some(verb) => verb.render_help().to_string(),
+            None => match manual::help(name) {
+                Err(_) if name.contains('.') && !name.starts_with("std.") => script(name)?,
+                found => found.map_err(|error| error.of_kind(Kind::Usage))?,
+            },
         },
     };
     terminal::data(&text);
     Ok(())
+}
+
+/// The help on a script of the project around the current folder.
+fn script(path: &str) -> Result<String> {
+    let root = Roots::project_of(std::path::Path::new("recipe.rhai"));
+    manual::help_on_script(&Host::builder(root).build()?, path)
 }
 
 /// What else there is help on, to be asked for by name.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::artifact::{self, Checkpoint, Folder, layout, weights};
 use crate::cli::options::Scripts;
 use crate::cli::terminal;
+use crate::error::codes;
 use crate::recipe::{Recipe, Written};
 use crate::record::Records;
 use crate::{Error, Result, assemble};
@@ -31,7 +32,7 @@ pub fn run(args: Args) -> Result<()> {
         (false, "safetensors") => arrays(&weights::load(path)?),
         (false, "csv" | "jsonl" | "parquet") => Records::read(path)?.describe(),
         (false, _) if path.exists() => config_or_records(path)?,
-        (false, _) => return Err(Error::artifact(format!("there is no `{}`", path.display()))),
+        (false, _) => return Err(Error::artifact(format!("there is no `{}`", path.display())).coded(codes::WRONG_FILE)),
     };
     terminal::data(&format!("{}\n", text.trim_end()));
     Ok(())

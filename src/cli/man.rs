@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::CommandFactory;
-
-use crate::cli::{Arguments, terminal};
+use crate::cli::{command, terminal};
 use crate::{Error, Result, artifact};
 
 /// Print the manual page of the program, or write one for each command
@@ -18,7 +16,7 @@ pub struct Args {
 
 /// Prints or writes the pages.
 pub fn run(args: Args) -> Result<()> {
-    let command = Arguments::command();
+    let command = command();
     let Some(folder) = args.out else {
         terminal::data(&String::from_utf8_lossy(&page(command, "barrage")?));
         return Ok(());

@@ -6,24 +6,32 @@
 mod check;
 mod completions;
 mod evaluate;
+mod events;
 mod exit;
 mod help;
 mod inspect;
 mod man;
 mod new;
 mod options;
+mod picture;
+mod plot;
 mod predict;
 mod progress;
 mod repl;
 mod resume;
 mod run;
 mod schema;
+mod signals;
 mod terminal;
 mod train;
+mod trial;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use options::Output;
+use terminal::Settings;
 
 /// Trains networks from recipes: data preparation, networks, losses and more as scripts that are edited
 /// without compiling, everything hot native.
@@ -31,9 +39,12 @@ use clap::{Parser, Subcommand};
 #[command(name = "barrage", version, about, disable_help_subcommand = true, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 done, 1 the run failed, 2 wrong usage, 3 recipe or script, 4 data or artifacts, \
-130 interrupted (see `barrage help exit-codes`).\n\nExample: barrage run examples/iris_scripted/recipe.rhai"
+130 or 143 interrupted (see `barrage help exit-codes`).\n\nExample: barrage run examples/iris_scripted/recipe.rhai"
 )]
 struct Arguments {
+    #[command(flatten)]
+    output: Output,
+
     #[command(subcommand)]
     verb: Verb,
 }
@@ -60,22 +71,59 @@ enum Verb {
 /// Candle asks for it at every matrix product; without the variable it counts the machine's cores anew each
 /// time, which takes longer than a small product itself.
 fn name_threads() {
-    const THREADS: &str = "RAYON_NUM_THREADS";
-    if std::env::var_os(THREADS).is_none() {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    if std::env::var_os(options::THREADS).is_none() {
+        let threads = options::threads();
         // SAFETY: this is the first thing the program does, so no other thread reads the environment.
-        unsafe { std::env::set_var(THREADS, threads.to_string()) };
+        unsafe { std::env::set_var(options::THREADS, threads.to_string()) };
     }
+}
+
+/// Returns the command line as it is declared, with its help: one screen a verb, what `-h` and `--help` both print.
+fn command() -> clap::Command {
+    let help = Arg::new("help").short('h').long("help").action(ArgAction::HelpShort).help("Print help");
+    let mut command = Arguments::command().disable_help_flag(true).arg(help.clone().display_order(990));
+    let verbs: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    for verb in verbs {
+        command = command.mut_subcommand(verb, |verb| {
+            let about = verb.get_long_about().or(verb.get_about()).cloned().unwrap_or_default();
+            verb.disable_help_flag(true)
+                .arg(help.clone().help_heading(options::OUTPUT).display_order(903))
+                .before_help(about)
+                .help_template("{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}")
+        });
+    }
+    command
 }
 
 /// Runs the command line and returns the exit code.
 pub fn main() -> ExitCode {
     name_threads();
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => return exit::usage(&error),
+    let parsed = command().try_get_matches().and_then(|matches| {
+        let arguments = Arguments::from_arg_matches(&matches)?;
+        Ok((arguments, asks_for_json(&matches)))
+    });
+    let (arguments, json) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            let json = std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
+            terminal::set(Settings { json, ..Settings::default() });
+            return exit::usage(&error);
+        }
     };
-    let result = match arguments.verb {
+    let Output { color, .. } = arguments.output;
+    terminal::set(Settings { color, verbosity: arguments.output.verbosity(), json });
+    terminal::trace(&format!("barrage {}, {} threads", env!("CARGO_PKG_VERSION"), options::threads()));
+    exit::finish(run(arguments.verb))
+}
+
+/// Whether the verb has the option `--json`, and it was given.
+fn asks_for_json(matches: &ArgMatches) -> bool {
+    let verb = matches.subcommand().map(|(_, verb)| verb);
+    verb.and_then(|verb| verb.try_get_one::<bool>("json").ok().flatten()).copied().unwrap_or(false)
+}
+
+fn run(verb: Verb) -> crate::Result<()> {
+    match verb {
         Verb::Run(args) => run::run(args),
         Verb::Train(args) => train::run(args),
         Verb::Resume(args) => resume::run(args),
@@ -89,6 +137,5 @@ pub fn main() -> ExitCode {
         Verb::Completions(args) => completions::run(args),
         Verb::Man(args) => man::run(args),
         Verb::Help(args) => help::run(args),
-    };
-    exit::finish(result)
+    }
 }

@@ -1,25 +1,31 @@
 //! `barrage repl`: the prompt.
 
+use std::cell::RefCell;
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
+use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{Completer, Config, Editor, Helper, Highlighter, Hinter};
+use rustyline::{CompletionType, Config, Context, Editor, Helper, Highlighter, Hinter};
 
 use crate::cli::options::Scripts;
-use crate::cli::{exit, terminal};
+use crate::cli::{exit, picture, terminal};
 use crate::error::{self, Kind};
-use crate::script::repl::Session;
+use crate::script::manual;
+use crate::script::repl::{self, Command, Session};
 use crate::{Error, Result, artifact};
 
 /// Explore line by line: the same functions as in a recipe
 ///
-/// The project root is the current folder. Lines continue until brackets are closed; Ctrl-D leaves. Standard
-/// input that is no terminal is read the same way, so a session can be piped.
+/// The project root is the current folder. Lines continue until brackets are closed; Tab completes; `:help` lists
+/// the commands; Ctrl-C stops what runs; Ctrl-D leaves. Standard input that is no terminal is read the same
+/// way, so a session can be piped.
 #[derive(clap::Args)]
 #[command(after_help = "Example: echo 'tensor([1.0, 2.0]).sum()' | barrage repl")]
 pub struct Args {
@@ -27,8 +33,19 @@ pub struct Args {
     scripts: Scripts,
 }
 
-#[derive(Completer, Helper, Highlighter, Hinter)]
-struct Lines;
+/// What the line editor asks about the session.
+#[derive(Helper, Highlighter, Hinter)]
+struct Lines(Rc<RefCell<Session>>);
+
+impl Completer for Lines {
+    type Candidate = Pair;
+
+    fn complete(&self, line: &str, cursor: usize, _: &Context) -> rustyline::Result<(usize, Vec<Pair>)> {
+        let (start, found) = repl::complete(&self.0.borrow(), line, cursor);
+        let pair = |name: String| Pair { display: name.clone(), replacement: name };
+        Ok((start, found.into_iter().map(pair).collect()))
+    }
+}
 
 impl Validator for Lines {
     fn validate(&self, context: &mut ValidationContext) -> rustyline::Result<ValidationResult> {
@@ -42,7 +59,7 @@ impl Validator for Lines {
 /// Runs the prompt.
 pub fn run(args: Args) -> Result<()> {
     let host = args.scripts.host(".").build()?;
-    let prompt = Prompt { stop: host.stop_flag().clone(), session: Session::new(host) };
+    let prompt = Prompt { stop: host.stop_flag().clone(), session: Rc::new(RefCell::new(Session::new(host))) };
     match std::io::stdin().is_terminal() {
         true => prompt.interactive(),
         false => prompt.piped(),
@@ -50,17 +67,17 @@ pub fn run(args: Args) -> Result<()> {
 }
 
 struct Prompt {
-    session: Session,
+    session: Rc<RefCell<Session>>,
     stop: Arc<AtomicBool>,
 }
 
 impl Prompt {
     /// Reads from a terminal: history, editing, Ctrl-C for a new line or to stop what runs.
-    fn interactive(mut self) -> Result<()> {
+    fn interactive(self) -> Result<()> {
         let broken = |error: ReadlineError| Error::new(Kind::Run, format!("the prompt failed: {error}"));
-        let config = Config::builder().auto_add_history(true).build();
+        let config = Config::builder().auto_add_history(true).completion_type(CompletionType::List).build();
         let mut editor: Editor<Lines, FileHistory> = Editor::with_config(config).map_err(broken)?;
-        editor.set_helper(Some(Lines));
+        editor.set_helper(Some(Lines(self.session.clone())));
         let history = history_file();
         if let Some(file) = &history {
             // A missing history is an empty one.
@@ -69,7 +86,8 @@ impl Prompt {
         loop {
             match editor.readline("barrage> ") {
                 // An error is shown and the session goes on.
-                Ok(entry) => drop(self.enter(&entry)),
+                Ok(entry) if self.enter(&entry).is_ok_and(|goes_on| !goes_on) => break,
+                Ok(_) => (),
                 Err(ReadlineError::Interrupted) => (),
                 Err(ReadlineError::Eof) => break,
                 Err(error) => return Err(broken(error)),
@@ -83,14 +101,21 @@ impl Prompt {
     }
 
     /// Reads what is piped. The exit code is that of the last error, which is shown where it happened.
-    fn piped(mut self) -> Result<()> {
+    fn piped(self) -> Result<()> {
         let (mut entry, mut failed) = (String::new(), None);
         for line in std::io::stdin().lines() {
             let line = line.map_err(|error| Error::new(Kind::Usage, format!("cannot read the session: {error}")))?;
             entry.push_str(&line);
             entry.push('\n');
             if !Session::is_incomplete(&entry) {
-                failed = self.enter(&entry).err().or(failed);
+                match self.enter(&entry) {
+                    Ok(true) => (),
+                    Ok(false) => {
+                        entry.clear();
+                        break;
+                    }
+                    Err(error) => failed = Some(error),
+                }
                 entry.clear();
             }
             if failed.as_ref().is_some_and(|error| error.kind() == Kind::Interrupted) {
@@ -105,14 +130,20 @@ impl Prompt {
         }
     }
 
-    /// Runs one entry and shows its value or its error.
-    fn enter(&mut self, entry: &str) -> Result<()> {
+    /// Runs one entry and shows its value or its error; returns whether the session goes on.
+    fn enter(&self, entry: &str) -> Result<bool> {
         if entry.trim().is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         // A Ctrl-C that came too late to stop the entry before must not stop this one.
         self.stop.store(false, Ordering::SeqCst);
-        match self.session.eval(entry) {
+        let answer = match Command::parse(entry) {
+            None => self.session.borrow_mut().eval(entry),
+            Some(Ok(Command::Quit)) => return Ok(false),
+            Some(command) => command.and_then(|command| self.command(command)),
+        };
+        match answer {
+            Ok(Some(text)) if text.ends_with('\n') => terminal::data(&text),
             Ok(Some(text)) => terminal::data(&format!("{text}\n")),
             Ok(None) => (),
             Err(error) => {
@@ -120,7 +151,35 @@ impl Prompt {
                 return Err(error);
             }
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Runs a command; returns what it shows.
+    fn command(&self, command: Command) -> Result<Option<String>> {
+        let mut session = self.session.borrow_mut();
+        Ok(match command {
+            Command::Help(None) => Some(repl::list()),
+            Command::Help(Some(name)) => Some(manual::help(&name)?),
+            Command::Type(text) => Some(session.type_of(&text)?),
+            Command::Vars => Some(session.vars()),
+            Command::Plot(text) => {
+                let colored = std::io::stdout().is_terminal() && terminal::colored();
+                Some(picture::draw(&session.numbers(&text)?, colored)?)
+            }
+            Command::Time(text) => {
+                let begun = Instant::now();
+                let value = session.eval(&text)?;
+                terminal::message(&format!("{:.3?}\n", begun.elapsed()));
+                value
+            }
+            Command::Load(file) => session.load(&file)?,
+            Command::Reload => match session.reload()? {
+                names if names.is_empty() => Some("nothing was imported".to_owned()),
+                names => Some(format!("read again: {}", names.join(", "))),
+            },
+            Command::Save(file) => session.save(&file).map(|()| None)?,
+            Command::Quit => None,
+        })
     }
 }
 

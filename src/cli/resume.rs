@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::cli::options::Scripts;
+use crate::cli::options::{Scripts, Training};
 use crate::{Result, artifact, assemble};
 
 /// Resume a run that was stopped or killed
@@ -17,10 +17,14 @@ pub struct Args {
 
     #[command(flatten)]
     scripts: Scripts,
+
+    #[command(flatten)]
+    training: Training,
 }
 
 /// Resumes.
 pub fn run(args: Args) -> Result<()> {
+    args.training.set();
     let folder = artifact::Folder::open(&args.artifacts)?;
     let host = args.scripts.host(folder.join(artifact::layout::SCRIPTS)).build()?;
     assemble::resume(&host, &args.artifacts, None).map(drop)

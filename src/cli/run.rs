@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::options::{Overrides, Scripts};
+use crate::cli::options::{Limits, Overrides, Scripts, Training};
 use crate::cli::terminal;
+use crate::cli::trial::{self, Trials};
+use crate::error::codes;
 use crate::error::near_file;
 use crate::script::resolver::Roots;
 use crate::{Error, Result};
@@ -18,7 +20,9 @@ pub struct Args {
     /// The recipe
     recipe: PathBuf,
 
-    /// Use this folder as the project root, so that a script from elsewhere works on files below it
+    /// Use this folder as the project root
+    ///
+    /// A script from elsewhere then works on files below it.
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
 
@@ -26,23 +30,42 @@ pub struct Args {
     overrides: Overrides,
 
     #[command(flatten)]
+    limits: Limits,
+
+    #[command(flatten)]
     scripts: Scripts,
 
-    /// Move an existing run out of the way (to DIR.1 …) instead of refusing its folder
+    #[command(flatten)]
+    training: Training,
+
+    /// Move an existing run out of the way, to DIR.1 …
     #[arg(long)]
     overwrite: bool,
 
     /// What the recipe's `args()` returns
     #[arg(last = true, value_name = "ARGS")]
     arguments: Vec<String>,
+
+    // Last, as its heading would stand above what follows.
+    #[command(flatten)]
+    trials: Trials,
 }
 
 /// Runs the recipe.
 pub fn run(args: Args) -> Result<()> {
+    args.training.set();
     check(&args.recipe)?;
     let root = args.root.unwrap_or_else(|| Roots::project_of(&args.recipe));
-    let mut builder =
-        args.scripts.host(root).overwrite(args.overwrite).overrides(args.overrides.all()).arguments(args.arguments);
+    let mut builder = args
+        .scripts
+        .host(root)
+        .overwrite(args.overwrite)
+        .overrides(args.overrides.all())
+        .limit_batches(args.limits.batches())
+        .arguments(args.arguments);
+    if let Some(trial) = args.trials.chosen() {
+        return trial::run_recipe(builder, &args.recipe, move |host, wanted| trial.run(host, wanted));
+    }
     if args.overrides.print_config {
         // What the script prints is not part of the config.
         builder = builder.print(|text| terminal::message(&format!("{text}\n"))).show_config(terminal::data);
@@ -56,16 +79,21 @@ fn check(recipe: &Path) -> Result<()> {
     if recipe.is_dir() {
         let inside = recipe.join("recipe.rhai");
         let hint = inside.is_file().then(|| format!("run `{}`", inside.display()));
-        return Err(Error::script(format!("`{name}` is a folder, expected a recipe")).maybe_hint(hint));
+        return Err(Error::script(format!("`{name}` is a folder, expected a recipe"))
+            .coded(codes::WRONG_FILE)
+            .maybe_hint(hint));
     }
     if !recipe.exists() {
         let folder = recipe.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir());
         let why = folder.map(|folder| format!(": there is no folder `{}`", folder.display())).unwrap_or_default();
-        return Err(Error::script(format!("there is no recipe `{name}`{why}")).maybe_hint(near_file(recipe)));
+        return Err(Error::script(format!("there is no recipe `{name}`{why}"))
+            .coded(codes::WRONG_FILE)
+            .maybe_hint(near_file(recipe)));
     }
     match recipe.extension().and_then(|ending| ending.to_str()) {
         Some("json" | "json5" | "toml" | "yaml" | "yml") => {
             Err(Error::script(format!("`{name}` is a config, expected a recipe"))
+                .coded(codes::WRONG_FILE)
                 .hint(format!("train it with `barrage train {name} TRAIN VALIDATION`")))
         }
         _ => Ok(()),

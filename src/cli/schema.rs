@@ -1,7 +1,7 @@
 //! `barrage schema`: the JSON Schema of a config.
 
 use crate::Result;
-use crate::cli::terminal;
+use crate::cli::{events, terminal};
 use crate::recipe;
 
 /// Print the JSON Schema of a config, for completion and checks in editors
@@ -10,10 +10,17 @@ use crate::recipe;
 /// `$comment`, and `barrage check --config-only` knows it.
 #[derive(clap::Args)]
 #[command(after_help = "Example: barrage schema > config.schema.json")]
-pub struct Args {}
+pub struct Args {
+    /// Print the schema of the events of `--json` instead
+    #[arg(long)]
+    events: bool,
+}
 
 /// Prints the schema.
-pub fn run(_: Args) -> Result<()> {
-    terminal::data(&format!("{:#}\n", recipe::json_schema()));
+pub fn run(args: Args) -> Result<()> {
+    match args.events {
+        true => terminal::data(events::SCHEMA),
+        false => terminal::data(&format!("{:#}\n", recipe::json_schema())),
+    }
     Ok(())
 }

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::cli::options::{Overrides, Scripts};
+use crate::cli::options::{Limits, Overrides, Scripts, Training};
 use crate::cli::terminal;
+use crate::cli::trial::Trials;
 use crate::recipe::{Recipe, Written};
 use crate::record::Records;
+use crate::script::Wanted;
 use crate::script::resolver::Roots;
 use crate::{Result, assemble};
 
@@ -27,11 +29,13 @@ pub struct Args {
     /// The validation records
     validation: PathBuf,
 
-    /// The artifact folder, which must not hold a run yet
+    /// The artifact folder
+    ///
+    /// It must not hold a run yet.
     #[arg(short, long, value_name = "DIR", default_value = "artifacts")]
     artifacts: PathBuf,
 
-    /// Move an existing run out of the way (to DIR.1 …) instead of refusing its folder
+    /// Move an existing run out of the way, to DIR.1 …
     #[arg(long)]
     overwrite: bool,
 
@@ -39,11 +43,22 @@ pub struct Args {
     overrides: Overrides,
 
     #[command(flatten)]
+    limits: Limits,
+
+    #[command(flatten)]
     scripts: Scripts,
+
+    #[command(flatten)]
+    training: Training,
+
+    // Last, as its heading would stand above what follows.
+    #[command(flatten)]
+    trials: Trials,
 }
 
 /// Trains.
 pub fn run(args: Args) -> Result<()> {
+    args.training.set();
     let written = Written::read(&args.config)?.overridden(&args.overrides.all())?;
     let (recipe, notes) = Recipe::resolve(&written)?;
     if args.overrides.print_config {
@@ -55,7 +70,15 @@ pub fn run(args: Args) -> Result<()> {
     assemble::check_not_empty(&train, "training")?;
     // The schema of the training records holds for every later file.
     let validation = Records::read_as(&args.validation, train.schema())?;
-    let host = args.scripts.host(Roots::project_of(&args.config)).overwrite(args.overwrite).build()?;
+    terminal::trace(&format!("read {} training and {} validation records", train.len(), validation.len()));
+    let builder = args.scripts.host(Roots::project_of(&args.config)).overwrite(args.overwrite);
+    let host = builder.limit_batches(args.limits.batches()).build()?;
+    if let Some(trial) = args.trials.chosen() {
+        let (recipe, notes, folder) = (&recipe, &*notes, &*args.artifacts);
+        let wanted =
+            Wanted { recipe, notes, train: &train, validation: &validation, folder, overwrite: args.overwrite };
+        return trial.run(&host, &wanted);
+    }
     let history = assemble::train(&host, &recipe, &notes, &train, &validation, &args.artifacts, args.overwrite)?;
     // A recipe can look at why a run ended; who calls this command sees the exit code.
     assemble::refuse_divergence(&history)

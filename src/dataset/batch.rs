@@ -1,7 +1,7 @@
 //! A batch as the network takes it: every column dense, its first axis the records.
 
 use crate::batch;
-use crate::error::{self, Error, Result};
+use crate::error::{self, Error, Result, codes};
 use crate::record::{Column, Columns, DataColumns, Name};
 use crate::tensor::Array;
 
@@ -50,6 +50,7 @@ impl Batch {
         arrays.iter().find(|(own, _)| &**own == name).map(|(_, array)| array).ok_or_else(|| {
             let names = || arrays.iter().map(|(name, _)| &**name);
             Error::data(format!("the loader gives no {what} `{name}`"))
+                .coded(codes::NAMES)
                 .maybe_hint(error::did_you_mean(name, names()))
                 .hint(match arrays.is_empty() {
                     true => format!("it gives no {what}s at all"),
@@ -72,6 +73,7 @@ fn dense(column: Column, what: &str, name: &str, len: usize, place: &dyn Fn(usiz
                     tensors[odd].shape(),
                     place(odd)
                 ))
+                .coded(codes::UNEVEN_BATCH)
                 .hint("bring the values to one length in the transformer, for example with `pad`"));
             }
             let arrays: Vec<Array> = tensors.iter().map(|tensor| tensor.to_host()).collect::<Result<_>>()?;

@@ -46,11 +46,20 @@ pub struct Options {
     pub cache: Cache,
     /// Batches in an epoch of training; `None` for one pass over the records.
     pub steps: Option<usize>,
+    /// Batches that are validated on, from the first record on; `None` for all.
+    pub validation_steps: Option<usize>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { shuffle: true, drop_last: false, sample_count: None, cache: Cache::Auto, steps: None }
+        Options {
+            shuffle: true,
+            drop_last: false,
+            sample_count: None,
+            cache: Cache::Auto,
+            steps: None,
+            validation_steps: None,
+        }
     }
 }
 
@@ -96,12 +105,24 @@ impl Dataset {
             });
         }
         let train = mode == Mode::Train;
-        let rows = repeated(&records, options.sample_count.as_deref().filter(|_| train))?;
+        let mut rows = repeated(&records, options.sample_count.as_deref().filter(|_| train))?;
+        if let (Mode::Validation, Some(steps)) = (mode, options.validation_steps) {
+            rows.truncate(steps.saturating_mul(batch_size));
+        }
         let shuffle = (train && options.shuffle).then_some(seed);
         let order = Order::new(rows, shuffle, batch_size, train && options.drop_last, options.steps.filter(|_| train))?;
         // Scores are computed once: there is nothing to keep them for.
         let cache = if mode == Mode::Score { Cache::Off } else { options.cache };
         Ok(Dataset { records, stations, mode, seed, order, cache, kept: OnceLock::new() })
+    }
+
+    /// Returns how many batches one pass over training records has.
+    ///
+    /// # Errors
+    /// As [`Dataset::new`].
+    pub fn batches_per_pass(records: &Records, batch_size: usize, options: &Options) -> Result<usize> {
+        let rows = repeated(records, options.sample_count.as_deref())?;
+        Ok(Order::new(rows, None, batch_size, options.drop_last, None)?.batches())
     }
 
     /// Returns what the records are loaded for.

@@ -82,6 +82,20 @@ fn snippet<'a>(place: &'a Place, kind: AnnotationKind, label: &'a str) -> Snippe
 }
 
 fn mark(place: &Place, kind: AnnotationKind) -> Annotation<'_> {
-    let end = place.text.len();
-    kind.span(place.span.start.min(end)..place.span.end.min(end))
+    kind.span(place.characters())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_that_cuts_a_character_marks_all_of_it() {
+        let text = "{\"a\": 1\u{feff}: tr}";
+        for span in [8..9, 7..8, 9..10, 8..100, 99..100] {
+            let place = Place { file: "table.json".into(), text: text.into(), span };
+            let drawn = draw(&Error::data("wrong").at(place), false);
+            assert!(drawn.contains("--> table.json:1:"), "{drawn}");
+        }
+    }
 }

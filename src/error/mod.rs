@@ -37,6 +37,21 @@ pub enum Kind {
     Interrupted,
 }
 
+impl Kind {
+    /// Returns the code of the kind's errors that have none of their own.
+    pub fn code(self) -> Option<&'static str> {
+        match self {
+            Kind::Usage => Some(codes::USAGE),
+            Kind::Recipe => Some(codes::RECIPE),
+            Kind::Script => Some(codes::SCRIPT),
+            Kind::Data => Some(codes::DATA),
+            Kind::Artifact => Some(codes::ARTIFACT),
+            Kind::Run => Some(codes::RUN),
+            Kind::Interrupted => None,
+        }
+    }
+}
+
 /// A span of a text: where an error is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -75,9 +90,15 @@ impl Place {
         Place { file, text, span: start..start + length }
     }
 
+    /// Returns the span within the text, widened to whole characters.
+    pub fn characters(&self) -> Range<usize> {
+        let start = self.text.floor_char_boundary(self.span.start);
+        start..self.text.ceil_char_boundary(self.span.end.min(self.text.len())).max(start)
+    }
+
     /// Returns the 1-based line and column (in characters) of the start.
     pub fn line_column(&self) -> (usize, usize) {
-        let before = self.text.get(..self.span.start).unwrap_or(&self.text);
+        let before = self.text.get(..self.characters().start).unwrap_or(&self.text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
         (line, column)
@@ -167,10 +188,25 @@ impl Error {
         Self::new(Kind::Run, message)
     }
 
-    /// Sets the stable code, one of [`codes`], unless an inner caller already knew a better one.
+    /// Sets the stable code, one of [`codes`], unless an inner caller already knew a better one; also of errors
+    /// of the same check. Where a room's door adds one, nothing behind it needs to.
     #[must_use]
     pub fn coded(mut self, code: &'static str) -> Self {
-        self.0.code.get_or_insert(code);
+        self.each(|error| _ = error.code.get_or_insert(code));
+        self
+    }
+
+    /// Sets the stable code, whatever inner callers knew: what was wrong inside is wrong for another reason here.
+    #[must_use]
+    pub fn recoded(mut self, code: &'static str) -> Self {
+        self.each(|error| error.code = Some(code));
+        self
+    }
+
+    /// Keeps the general code of the kind where no better one is known, so that outer callers add none.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        self.each(|error| error.code = error.code.or(error.kind.code()));
         self
     }
 
@@ -277,9 +313,10 @@ impl Error {
         self.0.kind
     }
 
-    /// Returns the stable code, when it has one; [`codes::page`] explains it.
+    /// Returns the stable code, which [`codes::page`] explains: the general one of the kind where no better one is
+    /// known. Only what was interrupted has none.
     pub fn code(&self) -> Option<&'static str> {
-        self.0.code
+        self.0.code.or(self.0.kind.code())
     }
 
     /// Returns the message alone.

@@ -2,7 +2,8 @@
 //!
 //! A kernel knows no layer and no graph: it takes slices and sizes, writes into slices its caller owns, and
 //! allocates nothing. [`simd`] compiles one loop for several instruction sets and chooses when the program
-//! runs; [`math`] has the elementary functions for such loops; [`pool`] splits work over threads; [`gemm`] multiplies
+//! runs; [`math`] has the elementary functions for such loops; [`rows`] adds up and
+//! fills rows; [`pool`] splits work over threads; [`gemm`] multiplies
 //! matrices.
 //!
 //! Two rules keep results equal to the bit on any number of threads: work is split by *output* (two threads
@@ -18,4 +19,5 @@ pub mod math;
 pub mod packed;
 pub mod pool;
 pub mod recurrent;
+pub mod rows;
 pub mod simd;

@@ -14,6 +14,9 @@ use crate::error::{Error, Result};
 /// Work below this many elementary operations is not worth handing to another thread.
 const WORTH_SPLITTING: usize = 40_000;
 
+/// The stack of a thread, as large as that of most main threads: composed layers may run there.
+const STACK_BYTES: usize = 8 << 20;
+
 /// A pool of threads.
 pub struct Pool {
     threads: usize,
@@ -21,17 +24,22 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Creates a pool; 0 stands for as many threads as the machine has cores, 1 for none beside the caller's.
+    /// Creates a pool; 0 stands for as many threads as the environment variable `RAYON_NUM_THREADS` says, or as the machine
+    /// has cores, 1 for none beside the caller's.
     ///
     /// # Errors
     /// The system refuses to start a thread.
     pub fn new(threads: usize) -> Result<Pool> {
+        let named = || std::env::var("RAYON_NUM_THREADS").ok()?.parse().ok().filter(|threads| *threads > 0);
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = if threads == 0 { cores() } else { threads };
+        let threads = if threads == 0 { named().unwrap_or_else(cores) } else { threads };
         if threads == 1 {
             return Ok(Pool { threads, inner: None });
         }
-        let builder = ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("kernel-{index}"));
+        let builder = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .stack_size(STACK_BYTES)
+            .thread_name(|index| format!("kernel-{index}"));
         let inner = builder.build().map_err(|error| Error::run(format!("cannot start {threads} threads: {error}")))?;
         Ok(Pool { threads, inner: Some(inner) })
     }
@@ -82,23 +90,65 @@ fn halve(parts: Range<usize>, items: usize, threads: usize, part: &(impl Fn(Rang
     rayon::join(|| halve(parts.start..middle, items, threads, part), || halve(middle..parts.end, items, threads, part));
 }
 
-/// Splits `values`, rows of `width` each, over the threads: `part` gets the number of its first row, and its rows.
+/// Splits `values`, rows of `width` each (the last one may be short), over the threads: `part` gets the number of its
+/// first row, and its rows.
 pub fn rows<T: Send>(values: &mut [T], width: usize, work: usize, part: impl Fn(usize, &mut [T]) + Sync) {
-    let count = values.len() / width.max(1);
+    let (count, len) = (values.len().div_ceil(width.max(1)), values.len());
     let shared = Shared::new(values);
     split(count, work, |range| {
         // SAFETY: the ranges of a split do not overlap.
-        part(range.start, unsafe { shared.slice(range.start * width..range.end * width) });
+        part(range.start, unsafe { shared.slice(range.start * width..(range.end * width).min(len)) });
+    });
+}
+
+/// The most slices that [`together`] splits.
+const TOGETHER: usize = 8;
+
+/// Splits several slices of one length together, over the threads, in pieces of `width`: `part` gets the position of
+/// the pieces' first element, and the piece of each slice.
+///
+/// # Panics
+/// Slices of several lengths, or more than eight: an error in the caller.
+pub fn together<T: Send>(
+    slices: &mut [&mut [T]],
+    width: usize,
+    work: usize,
+    part: impl Fn(usize, &mut [&mut [T]]) + Sync,
+) {
+    let (count, len) = (slices.len(), slices.first().map_or(0, |slice| slice.len()));
+    assert!(count <= TOGETHER && slices.iter().all(|slice| slice.len() == len), "slices of different lengths");
+    let mut shared = [Shared { start: std::ptr::null_mut(), len: 0, slice: PhantomData }; TOGETHER];
+    for (shared, slice) in shared.iter_mut().zip(slices) {
+        *shared = Shared::new(slice);
+    }
+    let width = width.max(1);
+    split(len.div_ceil(width), work, |pieces| {
+        for piece in pieces {
+            let range = piece * width..((piece + 1) * width).min(len);
+            let mut parts: [&mut [T]; TOGETHER] = Default::default();
+            for (part, shared) in parts.iter_mut().zip(&shared[..count]) {
+                // SAFETY: pieces do not overlap, and each is in one range of the split only.
+                *part = unsafe { shared.slice(range.clone()) };
+            }
+            part(range.start, &mut parts[..count]);
+        }
     });
 }
 
 /// A mutable slice that several threads write to, each its own part.
-#[derive(Clone, Copy)]
 pub struct Shared<'a, T> {
     start: *mut T,
     len: usize,
     slice: PhantomData<&'a mut [T]>,
 }
+
+impl<T> Clone for Shared<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Shared<'_, T> {}
 
 // SAFETY: only `slice` gives access, and its callers promise ranges that do not overlap.
 unsafe impl<T: Send> Send for Shared<'_, T> {}
@@ -142,6 +192,23 @@ mod tests {
                     done.iter().enumerate().all(|(at, item)| at as u32 == *item),
                     "{threads} threads, {items} items"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn slices_are_split_together() {
+        for threads in 1..4 {
+            for len in [0, 1, 10, 4097] {
+                let (mut a, mut b) = (vec![0usize; len], vec![0usize; len]);
+                Pool::new(threads).unwrap().run(|| {
+                    together(&mut [&mut a, &mut b], 16, usize::MAX, |first, parts| {
+                        let [a, b] = parts else { return };
+                        a.iter_mut().enumerate().for_each(|(at, a)| *a += first + at);
+                        b.iter_mut().for_each(|b| *b += 1);
+                    });
+                });
+                assert!(a.iter().enumerate().all(|(at, a)| at == *a) && b.iter().all(|b| *b == 1));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 use crate::record::{
     Column, Columns, DataColumns, DataRecord, DataRecords, Field, Fields, Loader, Mode, Name, Record, gather,
     gather_list, stray_text,
@@ -129,6 +129,7 @@ fn stacked(keys: &[Name], record: &Record) -> Result<Field> {
             return Err(Error::data(format!(
                 "keys with texts and keys with numbers cannot be stacked: `{key}` holds text"
             ))
+            .coded(codes::WRONG_CELL)
             .maybe_hint(stray_text(record, key).map(|stray| format!("it is text because of {stray}")))
             .hint("give the texts an input of their own")
             .within(record.place()));
@@ -141,6 +142,7 @@ fn stacked(keys: &[Name], record: &Record) -> Result<Field> {
                 first.shape(),
                 array.shape()
             ))
+            .coded(codes::UNEVEN_BATCH)
             .hint("give each an input of its own")
             .within(record.place()));
         }
@@ -173,7 +175,8 @@ fn selection(
             return Err(Error::recipe(format!(
                 "parameter `{parameter}` of `{component}`: expected {expected} under `{name}`, found {}",
                 found(value)
-            )));
+            ))
+            .coded(codes::PARAMETER_TYPE));
         }
         let key = |value: &Json| Name::from(value.as_str().unwrap_or(""));
         let keys = match value {

@@ -1,6 +1,6 @@
 //! The losses whose labels have the shape of the predictions: a name, a reduction and a formula.
 
-use super::{Loss, Reduction, shape};
+use super::{Fused, Loss, Reduction, fused, shape};
 use crate::error::Result;
 use crate::registry::Arguments;
 use crate::tensor::Graph;
@@ -9,6 +9,7 @@ use crate::tensor::Graph;
 struct Aligned<F> {
     name: &'static str,
     reduction: Reduction,
+    fused: Option<fused::Aligned>,
     formula: F,
 }
 
@@ -18,7 +19,20 @@ pub(super) fn aligned<F>(name: &'static str, arguments: &Arguments, formula: F) 
 where
     F: Fn(&Graph, &Graph) -> Result<Graph> + Send + Sync + 'static,
 {
-    Ok(Box::new(Aligned { name, reduction: Reduction::from(arguments)?, formula }))
+    Ok(Box::new(Aligned { name, reduction: Reduction::from(arguments)?, fused: None, formula }))
+}
+
+/// Makes a loss that also runs fused.
+pub(super) fn fused_or<F>(
+    fused: Option<fused::Aligned>,
+    name: &'static str,
+    arguments: &Arguments,
+    formula: F,
+) -> Result<Box<dyn Loss>>
+where
+    F: Fn(&Graph, &Graph) -> Result<Graph> + Send + Sync + 'static,
+{
+    Ok(Box::new(Aligned { name, reduction: Reduction::from(arguments)?, fused, formula }))
 }
 
 impl<F> Loss for Aligned<F>
@@ -32,6 +46,10 @@ where
     fn per_sample(&self, y_true: &Graph, y_pred: &Graph) -> Result<Graph> {
         let (y_true, y_pred) = shape::align(self.name, y_true, y_pred)?;
         (self.formula)(&y_true, &y_pred)
+    }
+
+    fn fused(&self, batch: &mut Fused<'_>) -> Option<f64> {
+        batch.aligned(self.fused?, self.reduction)
     }
 
     fn reduction(&self) -> Reduction {

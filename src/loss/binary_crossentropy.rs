@@ -1,6 +1,7 @@
 //! Cross-entropy of yes-or-no labels, plain and focal.
 
-use super::aligned::aligned;
+use super::aligned::{aligned, fused_or};
+use super::fused::Aligned;
 use super::{Loss, Reduction, formula, shape};
 use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
@@ -59,7 +60,9 @@ fn plain(arguments: &Arguments) -> Result<Box<dyn Loss>> {
     let from_logits = arguments.bool("from_logits");
     let smoothing = arguments.within("label_smoothing", 0.0, 1.0)?;
     let axis = arguments.int("axis");
-    aligned("binary_crossentropy", arguments, move |y_true, y_pred| {
+    let along_last = axis == -1;
+    let fused = along_last.then_some(Aligned::Binary { from_logits, smoothing: smoothing as f32 });
+    fused_or(fused, "binary_crossentropy", arguments, move |y_true, y_pred| {
         let axis = shape::axis("binary_crossentropy", axis, y_pred)?;
         let y_true = smooth(y_true, smoothing)?;
         let values = match from_logits {

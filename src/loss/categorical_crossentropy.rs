@@ -1,7 +1,8 @@
 //! Cross-entropy of one-hot (or soft) labels, plain and focal.
 
-use super::aligned::aligned;
+use super::aligned::{aligned, fused_or};
 use super::binary_crossentropy::{FROM_LOGITS, LABEL_SMOOTHING};
+use super::fused::Aligned;
 use super::{Loss, Reduction, formula, shape};
 use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
@@ -39,7 +40,9 @@ fn plain(arguments: &Arguments) -> Result<Box<dyn Loss>> {
     let from_logits = arguments.bool("from_logits");
     let smoothing = arguments.within("label_smoothing", 0.0, 1.0)?;
     let axis = arguments.int("axis");
-    aligned("categorical_crossentropy", arguments, move |y_true, y_pred| {
+    let along_last = axis == -1;
+    let fused = along_last.then_some(Aligned::Categorical { from_logits, smoothing: smoothing as f32 });
+    fused_or(fused, "categorical_crossentropy", arguments, move |y_true, y_pred| {
         let axis = shape::axis("categorical_crossentropy", axis, y_pred)?;
         let y_true = smooth(y_true, smoothing, axis)?;
         Ok((y_true * formula::log_probability(y_pred, from_logits, axis)?)?.sum(axis)?.neg()?)

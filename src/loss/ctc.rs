@@ -7,7 +7,7 @@
 use candle_core::DType;
 
 use super::{Loss, Reduction, shape};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 use crate::registry::{Arguments, Entry};
 use crate::tensor::Graph;
 
@@ -77,6 +77,7 @@ fn sequence(row: &[i64], classes: usize) -> Result<Vec<usize>> {
         .map(|label| match usize::try_from(label) {
             Ok(index) if index < classes => Ok(index),
             _ => Err(Error::data(format!("`ctc`: label {label} is no class: the predictions have {classes} classes"))
+                .coded(codes::NO_CLASS)
                 .hint("labels go from 1 to the number of classes - 1; 0 is the blank")),
         })
         .collect()

@@ -1,7 +1,8 @@
 //! Means of errors over the last axis: squared, absolute, in percent, of logarithms.
 
-use super::aligned::aligned;
+use super::aligned::{aligned, fused_or};
 use super::formula::{self, EPSILON};
+use super::fused::Aligned;
 use super::{Loss, Reduction};
 use crate::error::Result;
 use crate::registry::Entry;
@@ -13,7 +14,7 @@ pub(super) const SQUARED: Entry<dyn Loss> = Entry {
     aliases: &["mean_squared_error", "mse", "MSE"],
     doc: "Mean over the last axis of (y_true - y_pred)².",
     parameters: &[Reduction::PARAMETER],
-    build: |arguments| aligned("mean_squared_error", arguments, squared),
+    build: |arguments| fused_or(Some(Aligned::Squared), "mean_squared_error", arguments, squared),
 };
 
 /// Mean absolute error.
@@ -22,7 +23,7 @@ pub(super) const ABSOLUTE: Entry<dyn Loss> = Entry {
     aliases: &["mean_absolute_error", "mae", "MAE"],
     doc: "Mean over the last axis of |y_true - y_pred|.",
     parameters: &[Reduction::PARAMETER],
-    build: |arguments| aligned("mean_absolute_error", arguments, absolute),
+    build: |arguments| fused_or(Some(Aligned::Absolute), "mean_absolute_error", arguments, absolute),
 };
 
 /// Mean absolute percentage error.

@@ -2,7 +2,7 @@
 //!
 //! A loss gives a value per sample ([`Loss::per_sample`]); [`reduce`] makes one number of them; the
 //! method `value` on `dyn Loss` does both. Everything is composed of differentiable tensor operations, so the same code
-//! runs on any device and serves scripts and metrics. Built-ins stand in [`LIST`]: a class name with
+//! runs on any device and serves scripts and metrics; the common ones also run fused, on slices ([`Loss::fused`]). Built-ins stand in [`LIST`]: a class name with
 //! Keras's function names as aliases.
 
 mod binary_crossentropy;
@@ -21,6 +21,7 @@ mod sparse_categorical_crossentropy;
 
 mod aligned;
 mod formula;
+mod fused;
 mod reduce;
 mod shape;
 
@@ -28,6 +29,7 @@ use crate::error::Result;
 use crate::registry::{self, Entry, Params};
 use crate::tensor::Graph;
 
+pub use fused::Fused;
 pub use reduce::{Reduction, reduce};
 
 /// A loss: a value for each sample, differentiable in the prediction.
@@ -49,6 +51,12 @@ pub trait Loss: Send + Sync {
     /// Labels that are no class indices, for losses that need these.
     fn mask(&self, _y_true: &Graph, _values: &Graph) -> Result<Option<Graph>> {
         Ok(None)
+    }
+
+    /// Computes the loss of a batch and its gradient on slices, in one pass; `None` where it must be composed, as for
+    /// labels that do not fit, which [`Loss::per_sample`] then refuses.
+    fn fused(&self, _batch: &mut Fused<'_>) -> Option<f64> {
+        None
     }
 
     /// Returns the reduction given by the recipe.

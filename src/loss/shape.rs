@@ -3,7 +3,7 @@
 use candle_core::D;
 
 use super::formula;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 use crate::tensor::Graph;
 
 /// Returns labels and predictions of one shape, the labels in the dtype of the predictions.
@@ -57,7 +57,8 @@ pub(super) fn class_indices(
             "`{loss}`: labels of shape {:?} do not fit predictions of shape {:?}",
             y_true.dims(),
             y_pred.dims()
-        ));
+        ))
+        .coded(codes::TARGET_SHAPE);
         return Err(match y_true.dims() == y_pred.dims() && classes > 1 {
             true => error.hint("these labels look one-hot: use `categorical_crossentropy`, or give class indices"),
             false => error.hint(format!("give one class index a prediction: labels of shape {wanted:?}")),
@@ -71,6 +72,7 @@ pub(super) fn class_indices(
             return Err(Error::data(format!(
                 "`{loss}`: label {index} is no class: the predictions have {classes} classes"
             ))
+            .coded(codes::NO_CLASS)
             .hint(format!("labels go from 0 to {}", classes.saturating_sub(1))));
         }
     }
@@ -87,6 +89,7 @@ pub(super) fn integers(loss: &str, y_true: &Graph) -> Result<Vec<i64>> {
     let whole = |value: &f64| value.fract() == 0.0 && value.abs() < 1e15;
     match values.iter().find(|value| !whole(value)) {
         Some(value) => Err(Error::data(format!("`{loss}`: label {} is not a class index", *value as f32))
+            .coded(codes::NO_CLASS)
             .hint("class indices are whole numbers: 0, 1, 2, …")),
         None => Ok(values.into_iter().map(|value| value as i64).collect()),
     }
@@ -107,7 +110,8 @@ pub(super) fn axis(loss: &str, axis: i64, y_pred: &Graph) -> Result<usize> {
 fn misfit(loss: &str, y_true: &Graph, y_pred: &Graph) -> Error {
     let (labels, predictions) = (y_true.dims(), y_pred.dims());
     let error =
-        Error::data(format!("`{loss}`: labels of shape {labels:?} do not fit predictions of shape {predictions:?}"));
+        Error::data(format!("`{loss}`: labels of shape {labels:?} do not fit predictions of shape {predictions:?}"))
+            .coded(codes::TARGET_SHAPE);
     if y_pred.elem_count() == 0 {
         return error.hint("there is nothing to compute a loss from");
     }

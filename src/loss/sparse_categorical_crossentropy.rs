@@ -2,7 +2,7 @@
 
 use super::binary_crossentropy::FROM_LOGITS;
 use super::categorical_crossentropy::AXIS;
-use super::{Loss, Reduction, formula, shape};
+use super::{Fused, Loss, Reduction, formula, shape};
 use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
@@ -78,6 +78,13 @@ impl Loss for Sparse {
         let labels = shape::integers(self.name(), y_true)?;
         let counts: Vec<f32> = labels.into_iter().map(|label| f32::from(u8::from(label != ignored))).collect();
         Ok(Some(Graph::from_vec(counts, values.shape(), values.device())?.to_dtype(values.dtype())?))
+    }
+
+    fn fused(&self, batch: &mut Fused<'_>) -> Option<f64> {
+        match (self.ignore_class, self.axis) {
+            (None, -1) => batch.sparse(self.from_logits, self.reduction),
+            _ => None,
+        }
     }
 
     fn reduction(&self) -> Reduction {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::values::misfit;
 use super::{LIST, LossMetric, Metric};
-use crate::error::{self, Error, Result};
+use crate::error::{self, Error, Result, codes};
 use crate::loss;
 use crate::registry::{self, Entry, Params};
 
@@ -109,8 +109,11 @@ fn unknown(name: &str) -> Error {
     let metrics = LIST.iter().flat_map(|entry| std::iter::once(entry.name).chain(entry.aliases.iter().copied()));
     let losses = loss::LIST.iter().flat_map(|entry| std::iter::once(entry.name).chain(entry.aliases.iter().copied()));
     let names = ["accuracy", "acc", "crossentropy", "ce"].into_iter().chain(metrics).chain(losses);
-    Error::recipe(format!("unknown metric `{name}`")).maybe_hint(error::did_you_mean(name, names)).hint(format!(
-        "built in: `accuracy`, `crossentropy`, {}, and every loss",
-        error::list(LIST.iter().map(|entry| entry.name))
-    ))
+    Error::recipe(format!("unknown metric `{name}`"))
+        .coded(codes::UNKNOWN_COMPONENT)
+        .maybe_hint(error::did_you_mean(name, names))
+        .hint(format!(
+            "built in: `accuracy`, `crossentropy`, {}, and every loss",
+            error::list(LIST.iter().map(|entry| entry.name))
+        ))
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 use crate::tensor::{Array, Tensor};
 
 /// Row-major values with their shape.
@@ -110,6 +110,7 @@ pub(super) fn argmax(row: &[f32]) -> usize {
 /// Returns the error that labels do not fit predictions.
 pub(super) fn misfit(metric: &str, labels: &[usize], predictions: &[usize]) -> Error {
     Error::data(format!("`{metric}`: labels of shape {labels:?} do not fit predictions of shape {predictions:?}"))
+        .coded(codes::TARGET_SHAPE)
 }
 
 /// Gives the lower of two ranks, or expands it where it is a plain list, as Keras does.

@@ -42,6 +42,27 @@ pub struct WeightInfo {
     pub initializer: Arc<dyn Initializer>,
 }
 
+impl Port {
+    /// Checks that values of a dtype can be given here: whole numbers where they are expected.
+    ///
+    /// # Errors
+    /// They cannot.
+    pub fn check(&self, found: Dtype) -> Result<()> {
+        let name = &self.name;
+        match (self.dtype, found) {
+            (Dtype::I64 | Dtype::U8, Dtype::F32 | Dtype::F64) => {
+                Err(Error::data(format!("input `{name}`: expected whole numbers, found floats"))
+                    .hint("declare the input as `float32`, or convert it with `to_i64` in the loader"))
+            }
+            (Dtype::U8, Dtype::I64) => Err(Error::data(format!(
+                "input `{name}`: expected numbers from 0 to 255 (uint8), found 64-bit integers"
+            ))
+            .hint("declare the input as `int64`, or convert it with `to_u8` in the loader")),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// One application of a layer. Values are numbered: the inputs first, then the nodes in order.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
@@ -53,7 +74,9 @@ pub(super) struct Node {
     /// Whether the same layer is applied elsewhere too.
     pub(super) shared: bool,
     /// Whether integer inputs must be made floats.
-    floats: bool,
+    pub(super) floats: bool,
+    /// The dtype of the output.
+    pub(super) dtype: Dtype,
     /// The values that no later node reads and that are no outputs.
     last_used: Vec<usize>,
 }
@@ -77,7 +100,7 @@ pub struct Network {
     pub(super) outputs: Vec<Port>,
     pub(super) nodes: Vec<Node>,
     pub(super) weights: Vec<WeightInfo>,
-    output_values: Vec<usize>,
+    pub(super) output_values: Vec<usize>,
     /// Whether shapes must be looked at again when the lengths are known.
     open_axes: bool,
 }
@@ -248,6 +271,7 @@ impl Network {
                 layer: Arc::clone(layer),
                 inputs: arguments.iter().filter_map(|argument| values.get(&key(argument)).copied()).collect(),
                 shape: symbol.0.shape.clone(),
+                dtype: symbol.dtype(),
                 weights: range,
                 shared,
                 floats: layer.integers() == Integers::AsFloats && arguments.iter().any(integer),
@@ -430,17 +454,11 @@ fn convert(port: &Port, input: &Graph, weights: &[Graph]) -> Result<Graph> {
         Dtype::I64 => DType::I64,
         Dtype::U8 => DType::U8,
     };
-    match (wanted.is_int(), input.dtype().is_int()) {
-        _ if wanted == input.dtype() => Ok(input.clone()),
-        (true, false) => Err(Error::data(format!("input `{}`: expected whole numbers, found floats", port.name))
-            .hint("declare the input as `float32`, or convert it with `to_i64` in the loader")),
-        (true, true) if wanted == DType::U8 => Err(Error::data(format!(
-            "input `{}`: expected numbers from 0 to 255 (uint8), found 64-bit integers",
-            port.name
-        ))
-        .hint("declare the input as `int64`, or convert it with `to_u8` in the loader")),
-        _ => Ok(input.to_dtype(wanted)?),
+    if wanted == input.dtype() {
+        return Ok(input.clone());
     }
+    port.check(Dtype::of_graph(input.dtype()))?;
+    Ok(input.to_dtype(wanted)?)
 }
 
 fn inner_shape(value: &Graph) -> Shape {

@@ -62,30 +62,30 @@ pub struct Backward<'a> {
 
 /// Slices by number: the inputs or the weights of one layer.
 #[derive(Clone, Copy)]
-pub struct Values<'a>(Of<&'a [Vec<f32>], &'a [f32], &'a [usize], &'a [Range<usize>]>);
+pub struct Values<'a>(Of<'a>);
 
 #[derive(Clone, Copy)]
-enum Of<Buffers, Flat, Numbers, Ranges> {
-    Buffers(Buffers, Numbers),
-    Flat(Flat, Ranges),
+enum Of<'a> {
+    Buffers { buffers: &'a [Vec<f32>], sizes: &'a [usize], numbers: &'a [usize], rows: usize },
+    Flat { values: &'a [f32], ranges: &'a [Range<usize>] },
 }
 
 impl<'a> Values<'a> {
-    /// Creates the values that stand in some of these buffers.
-    pub fn buffers(buffers: &'a [Vec<f32>], numbers: &'a [usize]) -> Self {
-        Values(Of::Buffers(buffers, numbers))
+    /// Creates the values that stand at the start of some of these buffers: `rows` times the buffer's size.
+    pub fn buffers(buffers: &'a [Vec<f32>], sizes: &'a [usize], numbers: &'a [usize], rows: usize) -> Self {
+        Values(Of::Buffers { buffers, sizes, numbers, rows })
     }
 
     /// Creates the values that are parts of one slice.
     pub fn flat(values: &'a [f32], ranges: &'a [Range<usize>]) -> Self {
-        Values(Of::Flat(values, ranges))
+        Values(Of::Flat { values, ranges })
     }
 
     /// Returns how many there are.
     pub fn len(&self) -> usize {
         match self.0 {
-            Of::Buffers(_, numbers) => numbers.len(),
-            Of::Flat(_, ranges) => ranges.len(),
+            Of::Buffers { numbers, .. } => numbers.len(),
+            Of::Flat { ranges, .. } => ranges.len(),
         }
     }
 
@@ -97,26 +97,46 @@ impl<'a> Values<'a> {
     /// Returns some of them, for a layer inside another.
     #[must_use]
     pub fn part(&self, range: Range<usize>) -> Self {
-        match self.0 {
-            Of::Buffers(buffers, numbers) => Values(Of::Buffers(buffers, &numbers[range])),
-            Of::Flat(values, ranges) => Values(Of::Flat(values, &ranges[range])),
-        }
+        Values(match self.0 {
+            Of::Buffers { buffers, sizes, numbers, rows } => {
+                Of::Buffers { buffers, sizes, numbers: &numbers[range], rows }
+            }
+            Of::Flat { values, ranges } => Of::Flat { values, ranges: &ranges[range] },
+        })
     }
 
     /// Returns one; a layer knows how many it has.
     pub fn get(&self, index: usize) -> &'a [f32] {
         match self.0 {
-            Of::Buffers(buffers, numbers) => &buffers[numbers[index]],
-            Of::Flat(values, ranges) => &values[ranges[index].clone()],
+            Of::Buffers { buffers, sizes, numbers, rows } => {
+                let number = numbers[index];
+                &buffers[number][..rows * sizes[number]]
+            }
+            Of::Flat { values, ranges } => &values[ranges[index].clone()],
         }
     }
 }
 
 /// Places for gradients by number: of the inputs or of the weights of one layer.
 pub struct Targets<'a> {
-    places: Of<&'a mut [Vec<f32>], &'a mut [f32], &'a [usize], &'a [Range<usize>]>,
+    places: Places<'a>,
     wanted: &'a [bool],
     written: &'a mut [bool],
+}
+
+enum Places<'a> {
+    Buffers { buffers: Buffers<'a>, numbers: &'a [usize], rows: usize },
+    Flat { values: &'a mut [f32], ranges: &'a [Range<usize>] },
+}
+
+/// Buffers that values share, one after the other: by the value's number its size, and which buffer it has.
+pub struct Buffers<'a> {
+    /// The buffers.
+    pub buffers: &'a mut [Vec<f32>],
+    /// The size of each value, for one record.
+    pub sizes: &'a [usize],
+    /// The buffer of each value.
+    pub places: &'a [usize],
 }
 
 /// A place for one gradient.
@@ -129,14 +149,15 @@ pub struct Target<'a> {
 }
 
 impl<'a> Targets<'a> {
-    /// Creates the places in some of these buffers. `wanted` and `written` have an entry a buffer.
+    /// Creates the places of the values of these numbers. `wanted` and `written` have an entry a value.
     pub fn buffers(
-        buffers: &'a mut [Vec<f32>],
+        buffers: Buffers<'a>,
         numbers: &'a [usize],
+        rows: usize,
         wanted: &'a [bool],
         written: &'a mut [bool],
     ) -> Self {
-        Targets { places: Of::Buffers(buffers, numbers), wanted, written }
+        Targets { places: Places::Buffers { buffers, numbers, rows }, wanted, written }
     }
 
     /// Creates the places in one slice. `wanted` and `written` have an entry a range.
@@ -146,7 +167,7 @@ impl<'a> Targets<'a> {
         wanted: &'a [bool],
         written: &'a mut [bool],
     ) -> Self {
-        Targets { places: Of::Flat(values, ranges), wanted, written }
+        Targets { places: Places::Flat { values, ranges }, wanted, written }
     }
 
     /// Returns the same places, to be handed on.
@@ -157,11 +178,13 @@ impl<'a> Targets<'a> {
     /// Returns some of the places, for a layer inside another.
     pub fn part(&mut self, range: Range<usize>) -> Targets<'_> {
         match &mut self.places {
-            Of::Buffers(buffers, numbers) => {
-                Targets { places: Of::Buffers(buffers, &numbers[range]), wanted: self.wanted, written: self.written }
+            Places::Buffers { buffers: Buffers { buffers, sizes, places }, numbers, rows } => {
+                let buffers = Buffers { buffers: &mut **buffers, sizes: *sizes, places: *places };
+                let places = Places::Buffers { buffers, numbers: &numbers[range], rows: *rows };
+                Targets { places, wanted: self.wanted, written: self.written }
             }
-            Of::Flat(values, ranges) => Targets {
-                places: Of::Flat(values, &ranges[range.clone()]),
+            Places::Flat { values, ranges } => Targets {
+                places: Places::Flat { values: &mut **values, ranges: &ranges[range.clone()] },
                 wanted: &self.wanted[range.clone()],
                 written: &mut self.written[range],
             },
@@ -171,8 +194,8 @@ impl<'a> Targets<'a> {
     /// Returns how many there are.
     pub fn len(&self) -> usize {
         match &self.places {
-            Of::Buffers(_, numbers) => numbers.len(),
-            Of::Flat(_, ranges) => ranges.len(),
+            Places::Buffers { numbers, .. } => numbers.len(),
+            Places::Flat { ranges, .. } => ranges.len(),
         }
     }
 
@@ -194,16 +217,28 @@ impl<'a> Targets<'a> {
         }
         let add = std::mem::replace(&mut self.written[number], true);
         let values = match &mut self.places {
-            Of::Buffers(buffers, _) => &mut *buffers[number],
-            Of::Flat(values, ranges) => &mut values[ranges[number].clone()],
+            Places::Buffers { buffers, rows, .. } => {
+                &mut buffers.buffers[buffers.places[number]][..*rows * buffers.sizes[number]]
+            }
+            Places::Flat { values, ranges } => &mut values[ranges[number].clone()],
         };
         Some(Target { values, add })
     }
 
     fn number(&self, index: usize) -> usize {
         match &self.places {
-            Of::Buffers(_, numbers) => numbers[index],
-            Of::Flat(..) => index,
+            Places::Buffers { numbers, .. } => numbers[index],
+            Places::Flat { .. } => index,
+        }
+    }
+}
+
+impl Target<'_> {
+    /// Takes in a gradient: replaces what stands here, or adds to it.
+    pub fn put(self, gradient: &[f32]) {
+        match self.add {
+            false => self.values.copy_from_slice(gradient),
+            true => self.values.iter_mut().zip(gradient).for_each(|(value, own)| *value += own),
         }
     }
 }

@@ -119,6 +119,12 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
     /// Computes the output from inputs (with batch axis) and weights, by differentiable operations.
     fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> Result<Graph>;
 
+    /// Returns whether the output is the input's values in order, only with other axes: then nothing is computed on a
+    /// CPU.
+    fn keeps_values(&self) -> bool {
+        false
+    }
+
     /// Returns the CPU kernel for inputs of these shapes (of one record), or `None` where the layer has none for
     /// them and is composed.
     fn kernel(&self, _inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {

@@ -7,7 +7,7 @@
 //! [`initializer::LIST`], the activations in [`activation::LIST`].
 //!
 //! [`Layer::compose`] is the reference on any device; a [`Kernel`] is a second, optional way to run the same
-//! layer on a CPU.
+//! layer on a CPU, and a [`Plan`] runs a whole network so, over weights in one slice ([`FlatWeights`]).
 
 pub mod kernel;
 mod layer;
@@ -25,6 +25,7 @@ mod component;
 mod gradient;
 pub mod initializer;
 pub mod layers;
+pub mod plan;
 mod window;
 
 pub use activation::Activation;
@@ -34,6 +35,7 @@ pub use initializer::Initializer;
 pub use kernel::Kernel;
 pub use layer::{Bound, Integers, Layer, Named, Pass, Shape, Weight};
 pub use layers::LayerEntry;
+pub use plan::{FlatWeights, Plan};
 pub use sequential::{render, sequential_from_config};
 pub use shape::show_shape;
 pub use symbol::{INPUT_PARAMETERS, LayerInstance, Symbol};

@@ -35,6 +35,10 @@ fn build(arguments: &Arguments) -> Result<Box<dyn Optimizer>> {
 }
 
 impl Optimizer for Adadelta {
+    fn elementwise(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> &'static str {
         "Adadelta"
     }
@@ -50,11 +54,11 @@ impl Optimizer for Adadelta {
         _shape: &[usize],
         parameter: &mut [f32],
         gradient: &[f32],
-        slots: &mut [Vec<f32>],
+        slots: &mut [&mut [f32]],
     ) {
         let [gradients, steps] = slots else { return };
         let Adadelta { rho, rest, epsilon } = *self;
-        for (((w, g), a), d) in parameter.iter_mut().zip(gradient).zip(gradients).zip(steps) {
+        for (((w, g), a), d) in parameter.iter_mut().zip(gradient).zip(gradients.iter_mut()).zip(steps.iter_mut()) {
             *a = rho * *a + rest * (g * g);
             let step = (*d + epsilon).sqrt() * g / (*a + epsilon).sqrt();
             *d = rho * *d + rest * (step * step);

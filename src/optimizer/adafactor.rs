@@ -67,7 +67,7 @@ impl Optimizer for Adafactor {
         shape: &[usize],
         parameter: &mut [f32],
         gradient: &[f32],
-        slots: &mut [Vec<f32>],
+        slots: &mut [&mut [f32]],
     ) {
         let [row, column, velocity] = slots else { return };
         if parameter.is_empty() {
@@ -88,7 +88,7 @@ impl Optimizer for Adafactor {
                 }
             }
             _ => {
-                for (update, v) in update.iter_mut().zip(velocity) {
+                for (update, v) in update.iter_mut().zip(velocity.iter_mut()) {
                     *v = beta_2 * *v + (1.0 - beta_2) * (*update * *update + self.epsilon_1);
                     *update /= v.sqrt();
                 }

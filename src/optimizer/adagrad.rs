@@ -31,6 +31,10 @@ fn build(arguments: &Arguments) -> Result<Box<dyn Optimizer>> {
 }
 
 impl Optimizer for Adagrad {
+    fn elementwise(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> &'static str {
         "Adagrad"
     }
@@ -50,10 +54,10 @@ impl Optimizer for Adagrad {
         _shape: &[usize],
         parameter: &mut [f32],
         gradient: &[f32],
-        slots: &mut [Vec<f32>],
+        slots: &mut [&mut [f32]],
     ) {
         let [accumulator] = slots else { return };
-        for ((w, g), a) in parameter.iter_mut().zip(gradient).zip(accumulator) {
+        for ((w, g), a) in parameter.iter_mut().zip(gradient).zip(accumulator.iter_mut()) {
             *a += g * g;
             *w -= learning_rate * g / (*a + self.epsilon).sqrt();
         }

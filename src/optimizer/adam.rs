@@ -4,6 +4,7 @@ use super::Optimizer;
 use super::common::{with_common, with_decay};
 use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
+use crate::simd;
 
 pub(super) const BETA_1: Parameter =
     Parameter::optional("beta_1", Type::Float, "0.9", "The share of the old mean of gradients that is kept, 0 to 1");
@@ -93,10 +94,17 @@ impl Moments {
     ) {
         let (correction_1, correction_2) = self.corrections(step);
         let alpha = learning_rate * correction_2.sqrt() / correction_1;
+        step_by_means(parameter, gradient, m, v, [self.rest_1, self.rest_2, alpha, self.epsilon]);
+    }
+}
+
+simd! {
+    fn step_by_means(parameter: &mut [f32], gradient: &[f32], m: &mut [f32], v: &mut [f32], numbers: [f32; 4]) {
+        let [rest_1, rest_2, alpha, epsilon] = numbers;
         for (((w, g), m), v) in parameter.iter_mut().zip(gradient).zip(m).zip(v) {
-            *m += (g - *m) * self.rest_1;
-            *v += (g * g - *v) * self.rest_2;
-            *w -= *m * alpha / (v.sqrt() + self.epsilon);
+            *m += (g - *m) * rest_1;
+            *v += (g * g - *v) * rest_2;
+            *w -= *m * alpha / (v.sqrt() + epsilon);
         }
     }
 }
@@ -106,6 +114,10 @@ fn build(name: &'static str, arguments: &Arguments) -> Result<Box<dyn Optimizer>
 }
 
 impl Optimizer for Adam {
+    fn elementwise(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> &'static str {
         self.name
     }
@@ -121,7 +133,7 @@ impl Optimizer for Adam {
         _shape: &[usize],
         parameter: &mut [f32],
         gradient: &[f32],
-        slots: &mut [Vec<f32>],
+        slots: &mut [&mut [f32]],
     ) {
         let moments = &self.moments;
         match slots {
@@ -129,7 +141,9 @@ impl Optimizer for Adam {
             [m, v, largest] => {
                 let (correction_1, correction_2) = moments.corrections(step);
                 let alpha = learning_rate * correction_2.sqrt() / correction_1;
-                for ((((w, g), m), v), largest) in parameter.iter_mut().zip(gradient).zip(m).zip(v).zip(largest) {
+                for ((((w, g), m), v), largest) in
+                    parameter.iter_mut().zip(gradient).zip(m.iter_mut()).zip(v.iter_mut()).zip(largest.iter_mut())
+                {
                     *m += (g - *m) * moments.rest_1;
                     *v += (g * g - *v) * moments.rest_2;
                     *largest = largest.max(*v);

@@ -20,6 +20,10 @@ struct Adamax {
 }
 
 impl Optimizer for Adamax {
+    fn elementwise(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> &'static str {
         "Adamax"
     }
@@ -35,12 +39,12 @@ impl Optimizer for Adamax {
         _shape: &[usize],
         parameter: &mut [f32],
         gradient: &[f32],
-        slots: &mut [Vec<f32>],
+        slots: &mut [&mut [f32]],
     ) {
         let [m, u] = slots else { return };
         let Moments { beta_2, rest_1, epsilon, .. } = self.moments;
         let (correction, _) = self.moments.corrections(step);
-        for (((w, g), m), u) in parameter.iter_mut().zip(gradient).zip(m).zip(u) {
+        for (((w, g), m), u) in parameter.iter_mut().zip(gradient).zip(m.iter_mut()).zip(u.iter_mut()) {
             *m += (g - *m) * rest_1;
             *u = (beta_2 * *u).max(g.abs());
             *w -= learning_rate * *m / (correction * (*u + epsilon));

@@ -1,5 +1,7 @@
 //! What all optimizers share: clipping, weight decay, loss scale, gradient accumulation, moving averages.
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 use crate::registry::{Arguments, Parameter, Type};
 
@@ -128,23 +130,23 @@ impl Common {
 }
 
 impl Clip {
-    /// Clips all gradients in place.
-    pub(super) fn apply(self, gradients: &mut dyn Iterator<Item = &mut [f32]>) {
+    /// Clips gradients in place; each parameter's stands in one of the ranges.
+    pub(super) fn apply(self, gradients: &mut [f32], ranges: &mut dyn Iterator<Item = Range<usize>>) {
         match self {
             Clip::None => {}
-            Clip::Value(limit) => gradients.flatten().for_each(|value| *value = value.clamp(-limit, limit)),
+            Clip::Value(limit) => gradients.iter_mut().for_each(|value| *value = value.clamp(-limit, limit)),
             Clip::Norm(limit) => {
-                for gradient in gradients {
+                for range in ranges {
+                    let gradient = &mut gradients[range];
                     let norm = sum_of_squares(gradient).sqrt() as f32;
                     gradient.iter_mut().for_each(|value| *value = *value * limit / norm.max(limit));
                 }
             }
             Clip::GlobalNorm(limit) => {
-                let gradients: Vec<&mut [f32]> = gradients.collect();
-                let norm = gradients.iter().map(|gradient| sum_of_squares(gradient)).sum::<f64>().sqrt() as f32;
+                let norm = ranges.map(|range| sum_of_squares(&gradients[range])).sum::<f64>().sqrt() as f32;
                 // A norm that is not finite makes every gradient not a number, so that it is noticed.
                 let scale = if norm.is_finite() { limit * (1.0 / norm).min(1.0 / limit) } else { f32::NAN };
-                gradients.into_iter().flatten().for_each(|value| *value *= scale);
+                gradients.iter_mut().for_each(|value| *value *= scale);
             }
         }
     }

@@ -1,7 +1,10 @@
 //! An optimizer as a recipe configures it, and one step of training with it.
 
+use std::ops::Range;
+
 use super::{Common, LIST, Optimizer};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
+use crate::kernel::pool;
 use crate::registry::{self, Arguments, Params};
 
 /// A rule and what is common to all rules.
@@ -12,27 +15,29 @@ pub struct Configured {
     pub common: Common,
 }
 
+/// One trainable parameter: a part of the slice of all parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Where its values stand, row-major; its gradient stands at the same place among the gradients.
+    pub range: Range<usize>,
+}
+
 /// Everything an optimizer remembers, parameter by parameter; it belongs into a checkpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
     /// The number of batches seen.
     pub step: u64,
+    parameters: Vec<Parameter>,
     slot_names: &'static [&'static str],
     slots: Vec<Vec<Vec<f32>>>,
     accumulated: Vec<Vec<f32>>,
     averages: Vec<Vec<f32>>,
 }
 
-/// One trainable parameter in a step: its values, and the gradient of the batch, which is used up.
-#[derive(Debug)]
-pub struct Update<'a> {
-    /// The parameter's shape.
-    pub shape: &'a [usize],
-    /// Its values, row-major.
-    pub parameter: &'a mut [f32],
-    /// The gradient of the loss, of the same length.
-    pub gradient: &'a mut [f32],
-}
+/// Numbers that a rule updates at a time where it may: few enough to stay in the cache between the steps of an update.
+const PIECE: usize = 4096;
 
 /// Makes an optimizer from its name and parameters. `learning_rate` is none of them: it is the solver's.
 ///
@@ -42,6 +47,7 @@ pub fn make(name: &str, params: &Params) -> Result<Configured> {
     let entry = registry::find(LIST, "optimizer", name)?;
     if params.contains_key("learning_rate") {
         return Err(Error::recipe(format!("`{}` has no parameter `learning_rate`", entry.name))
+            .coded(codes::UNKNOWN_PARAMETER)
             .hint("the learning rate stands beside the optimizer: `solver.learning_rate`"));
     }
     let arguments = Arguments::check(entry.name, entry.parameters, params)?;
@@ -50,39 +56,46 @@ pub fn make(name: &str, params: &Params) -> Result<Configured> {
 }
 
 impl Configured {
-    /// Returns the state before the first step, for parameters given as shape and values.
-    pub fn start<'a>(&self, parameters: impl IntoIterator<Item = (&'a [usize], &'a [f32])>) -> State {
+    /// Returns the state before the first step, for parameters within these values.
+    ///
+    /// # Errors
+    /// Parameters that are no parts of the values, or whose length is not that of their shape.
+    pub fn start(&self, parameters: Vec<Parameter>, values: &[f32]) -> Result<State> {
         let slot_names = self.rule.slots();
-        let mut state = State { step: 0, slot_names, slots: Vec::new(), accumulated: Vec::new(), averages: Vec::new() };
-        for (shape, values) in parameters {
-            let slots = (0..slot_names.len()).map(|slot| self.rule.slot_start(slot, shape, values)).collect();
-            state.slots.push(slots);
+        let (mut slots, mut accumulated, mut averages) = (Vec::new(), Vec::new(), Vec::new());
+        for Parameter { shape, range } in &parameters {
+            let values = values.get(range.clone()).filter(|values| values.len() == shape.iter().product::<usize>());
+            let values = values.ok_or_else(|| Error::run(format!("no parameter of shape {shape:?} at {range:?}")))?;
+            slots.push((0..slot_names.len()).map(|slot| self.rule.slot_start(slot, shape, values)).collect());
             if self.common.gradient_accumulation_steps > 1 {
-                state.accumulated.push(vec![0.0; values.len()]);
+                accumulated.push(vec![0.0; values.len()]);
             }
             if self.common.ema_momentum.is_some() {
-                state.averages.push(vec![0.0; values.len()]);
+                averages.push(vec![0.0; values.len()]);
             }
         }
-        state
+        Ok(State { step: 0, parameters, slot_names, slots, accumulated, averages })
     }
 
     /// Does one step of training on all parameters, in the order of [`Configured::start`]: divides gradients by the
-    /// loss scale, accumulates, clips, decays, updates, and keeps the averages, as Keras does in `apply`. Returns
-    /// whether the parameters were updated, rather than gradients only accumulated.
+    /// loss scale, accumulates, clips, decays, updates, and keeps the averages, as Keras does in `apply`. Gradients are
+    /// used up. Returns whether the parameters were updated, rather than gradients only accumulated.
     ///
     /// # Errors
-    /// Another number or other lengths of parameters than the state was started with.
-    pub fn apply(&self, state: &mut State, learning_rate: f32, updates: &mut [Update<'_>]) -> Result<bool> {
-        let lengths_fit = |update: &Update<'_>| {
-            let length = update.parameter.len();
-            update.gradient.len() == length && update.shape.iter().product::<usize>() == length
-        };
-        if updates.len() != state.slots.len() || !updates.iter().all(lengths_fit) {
+    /// Fewer values or gradients than the state was started with.
+    pub fn apply(
+        &self,
+        state: &mut State,
+        learning_rate: f32,
+        values: &mut [f32],
+        gradients: &mut [f32],
+    ) -> Result<bool> {
+        let end = state.parameters.iter().map(|parameter| parameter.range.end).max().unwrap_or(0);
+        if values.len() < end || gradients.len() < end {
             return Err(Error::run(format!(
-                "the optimizer was started with {} parameters, and got {} whose shapes and gradients may not fit",
-                state.slots.len(),
-                updates.len()
+                "the optimizer was started with {end} numbers, and got {} and gradients of {}",
+                values.len(),
+                gradients.len()
             )));
         }
         let common = &self.common;
@@ -90,38 +103,74 @@ impl Configured {
         // Keras counts an update for every so many batches, from 1.
         let update_number = (state.step - 1) / common.gradient_accumulation_steps + 1;
         if let Some(scale) = common.loss_scale_factor {
-            updates.iter_mut().flat_map(|update| &mut *update.gradient).for_each(|value| *value /= scale);
+            gradients.iter_mut().for_each(|value| *value /= scale);
         }
-        let due = accumulate(common.gradient_accumulation_steps, state, updates);
+        let due = accumulate(common.gradient_accumulation_steps, state, gradients);
         if due {
-            common.clip.apply(&mut updates.iter_mut().map(|update| &mut *update.gradient));
-            for (update, slots) in updates.iter_mut().zip(&mut state.slots) {
-                if let Some(decay) = self.rule.weight_decay(update.shape, common.weight_decay) {
-                    update.parameter.iter_mut().for_each(|value| *value -= *value * decay * learning_rate);
-                }
-                let Update { shape, parameter, gradient } = update;
-                self.rule.update(update_number, learning_rate, shape, parameter, gradient, slots);
+            common.clip.apply(gradients, &mut state.parameters.iter().map(|parameter| parameter.range.clone()));
+            for (parameter, slots) in state.parameters.iter().zip(&mut state.slots) {
+                let (values, gradient) = (&mut values[parameter.range.clone()], &gradients[parameter.range.clone()]);
+                self.update(update_number, learning_rate, &parameter.shape, values, gradient, slots);
             }
         }
         if let Some(momentum) = common.ema_momentum {
             let momentum = if update_number == 1 { 0.0 } else { momentum };
-            for (update, averages) in updates.iter_mut().zip(&mut state.averages) {
-                for (average, value) in averages.iter_mut().zip(update.parameter.iter()) {
+            for (parameter, averages) in state.parameters.iter().zip(&mut state.averages) {
+                for (average, value) in averages.iter_mut().zip(&values[parameter.range.clone()]) {
                     *average = momentum * *average + (1.0 - momentum) * value;
                 }
             }
             if common.ema_overwrite_frequency.is_some_and(|frequency| update_number.is_multiple_of(frequency)) {
-                self.finish(state, updates.iter_mut().map(|update| &mut *update.parameter));
+                self.finish(state, values);
             }
         }
         Ok(due)
     }
 
+    /// Decays and updates one parameter; pieces of it on several threads where the rule allows.
+    fn update(
+        &self,
+        step: u64,
+        rate: f32,
+        shape: &[usize],
+        values: &mut [f32],
+        gradient: &[f32],
+        slots: &mut [Vec<f32>],
+    ) {
+        let decay = self.rule.weight_decay(shape, self.common.weight_decay);
+        let decayed = |values: &mut [f32]| {
+            if let Some(decay) = decay {
+                values.iter_mut().for_each(|value| *value -= *value * decay * rate);
+            }
+        };
+        // Few rules keep more than three arrays.
+        let mut parts: [&mut [f32]; 8] = Default::default();
+        let count = slots.len() + 1;
+        if count > parts.len() {
+            return;
+        }
+        for (part, slot) in parts[1..].iter_mut().zip(slots) {
+            *part = slot;
+        }
+        if !self.rule.elementwise() {
+            decayed(values);
+            return self.rule.update(step, rate, shape, values, gradient, &mut parts[1..count]);
+        }
+        let work = values.len() * 4;
+        parts[0] = values;
+        pool::together(&mut parts[..count], PIECE, work, |first, parts| {
+            let Some((values, slots)) = parts.split_first_mut() else { return };
+            decayed(values);
+            let gradient = &gradient[first..first + values.len()];
+            self.rule.update(step, rate, shape, values, gradient, slots);
+        });
+    }
+
     /// Ends training: where averages are kept, they replace the parameters.
-    pub fn finish<'a>(&self, state: &State, parameters: impl IntoIterator<Item = &'a mut [f32]>) {
-        for (parameter, average) in parameters.into_iter().zip(&state.averages) {
-            if parameter.len() == average.len() {
-                parameter.copy_from_slice(average);
+    pub fn finish(&self, state: &State, values: &mut [f32]) {
+        for (parameter, average) in state.parameters.iter().zip(&state.averages) {
+            if let Some(values) = values.get_mut(parameter.range.clone()) {
+                values.copy_from_slice(average);
             }
         }
     }
@@ -157,14 +206,14 @@ impl State {
     }
 }
 
-/// Adds the batch's gradients to the accumulated ones; when an update is due, leaves their mean in the updates.
-fn accumulate(steps: u64, state: &mut State, updates: &mut [Update<'_>]) -> bool {
+/// Adds the batch's gradients to the accumulated ones; when an update is due, leaves their mean in the gradients.
+fn accumulate(steps: u64, state: &mut State, gradients: &mut [f32]) -> bool {
     if steps <= 1 {
         return true;
     }
     let due = state.step.is_multiple_of(steps);
-    for (update, accumulated) in updates.iter_mut().zip(&mut state.accumulated) {
-        for (value, sum) in update.gradient.iter_mut().zip(accumulated.iter_mut()) {
+    for (parameter, accumulated) in state.parameters.iter().zip(&mut state.accumulated) {
+        for (value, sum) in gradients[parameter.range.clone()].iter_mut().zip(accumulated.iter_mut()) {
             if due {
                 *value = (*value + *sum) / steps as f32;
                 *sum = 0.0;

@@ -58,6 +58,10 @@ fn build(arguments: &Arguments) -> Result<Box<dyn Optimizer>> {
 }
 
 impl Optimizer for Ftrl {
+    fn elementwise(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> &'static str {
         "Ftrl"
     }
@@ -77,12 +81,12 @@ impl Optimizer for Ftrl {
         _shape: &[usize],
         parameter: &mut [f32],
         gradient: &[f32],
-        slots: &mut [Vec<f32>],
+        slots: &mut [&mut [f32]],
     ) {
         let [accumulator, linear] = slots else { return };
         let Ftrl { power, l1, shrinkage, .. } = *self;
         let l2 = self.l2 + self.beta / (2.0 * learning_rate);
-        for (((w, g), a), z) in parameter.iter_mut().zip(gradient).zip(accumulator).zip(linear) {
+        for (((w, g), a), z) in parameter.iter_mut().zip(gradient).zip(accumulator.iter_mut()).zip(linear.iter_mut()) {
             let sum = *a + g * g;
             *z += g + 2.0 * shrinkage * *w - (sum.powf(power) - a.powf(power)) / learning_rate * *w;
             let quadratic = sum.powf(power) / learning_rate + 2.0 * l2;

@@ -34,12 +34,12 @@ impl Optimizer for Lamb {
         _shape: &[usize],
         parameter: &mut [f32],
         gradient: &[f32],
-        slots: &mut [Vec<f32>],
+        slots: &mut [&mut [f32]],
     ) {
         let [m, v] = slots else { return };
         let Moments { rest_1, rest_2, epsilon, .. } = self.moments;
         let (correction_1, correction_2) = self.moments.corrections(step);
-        let means = m.iter_mut().zip(v).zip(gradient);
+        let means = m.iter_mut().zip(v.iter_mut()).zip(gradient);
         let update: Vec<f32> = means
             .map(|((m, v), g)| {
                 *m += (g - *m) * rest_1;

@@ -32,6 +32,10 @@ fn build(arguments: &Arguments) -> Result<Box<dyn Optimizer>> {
 }
 
 impl Optimizer for Lion {
+    fn elementwise(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> &'static str {
         "Lion"
     }
@@ -47,11 +51,11 @@ impl Optimizer for Lion {
         _shape: &[usize],
         parameter: &mut [f32],
         gradient: &[f32],
-        slots: &mut [Vec<f32>],
+        slots: &mut [&mut [f32]],
     ) {
         let [m] = slots else { return };
         let Lion { beta_1, beta_2 } = *self;
-        for ((w, g), m) in parameter.iter_mut().zip(gradient).zip(m) {
+        for ((w, g), m) in parameter.iter_mut().zip(gradient).zip(m.iter_mut()) {
             let direction = *m * beta_1 + g * (1.0 - beta_1);
             // Not `signum`, which takes 0 for positive.
             *w -= learning_rate * (f32::from(u8::from(direction > 0.0)) - f32::from(u8::from(direction < 0.0)));

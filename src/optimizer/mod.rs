@@ -3,7 +3,7 @@
 //! A rule ([`Optimizer`]) updates one parameter; what all optimizers share (clipping, weight decay, gradient
 //! accumulation, moving averages) is in [`Common`]. A [`Configured`] optimizer has both, and its
 //! [`Configured::apply`] does one step of training on all parameters in Keras's order. The learning rate comes from
-//! the solver, not from the optimizer's parameters.
+//! the solver, not from the optimizer's parameters. All parameters stand in one slice, their gradients in another.
 
 mod adadelta;
 mod adafactor;
@@ -25,7 +25,7 @@ mod configured;
 use crate::registry::Entry;
 
 pub use common::{Clip, Common};
-pub use configured::{Configured, State, Update, make};
+pub use configured::{Configured, Parameter, State, make};
 
 /// One rule that turns gradients into updates.
 pub trait Optimizer: Send + Sync {
@@ -41,13 +41,19 @@ pub trait Optimizer: Send + Sync {
         vec![0.0; parameter.len()]
     }
 
+    /// Returns whether each number is updated by itself, so that a parameter may be updated piece by piece.
+    fn elementwise(&self) -> bool {
+        false
+    }
+
     /// Returns the weight decay of a parameter of this shape, where the recipe gave `given`.
     fn weight_decay(&self, _shape: &[usize], given: Option<f32>) -> Option<f32> {
         given
     }
 
     /// Updates one parameter in place. `step` counts updates from 1; `shape` is the parameter's; `slots` are in the
-    /// order of [`Optimizer::slots`]. Parameter and gradient have the same length.
+    /// order of [`Optimizer::slots`]. Parameter and gradient have the same length. Where the rule is
+    /// [`Optimizer::elementwise`], parameter, gradient and slots may be the same piece of each.
     fn update(
         &self,
         step: u64,
@@ -55,7 +61,7 @@ pub trait Optimizer: Send + Sync {
         shape: &[usize],
         parameter: &mut [f32],
         gradient: &[f32],
-        slots: &mut [Vec<f32>],
+        slots: &mut [&mut [f32]],
     );
 }
 

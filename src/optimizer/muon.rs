@@ -84,7 +84,7 @@ impl Optimizer for Muon {
         shape: &[usize],
         parameter: &mut [f32],
         gradient: &[f32],
-        slots: &mut [Vec<f32>],
+        slots: &mut [&mut [f32]],
     ) {
         let [m, v] = slots else { return };
         let &[rows, columns] = shape else {
@@ -95,7 +95,7 @@ impl Optimizer for Muon {
         }
         let direction: Vec<f32> = match self.nesterov {
             true => m.iter().zip(gradient).map(|(m, g)| g + self.momentum * m).collect(),
-            false => m.clone(),
+            false => m.to_vec(),
         };
         let direction = self.orthogonal(direction, rows, columns);
         let scale = (rows.max(columns) as f32).sqrt() * self.scale;

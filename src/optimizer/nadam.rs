@@ -48,17 +48,17 @@ impl Optimizer for Nadam {
         _shape: &[usize],
         parameter: &mut [f32],
         gradient: &[f32],
-        slots: &mut [Vec<f32>],
+        slots: &mut [&mut [f32]],
     ) {
         let [m, v, product] = slots else { return };
-        let [product] = product.as_mut_slice() else { return };
+        let [product] = &mut **product else { return };
         let Moments { rest_1, rest_2, epsilon, .. } = self.moments;
         let (_, correction) = self.moments.corrections(step);
         let (now, next) = (self.momentum(step), self.momentum(step.saturating_add(1)));
         *product *= now;
         let ahead = next / (1.0 - *product * next);
         let fresh = (1.0 - now) / (1.0 - *product);
-        for (((w, g), m), v) in parameter.iter_mut().zip(gradient).zip(m).zip(v) {
+        for (((w, g), m), v) in parameter.iter_mut().zip(gradient).zip(m.iter_mut()).zip(v.iter_mut()) {
             *m += (g - *m) * rest_1;
             *v += (g * g - *v) * rest_2;
             let direction = ahead * *m + fresh * g;

@@ -40,6 +40,10 @@ fn build(arguments: &Arguments) -> Result<Box<dyn Optimizer>> {
 }
 
 impl Optimizer for RmsProp {
+    fn elementwise(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> &'static str {
         "RMSprop"
     }
@@ -60,7 +64,7 @@ impl Optimizer for RmsProp {
         _shape: &[usize],
         parameter: &mut [f32],
         gradient: &[f32],
-        slots: &mut [Vec<f32>],
+        slots: &mut [&mut [f32]],
     ) {
         let RmsProp { rho, rest, momentum, epsilon, centered } = *self;
         let Some((v, others)) = slots.split_first_mut() else { return };

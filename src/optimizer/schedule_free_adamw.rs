@@ -34,6 +34,10 @@ fn build(arguments: &Arguments) -> Result<Box<dyn Optimizer>> {
 }
 
 impl Optimizer for ScheduleFree {
+    fn elementwise(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> &'static str {
         "ScheduleFreeAdamW"
     }
@@ -54,7 +58,7 @@ impl Optimizer for ScheduleFree {
         _shape: &[usize],
         parameter: &mut [f32],
         gradient: &[f32],
-        slots: &mut [Vec<f32>],
+        slots: &mut [&mut [f32]],
     ) {
         let [z, v] = slots else { return };
         let Moments { beta_1, rest_2, epsilon, .. } = self.moments;
@@ -64,7 +68,7 @@ impl Optimizer for ScheduleFree {
             steps => learning_rate * (step as f32 / steps as f32).min(1.0),
         };
         let (rest_1, weight) = (1.0 - beta_1, 1.0 / step as f32);
-        for (((w, g), z), v) in parameter.iter_mut().zip(gradient).zip(z).zip(v) {
+        for (((w, g), z), v) in parameter.iter_mut().zip(gradient).zip(z.iter_mut()).zip(v.iter_mut()) {
             *v += (g * g - *v) * rest_2;
             let average = (*w - rest_1 * *z) / beta_1;
             *z -= rate * g / ((*v / correction).sqrt() + epsilon);

@@ -4,6 +4,7 @@ use super::Optimizer;
 use super::common::with_common;
 use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
+use crate::simd;
 
 /// SGD.
 pub(super) const ENTRY: Entry<dyn Optimizer> = Entry {
@@ -28,6 +29,10 @@ fn build(arguments: &Arguments) -> Result<Box<dyn Optimizer>> {
 }
 
 impl Optimizer for Sgd {
+    fn elementwise(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> &'static str {
         "SGD"
     }
@@ -43,23 +48,32 @@ impl Optimizer for Sgd {
         _shape: &[usize],
         parameter: &mut [f32],
         gradient: &[f32],
-        slots: &mut [Vec<f32>],
+        slots: &mut [&mut [f32]],
     ) {
-        let momentum = self.momentum;
         match slots {
-            [m] if self.nesterov => {
-                for ((w, g), m) in parameter.iter_mut().zip(gradient).zip(m) {
-                    *m = *m * momentum - g * learning_rate;
-                    *w += *m * momentum - g * learning_rate;
-                }
-            }
-            [m] => {
-                for ((w, g), m) in parameter.iter_mut().zip(gradient).zip(m) {
-                    *m = *m * momentum - g * learning_rate;
-                    *w += *m;
-                }
-            }
-            _ => parameter.iter_mut().zip(gradient).for_each(|(w, g)| *w -= g * learning_rate),
+            [m] if self.nesterov => look_ahead(parameter, gradient, m, self.momentum, learning_rate),
+            [m] => keep_going(parameter, gradient, m, self.momentum, learning_rate),
+            _ => descend(parameter, gradient, learning_rate),
+        }
+    }
+}
+
+simd! {
+    fn descend(parameter: &mut [f32], gradient: &[f32], rate: f32) {
+        parameter.iter_mut().zip(gradient).for_each(|(w, g)| *w -= g * rate);
+    }
+
+    fn keep_going(parameter: &mut [f32], gradient: &[f32], kept: &mut [f32], momentum: f32, rate: f32) {
+        for ((w, g), m) in parameter.iter_mut().zip(gradient).zip(kept) {
+            *m = *m * momentum - g * rate;
+            *w += *m;
+        }
+    }
+
+    fn look_ahead(parameter: &mut [f32], gradient: &[f32], kept: &mut [f32], momentum: f32, rate: f32) {
+        for ((w, g), m) in parameter.iter_mut().zip(gradient).zip(kept) {
+            *m = *m * momentum - g * rate;
+            *w += *m * momentum - g * rate;
         }
     }
 }

@@ -143,6 +143,12 @@ pub static SOLVER: Section = Section {
         key("epochs", Whole { least: 1, most: 9999 }, Default("50"), "passes over the training records"),
         key("steps", Whole { least: 1, most: LARGEST }, Nothing, "batches in an epoch, when it is not one pass"),
         key(
+            "validation_steps",
+            Whole { least: 1, most: LARGEST },
+            Nothing,
+            "batches that each epoch is validated on, the same first ones; all when left out (ours)",
+        ),
+        key(
             "learning_rate_reducer",
             Map(&REDUCER),
             Nothing,

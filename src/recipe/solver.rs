@@ -21,6 +21,8 @@ pub struct Solver {
     pub epochs: usize,
     /// Batches in an epoch, when it is not one pass; at least 1.
     pub steps: Option<usize>,
+    /// Batches of validation, when they are not all; at least 1.
+    pub validation_steps: Option<usize>,
     /// Lowers a constant learning rate when a log stops getting better.
     pub learning_rate_reducer: Option<Reducer>,
     /// Where the network runs.
@@ -92,6 +94,7 @@ impl Solver {
             batch_size: fields.whole("batch_size"),
             epochs: fields.whole("epochs"),
             steps: fields.whole_if_any("steps"),
+            validation_steps: fields.whole_if_any("validation_steps"),
             learning_rate_reducer: fields.map_if_any("learning_rate_reducer").map(|fields| Reducer::resolve(&fields)),
             device: fields.text_if_any("device").and_then(|name| Device::parse(&name)).unwrap_or(Device::Auto),
         }
@@ -103,6 +106,7 @@ impl Solver {
         map.insert("batch_size".to_owned(), json!(self.batch_size));
         map.insert("epochs".to_owned(), json!(self.epochs));
         map.extend(self.steps.map(|steps| ("steps".to_owned(), json!(steps))));
+        map.extend(self.validation_steps.map(|steps| ("validation_steps".to_owned(), json!(steps))));
         let reducer = self.learning_rate_reducer.as_ref();
         map.extend(reducer.map(|reducer| ("learning_rate_reducer".to_owned(), reducer.to_json())));
         map.insert("device".to_owned(), json!(self.device.to_string()));

@@ -197,52 +197,67 @@ fn float(value: &Value) -> Option<f64> {
 }
 
 /// What occurs among values.
-#[derive(Default)]
-struct Seen {
+#[derive(Clone, Default)]
+pub(super) struct Seen {
     int: bool,
     float: bool,
     bool: bool,
     text: bool,
     texts: bool,
     dtype: Option<Dtype>,
+    empty_list: bool,
     other: bool,
+}
+
+impl Seen {
+    /// Takes note of a value.
+    pub fn note(&mut self, value: &Value) {
+        match value {
+            Value::Int(_) => self.int = true,
+            Value::Float(_) => self.float = true,
+            Value::Bool(_) => self.bool = true,
+            Value::Text(_) => self.text = true,
+            Value::Tensor(tensor) => self.dtype = Some(self.dtype.map_or(tensor.dtype(), |d| wider(d, tensor.dtype()))),
+            // An empty list fits a column of texts and one of tensors.
+            Value::List(items) if items.is_empty() => self.empty_list = true,
+            Value::List(items) if texts(items).is_some() => self.texts = true,
+            Value::List(_) | Value::Map(_) => self.other = true,
+            Value::Null => {}
+        }
+    }
+
+    /// Returns the narrowest type that holds all values.
+    pub fn kind(&self) -> ColumnType {
+        let empty_list = self.empty_list;
+        match self {
+            Seen { other: true, .. } => ColumnType::Mixed,
+            Seen { int, float, bool: false, text: false, texts: false, dtype: None, .. } if !empty_list => {
+                // A column without any value is of floats, the type that most columns with gaps have.
+                if *int && !*float { ColumnType::Int } else { ColumnType::Float }
+            }
+            Seen { int: false, float: false, bool: true, text: false, texts: false, dtype: None, .. }
+                if !empty_list =>
+            {
+                ColumnType::Bool
+            }
+            Seen { int: false, float: false, bool: false, text: true, texts: false, dtype: None, .. }
+                if !empty_list =>
+            {
+                ColumnType::Text
+            }
+            Seen { int: false, float: false, bool: false, text: false, dtype: None, .. } => ColumnType::Texts,
+            Seen { int: false, float: false, bool: false, text: false, texts: false, dtype: Some(dtype), .. } => {
+                ColumnType::Tensor(*dtype)
+            }
+            _ => ColumnType::Mixed,
+        }
+    }
 }
 
 fn infer(values: &[Value]) -> ColumnType {
     let mut seen = Seen::default();
-    for value in values {
-        match value {
-            Value::Int(_) => seen.int = true,
-            Value::Float(_) => seen.float = true,
-            Value::Bool(_) => seen.bool = true,
-            Value::Text(_) => seen.text = true,
-            Value::Tensor(tensor) => seen.dtype = Some(seen.dtype.map_or(tensor.dtype(), |d| wider(d, tensor.dtype()))),
-            // An empty list fits a column of texts and one of tensors.
-            Value::List(items) if items.is_empty() => {}
-            Value::List(items) if texts(items).is_some() => seen.texts = true,
-            Value::List(_) | Value::Map(_) => seen.other = true,
-            Value::Null => {}
-        }
-    }
-    let empty_list = values.iter().any(|value| matches!(value, Value::List(items) if items.is_empty()));
-    match seen {
-        Seen { other: true, .. } => ColumnType::Mixed,
-        Seen { int, float, bool: false, text: false, texts: false, dtype: None, .. } if !empty_list => {
-            // A column without any value is of floats, the type that most columns with gaps have.
-            if int && !float { ColumnType::Int } else { ColumnType::Float }
-        }
-        Seen { int: false, float: false, bool: true, text: false, texts: false, dtype: None, .. } if !empty_list => {
-            ColumnType::Bool
-        }
-        Seen { int: false, float: false, bool: false, text: true, texts: false, dtype: None, .. } if !empty_list => {
-            ColumnType::Text
-        }
-        Seen { int: false, float: false, bool: false, text: false, dtype: None, .. } => ColumnType::Texts,
-        Seen { int: false, float: false, bool: false, text: false, texts: false, dtype: Some(dtype), .. } => {
-            ColumnType::Tensor(dtype)
-        }
-        _ => ColumnType::Mixed,
-    }
+    values.iter().for_each(|value| seen.note(value));
+    seen.kind()
 }
 
 /// Checks that the values fit the wanted type; returns the type they get.

@@ -14,6 +14,7 @@ mod records;
 mod schema;
 
 mod describe;
+mod format;
 mod parquet;
 mod read;
 mod split;
@@ -28,14 +29,17 @@ pub mod published;
 pub mod station;
 
 pub use data_record::{Column, Columns, DataColumns, DataRecord, DataRecords, Field, Fields};
+pub use format::Format;
 pub use gather::{gather, gather_list, stray_text};
 pub use mode::Mode;
 pub use name::Name;
+pub use read::{Parts, Source};
 pub use record::Record;
 pub use records::Records;
 pub use schema::{ColumnSchema, ColumnType, Schema};
 pub use station::{Augmentor, Loader, Transformer};
 pub use value::{Row, Value};
+pub use write::{NewFile, Writer};
 
 #[cfg(test)]
 mod tests;

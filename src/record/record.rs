@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 use crate::record::cells::Cells;
 use crate::record::table::Table;
 use crate::record::{Field, Name, Value};
@@ -108,7 +108,9 @@ impl Record {
     }
 
     fn mistyped(&self, name: &str, expected: &str, found: &Value) -> Error {
-        Error::data(format!("field `{name}`: expected {expected}, found {}", found.describe())).within(self.place())
+        Error::data(format!("field `{name}`: expected {expected}, found {}", found.describe()))
+            .coded(codes::WRONG_CELL)
+            .within(self.place())
     }
 
     /// A row beyond the table's end is missing.
@@ -120,6 +122,7 @@ impl Record {
 /// Returns the error of a missing value.
 pub(super) fn missing(table: &Table, name: &str, row: usize) -> Error {
     Error::data(format!("field `{name}` is missing (null)"))
+        .coded(codes::MISSING_VALUE)
         .hint(format!("leave such records out with `filter`, or give a default: `get(\"{name}\", 0.0)`"))
         .within(table.place(row))
 }

@@ -130,6 +130,11 @@ impl Records {
         self
     }
 
+    /// Notes the file the records are a part of.
+    pub(super) fn part_of(self, path: &Path) -> Records {
+        Records { whole: false, ..self.of_file(path) }
+    }
+
     /// Returns the absolute path of the file that the records, or the table they are some rows or columns of, were
     /// read from; `None` when they were made.
     pub fn file(&self) -> Option<&Path> {
@@ -212,6 +217,36 @@ impl Records {
         }
         let table = Table::new(self.table.len(), columns, self.table.origin.clone(), self.table.absent().clone());
         Ok(Records { table: Arc::new(table), rows: self.rows.clone(), file: self.file.clone(), whole: false })
+    }
+
+    /// Returns the columns of these records, then those of others, record by record; each record keeps the place it
+    /// came from.
+    ///
+    /// # Errors
+    /// Another number of records, and a name that both have.
+    pub fn beside(&self, others: &Records) -> Result<Records> {
+        if self.len() != others.len() {
+            return Err(Error::data(format!("there are {} records beside {}", others.len(), self.len())));
+        }
+        let mut columns = Vec::new();
+        for part in [self, others] {
+            for (name, cells) in part.table.columns() {
+                if columns.iter().any(|(known, _)| known == name) {
+                    return Err(Error::data(format!("both have a column `{name}`")));
+                }
+                columns.push((name.clone(), part.chosen(name, cells)?));
+            }
+        }
+        Ok(Records::from_table(Table::new(self.len(), columns, origin(std::slice::from_ref(self)), Arc::default())))
+    }
+
+    /// Returns the cells of the chosen rows.
+    fn chosen(&self, name: &Name, cells: &Arc<Cells>) -> Result<Arc<Cells>> {
+        let Some(rows) = &self.rows else { return Ok(cells.clone()) };
+        let values = rows.iter().map(|&row| cells.value(row as usize)).collect();
+        Cells::from_values(values, Some(cells.kind()))
+            .map(Arc::new)
+            .map_err(|misfit| Error::data(BadCell::misfit(name.clone(), misfit).what))
     }
 
     /// Returns the first `n` records, or all when there are fewer.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::error::{Error, Result, did_you_mean};
+use crate::error::{Error, Result, codes, did_you_mean};
 use crate::record::cells::{Cells, Misfit};
 use crate::record::{ColumnSchema, Name, Row, Schema, Value};
 
@@ -91,6 +91,15 @@ impl Table {
         Ok(Table::new(len, columns, origin, absent))
     }
 
+    /// Says that the table is a part of its source, whose first row is this one.
+    pub fn from_row(mut self, first: usize) -> Self {
+        if let (Origin::Source(source), true) = (&self.origin, first > 0) {
+            let rows = (first..first + self.len).map(|row| (0, u32::try_from(row).unwrap_or(u32::MAX)));
+            self.origin = Origin::Rows { sources: [source.clone()].into(), rows: rows.collect() };
+        }
+        self
+    }
+
     /// Returns the number of rows.
     pub fn len(&self) -> usize {
         self.len
@@ -130,10 +139,12 @@ impl Table {
         self.get(name).ok_or_else(|| {
             if self.absent.iter().any(|absent| absent == name) {
                 return Error::data(format!("there is no {what} `{name}` here, though the training records have it"))
+                    .coded(codes::UNKNOWN_COLUMN)
                     .hint(format!("add the column `{name}`, or leave it out of what the loader reads"));
             }
             let names = || self.names.iter().map(|name| &**name);
             Error::data(format!("there is no {what} `{name}`"))
+                .coded(codes::UNKNOWN_COLUMN)
                 .maybe_hint(did_you_mean(name, names()))
                 .hint(format!("{what}s: {}", listed(names())))
         })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rhai::{AST, Stmt};
 
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, codes};
 use crate::script::host::Host;
 use crate::script::source::Script;
 use crate::script::writes::{self, Write};
@@ -38,6 +38,7 @@ impl Compiled {
         let ast = host.compile_text(&script)?;
         if let Some(statement) = ast.statements().iter().find(|statement| !is_declaration(statement)) {
             let error = Error::script(format!("`{}` runs statements, so it cannot be a component", script.label))
+                .coded(codes::RUNS_STATEMENTS)
                 .hint("a component's script holds functions, `const` and `import`; a recipe is another file");
             return Err(match host.sources().place(&script.label, statement.position()) {
                 Some(place) => error.at(place),

@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rhai::{Dynamic, Map, Module, Scope};
 
-use crate::error::{self, Error, Result};
+use crate::error::{self, Error, Result, codes};
 use crate::record::Mode;
-use crate::registry::Params;
+use crate::registry::{self, Params};
 use crate::script::cast;
 use crate::script::compiled::Compiled;
+use crate::script::declaration::{self, Declaration};
 use crate::script::host::Host;
 use crate::script::source::Script;
 use crate::script::traceback;
@@ -43,38 +44,75 @@ struct Bound {
 }
 
 impl Component {
-    /// Makes a component and runs its `init`.
+    /// Makes a component; its parameters are checked against what the script declares, and defaults filled in.
+    /// `more` are parameters from elsewhere, which may be unknown to it.
     pub(crate) fn new(
         host: &Host,
         compiled: Arc<Compiled>,
         import: &str,
         function: Option<String>,
         params: &Params,
+        more: &Params,
     ) -> Result<Self> {
-        if let Some(name) = &function
-            && compiled.arities(name).is_empty()
-        {
-            return Err(Error::recipe(format!("no function `{name}` in `{}`", compiled.script.label))
-                .maybe_hint(error::did_you_mean(name, compiled.names()))
-                .hint(format!("functions: {}", error::list(compiled.names())))
-                .within(format!("import `{import}`")));
+        check_function(&compiled, import, function.as_deref())?;
+        let mut component = Component { function, ..Component::undeclared(host, compiled, import)? };
+        let params = cast::from_params(&component.checked(params, more)?);
+        component.set("params", params.clone());
+        component.params = params;
+        Ok(component)
+    }
+
+    /// Returns what the script declares of its parameters, if it does.
+    ///
+    /// # Errors
+    /// Whatever `params()` raises; a declaration that cannot be understood.
+    pub fn declaration(&self) -> Result<Option<Declaration>> {
+        if !self.arities(declaration::FUNCTION).contains(&0) {
+            return Ok(None);
         }
+        let value = self.call(declaration::FUNCTION, Mode::Train, &mut [])?;
+        let functions: Vec<&str> = self.compiled.names().collect();
+        let declaration = Declaration::read(&value, &functions);
+        declaration.map(Some).map_err(|error| self.returned(declaration::FUNCTION, error))
+    }
+
+    /// Makes a component whose parameters are asked for: none is given, and none is missed.
+    pub(crate) fn undeclared(host: &Host, compiled: Arc<Compiled>, import: &str) -> Result<Self> {
         let module = Module::eval_ast_as_new(Scope::new(), &compiled.ast, host.engine())
             .map_err(|error| traceback::explain(host, *error, &compiled.script.label))?;
-        let params = cast::from_params(params);
-        let mut value = Map::new();
-        value.insert("params".into(), params.clone());
-        let component = Component {
+        Ok(Component {
             host: host.clone(),
             compiled,
             module: Arc::new(module),
             import: import.to_owned(),
-            function,
-            params,
-            state: RwLock::new(State { value, version: 0 }),
+            function: None,
+            params: Dynamic::from(Map::new()),
+            state: RwLock::new(State { value: Map::new(), version: 0 }),
             bound: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// Checks parameters that are given, where others may come from elsewhere; see [`registry::check_given`].
+    pub(crate) fn check_given(&self, function: Option<&str>, params: &Params) -> Result<()> {
+        check_function(&self.compiled, &self.import, function)?;
+        let declaration = self.declaration()?;
+        let declared = declaration.as_ref().and_then(|all| all.of(function));
+        declared.map_or(Ok(()), |declared| registry::check_given(&self.import, declared, params))
+    }
+
+    fn checked(&self, params: &Params, more: &Params) -> Result<Params> {
+        let declaration = self.declaration()?;
+        let mut all = params.clone();
+        let Some(declared) = declaration.as_ref().and_then(|all| all.of(self.function.as_deref())) else {
+            all.extend(more.clone());
+            return Ok(all);
         };
-        Ok(component)
+        let known = |name: &String| declared.iter().any(|parameter| parameter.name == *name);
+        let (own, other): (Params, Params) = more.clone().into_iter().partition(|(name, _)| known(name));
+        all.extend(own);
+        let mut checked = registry::check(&self.import, declared, &all)?;
+        checked.extend(other);
+        Ok(checked)
     }
 
     /// Returns the host.
@@ -117,6 +155,7 @@ impl Component {
         let known = self.arities(name);
         if known.is_empty() {
             return Err(Error::recipe(format!("`{}` has no function `{usual}`", self.script().label))
+                .coded(codes::NO_FUNCTION)
                 .maybe_hint(error::did_you_mean(usual, self.compiled.names()))
                 .hint(format!("write `{wanted}`, or name another function in the import path"))
                 .within(format!("import `{}`", self.import)));
@@ -131,6 +170,7 @@ impl Component {
                 };
                 let error =
                     Error::recipe(format!("`{name}` takes {} parameter{plural}, expected {expected}", known[0]))
+                        .coded(codes::WRONG_SIGNATURE)
                         .hint(format!("write `{wanted}`"))
                         .within(format!("import `{}`", self.import));
                 Err(match self.compiled.defined(name) {
@@ -161,6 +201,7 @@ impl Component {
         let result = self.session(None).call_with(&mut this, name, arguments, given)?;
         let value = this.try_cast::<Map>().ok_or_else(|| {
             Error::script(format!("`{name}` replaced `this` by something else"))
+                .coded(codes::READ_ONLY)
                 .hint("set fields of it: `this.mean = …`")
         })?;
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
@@ -182,7 +223,7 @@ impl Component {
     /// Adds to an error about what a function returned whose function it is and where that is defined.
     #[must_use]
     pub fn returned(&self, function: &str, error: Error) -> Error {
-        let error = error.within(format!("what `{function}` of `{}` returned", self.import));
+        let error = error.within(format!("what `{function}` of `{}` returned", self.import)).coded(codes::WRONG_RETURN);
         match self.compiled.defined(function) {
             Some(place) => error.at(place),
             None => error,
@@ -253,6 +294,7 @@ impl Session<'_> {
         let component = self.component;
         if let Some(write) = component.compiled.writes.get(name) {
             let error = Error::script(format!("`this` cannot be changed in `{name}`, which sets {}", write.what))
+                .coded(codes::READ_ONLY)
                 .hint("a component's state may change in `init` and `fit` only; use `let` for what one call needs");
             let script = &component.compiled.script;
             return Err(match component.host.sources().place(&script.label, write.position) {
@@ -335,6 +377,16 @@ impl Caller {
             }
         })
     }
+}
+
+/// Checks that the function which an import path names is there.
+fn check_function(compiled: &Compiled, import: &str, function: Option<&str>) -> Result<()> {
+    let Some(name) = function.filter(|name| compiled.arities(name).is_empty()) else { return Ok(()) };
+    Err(Error::recipe(format!("no function `{name}` in `{}`", compiled.script.label))
+        .coded(codes::NO_FUNCTION)
+        .maybe_hint(error::did_you_mean(name, compiled.names()))
+        .hint(format!("functions: {}", error::list(compiled.names())))
+        .within(format!("import `{import}`")))
 }
 
 fn field_names(map: &Map) -> Vec<String> {

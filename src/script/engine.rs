@@ -3,7 +3,7 @@
 use rhai::packages::{Package, StandardPackage};
 use rhai::{Dynamic, Engine, EvalAltResult};
 
-use crate::error::Error;
+use crate::error::{Error, codes};
 use crate::script::host::{Host, Sink};
 use crate::script::resolver::Resolver;
 use crate::script::traceback::raise;
@@ -37,7 +37,10 @@ pub fn make(host: &Host, limits: &Limits, print: Sink, debug: Sink) -> Engine {
     });
     api::register(&mut engine);
     // Rhai's `sleep` cannot be interrupted; it has a version for each kind of number.
-    let sleep = || raise(Error::script("`sleep` is not available: a script that waits cannot be interrupted"));
+    let sleep = || {
+        let error = Error::script("`sleep` is not available: a script that waits cannot be interrupted");
+        raise(error.coded(codes::NOT_AVAILABLE))
+    };
     engine.register_fn("sleep", move |_: i64| -> Result<(), Box<EvalAltResult>> { Err(sleep()) });
     engine.register_fn("sleep", move |_: f64| -> Result<(), Box<EvalAltResult>> { Err(sleep()) });
     engine

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rhai::{Dynamic, Engine, Scope};
 
-use crate::error::{Error, Kind, Result, near_file};
+use crate::error::{Error, Kind, Result, codes, near_file};
 use crate::recipe::{Recipe, Written};
-use crate::record::{Augmentor, Loader, Transformer};
+use crate::record::{Augmentor, Loader, Records, Transformer};
 use crate::registry::Params;
 use crate::script::compiled::Compiled;
 use crate::script::component::Component;
@@ -29,6 +29,26 @@ type Register = Arc<dyn Fn(&mut Engine) + Send + Sync>;
 /// Receives text that scripts print.
 pub type Sink = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// What a script asked to be trained.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The resolved recipe, overrides and all.
+    pub recipe: &'a Recipe,
+    /// What resolving it had to say.
+    pub notes: &'a [String],
+    /// The training records.
+    pub train: &'a Records,
+    /// The validation records.
+    pub validation: &'a Records,
+    /// The artifact folder.
+    pub folder: &'a Path,
+    /// Whether an existing run is moved out of the way.
+    pub overwrite: bool,
+}
+
+/// What is done instead of training.
+pub type Instead = Arc<dyn Fn(&Host, &Wanted) -> Result<()> + Send + Sync>;
+
 /// Makes the display of one training run.
 pub type ProgressFactory = Arc<dyn Fn() -> Box<dyn Progress> + Send + Sync>;
 
@@ -42,6 +62,7 @@ struct Shared {
     engine: OnceLock<Engine>,
     known: OnceLock<lint::Known>,
     compiled: Mutex<BTreeMap<PathBuf, Arc<Compiled>>>,
+    unwritten: Mutex<BTreeMap<PathBuf, Records>>,
 }
 
 /// What a host is made from.
@@ -51,12 +72,14 @@ struct Settings {
     limits: Limits,
     stop: Arc<AtomicBool>,
     overwrite: bool,
-    check: Option<Sink>,
+    instead: Option<Instead>,
+    limit_batches: Option<usize>,
     arguments: Vec<String>,
     overrides: Vec<String>,
     show_config: Option<Sink>,
     print: Sink,
     debug: Sink,
+    trace: Option<Sink>,
     progress: ProgressFactory,
     loaders: BTreeMap<String, Factory<dyn Loader>>,
     transformers: BTreeMap<String, Factory<dyn Transformer>>,
@@ -104,11 +127,21 @@ impl Builder {
         self
     }
 
-    /// Lets `train` check its run instead of starting it: the recipe ends there, and the report goes to the
-    /// sink.
+    /// Lets `train` do something else with what it is given, such as checking it: the script ends there, and what
+    /// it writes itself before that is kept in memory and not written.
     #[must_use]
-    pub fn check_only(mut self, report: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        self.0.check = Some(Arc::new(report));
+    pub fn instead_of_training(
+        mut self,
+        instead: impl Fn(&Host, &Wanted) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.0.instead = Some(Arc::new(instead));
+        self
+    }
+
+    /// Trains and validates on at most so many batches an epoch (`--limit-batches`).
+    #[must_use]
+    pub fn limit_batches(mut self, limit: Option<usize>) -> Self {
+        self.0.limit_batches = limit;
         self
     }
 
@@ -152,6 +185,13 @@ impl Builder {
     #[must_use]
     pub fn debug(mut self, sink: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.0.debug = Arc::new(sink);
+        self
+    }
+
+    /// Sets who is told what was resolved and which stage is done; by default nobody.
+    #[must_use]
+    pub fn trace(mut self, sink: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.0.trace = Some(Arc::new(sink));
         self
     }
 
@@ -229,6 +269,7 @@ impl Builder {
             engine: OnceLock::new(),
             known: OnceLock::new(),
             compiled: Mutex::new(BTreeMap::new()),
+            unwritten: Mutex::new(BTreeMap::new()),
         }));
         let settings = &host.0.settings;
         let mut engine = engine::make(&host, &settings.limits, settings.print.clone(), settings.debug.clone());
@@ -249,12 +290,14 @@ impl Host {
             limits: Limits::default(),
             stop: Arc::new(AtomicBool::new(false)),
             overwrite: false,
-            check: None,
+            instead: None,
+            limit_batches: None,
             arguments: Vec::new(),
             overrides: Vec::new(),
             show_config: None,
             print: Arc::new(|_| ()),
             debug: Arc::new(|_| ()),
+            trace: None,
             progress: Arc::new(|| Box::new(crate::trainer::Quiet)),
             loaders: BTreeMap::new(),
             transformers: BTreeMap::new(),
@@ -321,9 +364,29 @@ impl Host {
         self.0.settings.overwrite
     }
 
-    /// Returns where a check's report goes, when runs are checked and not started.
-    pub fn check_only(&self) -> Option<&Sink> {
-        self.0.settings.check.as_ref()
+    /// Returns what is done instead of training, when runs are not to be started.
+    pub fn instead_of_training(&self) -> Option<&Instead> {
+        self.0.settings.instead.as_ref()
+    }
+
+    /// Returns how many batches an epoch has at most.
+    pub fn limit_batches(&self) -> Option<usize> {
+        self.0.settings.limit_batches
+    }
+
+    /// Returns whether nothing may be written: a run is tried, checked or shown, and not started.
+    pub fn rehearses(&self) -> bool {
+        self.0.settings.instead.is_some() || self.0.settings.show_config.is_some()
+    }
+
+    /// Keeps a table that a script writes in a rehearsal, for when the script reads the file again.
+    pub(crate) fn keep_unwritten(&self, file: PathBuf, records: Records) {
+        self.0.unwritten.lock().unwrap_or_else(PoisonError::into_inner).insert(file, records);
+    }
+
+    /// Returns a table that a script wrote in a rehearsal.
+    pub(crate) fn unwritten(&self, file: &Path) -> Option<Records> {
+        self.0.unwritten.lock().unwrap_or_else(PoisonError::into_inner).get(file).cloned()
     }
 
     /// Returns the arguments after `--` on the command line.
@@ -344,6 +407,13 @@ impl Host {
         let Some(show) = &settings.show_config else { return Ok(Some((recipe, notes))) };
         show(&recipe.explain(&written));
         Ok(None)
+    }
+
+    /// Tells what was resolved or done, when someone wants to know.
+    pub fn trace(&self, text: impl FnOnce() -> String) {
+        if let Some(sink) = &self.0.settings.trace {
+            sink(&text());
+        }
     }
 
     /// Makes the display of one training run.
@@ -439,6 +509,7 @@ impl Host {
         let label = self.0.settings.roots.label(file);
         let text = std::fs::read_to_string(file).map_err(|error| {
             Error::new(Kind::Script, format!("cannot read the script `{}`: {}", file.display(), reason(&error)))
+                .coded(codes::WRONG_FILE)
                 .maybe_hint(near_file(file))
         })?;
         Ok(Script { label: label.into(), text: text.into(), file: Some(file.to_owned()) })
@@ -463,10 +534,34 @@ impl Host {
     /// Makes the component an import path names.
     ///
     /// # Errors
-    /// See [`Host::resolve`]; also whatever its `init` raises.
+    /// See [`Host::resolve`]; also parameters that are not what its `params()` declares.
     pub fn component(&self, path: &str, params: &Params) -> Result<Component> {
+        self.component_with(path, params, &Params::new())
+    }
+
+    /// Checks the parameters of a component that gets more of them from elsewhere, without making it.
+    ///
+    /// # Errors
+    /// See [`Host::resolve`]; given parameters that are not what its `params()` declares.
+    pub fn check_given(&self, path: &str, params: &Params) -> Result<()> {
         let (compiled, function) = self.resolve(path)?;
-        Component::new(self, compiled, path, function, params)
+        Component::undeclared(self, compiled, path)?.check_given(function.as_deref(), params)
+    }
+
+    /// Makes the component an import path names to ask it for its parameters; it has none.
+    pub(crate) fn undeclared(&self, path: &str) -> Result<Component> {
+        let (compiled, _) = self.resolve(path)?;
+        Component::undeclared(self, compiled, path)
+    }
+
+    /// Makes the component an import path names, with parameters of the recipe and more from elsewhere, which are
+    /// passed on where the component does not declare them.
+    ///
+    /// # Errors
+    /// See [`Host::component`].
+    pub fn component_with(&self, path: &str, params: &Params, more: &Params) -> Result<Component> {
+        let (compiled, function) = self.resolve(path)?;
+        Component::new(self, compiled, path, function, params, more)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 
-use crate::error::{self, Error, Result};
+use crate::error::{self, Error, Result, codes};
 use crate::script::host::Host;
 use crate::script::manual;
 
@@ -77,13 +77,14 @@ fn wrong(host: &Host, call: &FnCallExpr, method: bool, own: &BTreeMap<&str, BTre
     if scripted.is_none() && native.is_none() {
         let names = host.known_functions().keys().map(String::as_str).chain(own.keys().copied());
         let names: Vec<&str> = names.filter(|name| name.chars().all(|c| c.is_alphanumeric() || c == '_')).collect();
-        return Some(Error::script(format!("unknown function `{name}`")).maybe_hint(error::did_you_mean(name, names)));
+        let error = Error::script(format!("unknown function `{name}`")).coded(codes::UNKNOWN_FUNCTION);
+        return Some(error.maybe_hint(error::did_you_mean(name, names)));
     }
     let given = match arguments {
         1 => "1 argument".to_owned(),
         count => format!("{count} arguments"),
     };
-    let error = Error::script(format!("`{name}` cannot be called with {given}"));
+    let error = Error::script(format!("`{name}` cannot be called with {given}")).coded(codes::WRONG_ARGUMENTS);
     let signatures = match native {
         Some(_) => manual::signatures(host, name, ""),
         None => Vec::new(),

@@ -12,6 +12,7 @@ pub mod cast;
 pub mod clues;
 pub mod compiled;
 pub mod component;
+pub mod declaration;
 pub mod engine;
 pub mod host;
 pub mod limits;
@@ -28,7 +29,7 @@ pub mod traceback;
 mod writes;
 
 pub use component::Component;
-pub use host::{Builder, Host};
+pub use host::{Builder, Host, Wanted};
 pub use limits::Limits;
 /// What an embedding program meets of Rhai.
 pub use rhai::{Dynamic, Engine, EvalAltResult, Map, Scope};

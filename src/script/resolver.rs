@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 
-use crate::error::{Error, Kind, Result, near_file, nearest};
+use crate::error::{Error, Kind, Result, codes, near_file, nearest};
 use crate::script::host::{Host, Weak};
 use crate::script::source::Script;
 use crate::script::{stdlib, syntax, traceback};
@@ -40,6 +40,7 @@ impl Roots {
         let resolve = |folder: &PathBuf| {
             folder.canonicalize().map_err(|_| {
                 Error::new(Kind::Usage, format!("the folder `{}` does not exist", folder.display()))
+                    .coded(codes::NO_FOLDER)
                     .maybe_hint(near_file(folder))
                     .hint("scripts and data are looked up below folders that exist")
             })
@@ -88,7 +89,8 @@ impl Roots {
         let path = Path::new(name);
         let file = self.joined(path)?;
         let real = file.canonicalize().map_err(|error| {
-            let missing = Error::data(format!("cannot read `{name}`: {}", super::host::reason(&error)));
+            let missing = Error::data(format!("cannot read `{name}`: {}", super::host::reason(&error)))
+                .coded(codes::UNREADABLE_DATA);
             let folder = file.parent().unwrap_or(&self.root);
             let names = names_in(folder);
             let wanted = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -122,6 +124,7 @@ impl Roots {
     fn joined(&self, path: &Path) -> Result<PathBuf> {
         if path.components().any(|part| part == Part::ParentDir) {
             return Err(Error::script(format!("`{}` leaves the project: `..` is not allowed", path.display()))
+                .coded(codes::OUTSIDE)
                 .hint("give a path below the project root, or allow the folder with `--allow-read DIR` and name it absolutely"));
         }
         Ok(self.root.join(path))
@@ -136,7 +139,7 @@ impl Roots {
     }
 
     fn outside(&self, name: &str) -> Error {
-        Error::script(format!("`{name}` lies outside the project{}", self.shown()))
+        Error::script(format!("`{name}` lies outside the project{}", self.shown())).coded(codes::OUTSIDE)
     }
 }
 
@@ -157,6 +160,7 @@ pub fn resolve(host: &Host, path: &str) -> Result<Resolved> {
     let plain = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
     if !parts.iter().all(plain) {
         return Err(Error::recipe(format!("`{path}` is not an import path"))
+            .coded(codes::NOT_A_PATH)
             .hint("write it with dots: `loaders.iris`, or `augment.noise.gaussian` for a function in a script"));
     }
     let mut looked = Vec::new();
@@ -172,6 +176,7 @@ pub fn resolve(host: &Host, path: &str) -> Result<Resolved> {
     let known = known_paths(host);
     let near = nearest(path, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
     Err(Error::recipe(format!("no component `{path}`"))
+        .coded(codes::UNKNOWN_COMPONENT)
         .maybe_hint(near)
         .hint(format!("looked at: {}", looked.join(", "))))
 }
@@ -208,7 +213,7 @@ fn find(host: &Host, relative: &str, looked: &mut Vec<String>) -> Result<Option<
 }
 
 /// Returns the import paths of all scripts below the root and in the standard library, for hints.
-fn known_paths(host: &Host) -> Vec<String> {
+pub(super) fn known_paths(host: &Host) -> Vec<String> {
     let dotted = |path: &Path| path.with_extension("").to_string_lossy().replace(['/', '\\'], ".");
     let root = &host.roots().root;
     let below = walkdir::WalkDir::new(root).max_depth(4).sort_by_file_name().into_iter().filter_map(|entry| {
@@ -239,6 +244,7 @@ impl UnderWay {
             Some(at) => {
                 let circle: Vec<&str> = way[at..].iter().chain([label]).map(|label| &**label).collect();
                 Err(Error::script(format!("scripts import each other in a circle: `{}`", circle.join("` → `")))
+                    .coded(codes::IMPORT_CIRCLE)
                     .hint("move what several of them need into a script of its own"))
             }
             None => {
@@ -274,6 +280,7 @@ impl ModuleResolver for Resolver {
             relative.starts_with('/') || Path::new(&relative).components().any(|part| part == Part::ParentDir);
         let found = match outside {
             true => Err(Error::script(format!("the import `{path}` leaves the project"))
+                .coded(codes::OUTSIDE)
                 .hint("import paths are relative to the project root, without `..`")),
             false => find(&host, &relative, &mut looked),
         };
@@ -282,6 +289,7 @@ impl ModuleResolver for Resolver {
             let slashed: Vec<String> = known.iter().map(|name| name.replace('.', "/")).collect();
             fail(
                 Error::script(format!("no script `{path}` to import"))
+                    .coded(codes::NO_SCRIPT)
                     .maybe_hint(
                         nearest(&relative, slashed.iter().map(String::as_str))
                             .map(|near| format!("did you mean `{near}`?")),

@@ -7,7 +7,7 @@ use rhai::{Array as List, Dynamic, Map};
 use serde_json::{Value, json};
 
 use crate::artifact;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 use crate::script::{cast, traceback};
 use crate::tensor::{Array, Tensor};
 
@@ -42,9 +42,11 @@ pub fn load(folder: &Path) -> Result<Vec<(String, Dynamic)>> {
     let path = folder.join(JSON);
     let text = std::fs::read_to_string(&path).map_err(|error| {
         Error::artifact(format!("cannot read `{}`: {}", path.display(), super::host::reason(&error)))
+            .coded(codes::DAMAGED)
     })?;
     let damaged = || {
         Error::artifact(format!("`{}` is damaged", path.display()))
+            .coded(codes::DAMAGED)
             .hint("train again, or restore the folder from a copy")
     };
     let json: Value = serde_json::from_str(&text).map_err(|_| damaged())?;
@@ -83,6 +85,7 @@ fn part(value: &Dynamic, path: &str, tensors: &mut Vec<(String, Array)>) -> Resu
             "the field `{path}` holds {}, which cannot be stored",
             traceback::type_phrase(value.type_name())
         ))
+        .coded(codes::NOT_STORABLE)
         .hint(
             "keep maps, lists, numbers, texts, booleans and tensors in `this`, or define `save(path)` and `load(path)`",
         )

@@ -2,7 +2,7 @@
 
 use rhai::{ParseError, ParseErrorType};
 
-use crate::error::{self, Error};
+use crate::error::{self, Error, codes};
 use crate::script::host::Host;
 use crate::script::traceback::lower_first;
 
@@ -10,7 +10,7 @@ use crate::script::traceback::lower_first;
 pub fn explain_parse(host: &Host, error: &ParseError, label: &str) -> Error {
     let place = host.sources().get(label).map(|_| ()).and_then(|()| host.sources().place(label, error.position()));
     let word = place.as_ref().and_then(|place| place.text.get(place.span.clone())).unwrap_or("").to_owned();
-    let mut explained = syntax(error.err_type(), &word, place.as_ref());
+    let mut explained = syntax(error.err_type(), &word, place.as_ref()).coded(codes::SCRIPT_SYNTAX);
     if let Some(place) = place {
         explained = explained.at(place);
     }
@@ -29,7 +29,8 @@ pub(super) fn syntax(error: &ParseErrorType, word: &str, place: Option<&error::P
         word => format!("`{word}`"),
     };
     let reserved = || {
-        let base = Error::script(format!("`{word}` is a reserved word and cannot be a name here"));
+        let base =
+            Error::script(format!("`{word}` is a reserved word and cannot be a name here")).coded(codes::RESERVED_WORD);
         match word {
             "import" => {
                 base.hint("quote the key: `\"import\": \"KeySelector\"`, or write `component(\"KeySelector\", #{…})`")
@@ -53,22 +54,28 @@ pub(super) fn syntax(error: &ParseErrorType, word: &str, place: Option<&error::P
                 .hint("is the map before this not closed?")
         }
         other if other.to_string().contains("is disabled") => Error::script(format!("`{word}` is not available"))
+            .coded(codes::NOT_AVAILABLE)
             .hint("text cannot become code: write a function instead"),
         ParseErrorType::BadInput(rhai::LexError::UnterminatedString) => Error::script("a text is never closed")
             .hint("close it with `\"` on the same line; a text between backticks may go over several"),
         ParseErrorType::AssignmentToConstant(name) if !name.is_empty() => {
-            Error::script(format!("`{name}` is a constant and cannot be changed")).hint("declare it with `let`")
+            Error::script(format!("`{name}` is a constant and cannot be changed"))
+                .coded(codes::READ_ONLY)
+                .hint("declare it with `let`")
         }
         ParseErrorType::MissingToken(token, purpose) => {
             let purpose = purpose.replace('\'', "`");
             Error::script(format!("syntax error: expected `{token}` {}, found {found}", purpose.trim()))
         }
         ParseErrorType::ModuleUndefined(name) => Error::script(format!("unknown module `{name}`"))
+            .coded(codes::UNKNOWN_VARIABLE)
             .hint(format!("import it first: `import \"folder/script\" as {name};`")),
         ParseErrorType::UnexpectedEOF => {
             Error::script("the script ends too early").hint("a bracket, a brace or a text is not closed")
         }
-        ParseErrorType::VariableUndefined(name) => Error::script(format!("unknown variable `{name}`")),
+        ParseErrorType::VariableUndefined(name) => {
+            Error::script(format!("unknown variable `{name}`")).coded(codes::UNKNOWN_VARIABLE)
+        }
         ParseErrorType::FnDuplicatedDefinition(name, _) => {
             Error::script(format!("the function `{name}` is defined twice"))
         }

@@ -2,7 +2,7 @@
 
 use rhai::{Dynamic, EvalAltResult, ParseErrorType, Position};
 
-use crate::error::{self, Error, Frame, IMPORT, Kind};
+use crate::error::{self, Error, Frame, IMPORT, Kind, codes};
 use crate::script::clues;
 use crate::script::host::Host;
 use crate::script::manual;
@@ -56,7 +56,11 @@ pub fn explain_with(
         }
     }
     let place = host.sources().place(&label, cause.position());
+    let code = code_of(&cause);
     let mut explained = cause_of(host, cause, place.as_ref(), fields);
+    if let Some(code) = code.filter(|_| explained.kind() != Kind::Recipe) {
+        explained = explained.coded(code);
+    }
     match (explained.place(), place) {
         // What failed inside of a native function has a place of its own: the call is one step of the chain.
         (Some(known), Some(call)) if *known != call => {
@@ -73,6 +77,30 @@ pub fn explain_with(
         }
     }
     frames.into_iter().rev().fold(explained, Error::called_from)
+}
+
+/// Returns the code of what Rhai raised; one of our own errors may bring a better one.
+fn code_of(cause: &EvalAltResult) -> Option<&'static str> {
+    use EvalAltResult as E;
+    Some(match cause {
+        E::ErrorRuntime(value, _) if value.is::<Error>() => codes::REFUSED,
+        E::ErrorRuntime(..) => codes::THROWN,
+        E::ErrorParsing(..) => codes::SCRIPT_SYNTAX,
+        E::ErrorVariableNotFound(..) | E::ErrorModuleNotFound(..) => codes::UNKNOWN_VARIABLE,
+        E::ErrorPropertyNotFound(..) => codes::UNKNOWN_FIELD,
+        E::ErrorDotExpr(message, _) if message.starts_with("No writable property") => codes::READ_ONLY,
+        E::ErrorDotExpr(..) => codes::UNKNOWN_FIELD,
+        E::ErrorIndexNotFound(..) | E::ErrorArrayBounds(..) | E::ErrorStringBounds(..) => codes::NOTHING_THERE,
+        E::ErrorMismatchDataType(..) | E::ErrorMismatchOutputType(..) | E::ErrorIndexingType(..) => codes::WRONG_VALUE,
+        E::ErrorAssignmentToConstant(..) | E::ErrorNonPureMethodCallOnConstant(..) => codes::READ_ONLY,
+        E::ErrorArithmetic(..) => codes::ARITHMETIC,
+        E::ErrorTooManyOperations(..)
+        | E::ErrorStackOverflow(..)
+        | E::ErrorDataTooLarge(..)
+        | E::ErrorTooManyModules(..)
+        | E::ErrorTooManyVariables(..) => codes::TOO_MUCH,
+        _ => return None,
+    })
 }
 
 fn cause_of(
@@ -269,7 +297,8 @@ fn unknown_function(host: &Host, signature: &str) -> Error {
         return match arguments.as_slice() {
             [left, right] => Error::script(format!("`{name}` does not work between {left} and {right}")),
             _ => Error::script(format!("`{name}` does not work on {given}")),
-        };
+        }
+        .coded(codes::WRONG_OPERANDS);
     }
     let name = name.rsplit("::").next().unwrap_or(name);
     let known = manual::signatures(host, name, types.split(", ").next().unwrap_or(""));
@@ -278,15 +307,16 @@ fn unknown_function(host: &Host, signature: &str) -> Error {
         let own: Vec<(&str, &str)> = sources.iter().flat_map(|script| clues::functions(&script.text)).collect();
         let mut versions = own.iter().filter(|(known, _)| *known == name).peekable();
         if versions.peek().is_some() {
-            let error = Error::script(format!("`{name}` cannot be called with {given}"));
+            let error = Error::script(format!("`{name}` cannot be called with {given}")).coded(codes::WRONG_ARGUMENTS);
             return versions.fold(error, |error, (name, list)| error.hint(format!("it is `{name}({list})`")));
         }
         let mut names = manual::function_names(host);
         names.extend(own.iter().map(|(name, _)| (*name).to_owned()));
         return Error::script(format!("unknown function `{name}`"))
+            .coded(codes::UNKNOWN_FUNCTION)
             .maybe_hint(error::did_you_mean(name, names.iter().map(String::as_str)));
     }
-    let mut error = Error::script(format!("`{name}` cannot be called with {given}"));
+    let mut error = Error::script(format!("`{name}` cannot be called with {given}")).coded(codes::WRONG_ARGUMENTS);
     if types.starts_with("array") && known.iter().any(|signature| signature.contains("Tensor")) {
         error = error.hint("values that are texts, or differ in length, come as an array: make a tensor of them first");
     }

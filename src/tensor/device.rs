@@ -11,3 +11,12 @@ pub fn cpu() -> Device {
 pub fn cuda(number: usize) -> Result<Device, String> {
     Device::new_cuda(number).map_err(|error| error.to_string().lines().next().unwrap_or("unknown reason").to_owned())
 }
+
+/// Returns the name that a config has for the device: `cpu`, `cuda:0`.
+pub fn name(device: &Device) -> String {
+    match device.location() {
+        candle_core::DeviceLocation::Cpu => "cpu".to_owned(),
+        candle_core::DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}"),
+        candle_core::DeviceLocation::Metal { gpu_id } => format!("metal:{gpu_id}"),
+    }
+}

@@ -37,6 +37,7 @@ pub mod graph;
 mod join;
 mod lanes;
 mod linear;
+pub mod memory;
 mod nested;
 mod number;
 mod order;

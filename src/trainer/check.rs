@@ -2,13 +2,14 @@
 //! storable state, and one forward and backward pass on a real batch.
 
 use super::Trainer;
+use super::engine::{Engine, Losses};
 use super::feed::{Fed, feed, matches, names};
 use super::meters::Meters;
 use super::parts::{OutputSpec, Rate, Setup};
-use super::step::{Losses, forward};
 use crate::dataset::{Arrays, Batch, Dataset};
 use crate::error::{self, Error, Result};
 use crate::network::{Network, Port, show_shape};
+use crate::random::{Random, Stream};
 use crate::record::Mode;
 use crate::tensor::Array;
 
@@ -20,19 +21,40 @@ impl Trainer {
     /// Writes nothing and changes no weight.
     ///
     /// # Errors
-    /// Everything of one kind that is wrong, with what was expected and what to do.
+    /// Everything that is wrong, as far as one thing does not hide the other, with what was expected and what to do.
     pub fn check(&mut self) -> Result<()> {
         let setup = &self.setup;
-        let train = first_batch(&setup.network, &setup.train)?;
-        let validation = setup.validation.as_ref().map(|data| first_batch(&setup.network, data)).transpose()?;
-        self.audit(&train)?;
-        if let Some(batch) = &validation {
-            self.audit_validation(batch).map_err(|error| error.within("validation"))?;
+        let train = first_batch(&setup.network, &setup.train);
+        let validation = setup.validation.as_ref().map(|data| first_batch(&setup.network, data)).transpose();
+        let mut errors = Vec::new();
+        match (train, validation) {
+            (Ok(train), Ok(validation)) => {
+                errors.extend(self.audit(&train).err());
+                // Validation repeats what is wrong with the network or a loss.
+                if let (Some(batch), true) = (&validation, self.meters.is_some()) {
+                    errors.extend(self.audit_validation(batch).err().map(|error| error.within("validation")));
+                }
+                if self.validation_meters.is_some() || (validation.is_none() && self.meters.is_some()) {
+                    errors.extend(self.check_services().err());
+                }
+            }
+            (train, validation) => {
+                let train = train.err().map(Error::split).unwrap_or_default();
+                // What is wrong with all records is said of the training records.
+                let new = |error: &Error| !train.iter().any(|known| known.message() == error.message());
+                let other: Vec<Error> =
+                    validation.err().map(Error::split).unwrap_or_default().into_iter().filter(new).collect();
+                errors.extend(train.into_iter().chain(other));
+            }
         }
-        self.check_services()?;
-        self.setup.train.stations().transformer.check_storable()?;
-        self.checked = true;
-        Ok(())
+        errors.extend(self.setup.train.stations().transformer.check_storable().err());
+        match Error::join(errors) {
+            Some(error) => Err(error),
+            None => {
+                self.checked = true;
+                Ok(())
+            }
+        }
     }
 
     /// Returns the names that will be reported, in order; empty before [`Trainer::check`].
@@ -70,14 +92,28 @@ impl Trainer {
     /// Runs one training pass without an update: the losses must be numbers, and backward must reach
     /// every trainable weight.
     fn audit(&mut self, batch: &Batch) -> Result<()> {
-        let Setup { network, outputs, device, seed, .. } = &self.setup;
-        let fed = feed(network, batch, device)?;
-        let losses = forward(network, outputs, self.variables.tracked(), &fed, true, *seed, 0)?;
-        if let Some(error) = not_finite(outputs, &self.setup.train, batch, &losses)? {
+        // A pass of training moves statistics.
+        let before = self.variables.engine.weights().clone();
+        let result = self.try_training(batch);
+        self.variables.engine.change(|weights| {
+            *weights = before;
+            Ok(())
+        })?;
+        result
+    }
+
+    fn try_training(&mut self, batch: &Batch) -> Result<()> {
+        let Setup { network, outputs, seed, .. } = &self.setup;
+        let engine = &mut self.variables.engine;
+        let fed = feed(network, batch)?;
+        engine.forward(&fed.inputs, fed.len, Some(&Random::new(*seed, Stream::Dropout, &[0])))?;
+        let losses = engine.losses(outputs, &fed.targets)?;
+        if let Some(error) = not_finite(outputs, &self.setup.train, batch, &losses, engine)? {
             return Err(error);
         }
-        let gradients = losses.graph.backward()?;
-        let unreached = network.audit(self.variables.tracked(), &gradients);
+        // Made before the gradient is looked at: the names of the report are known either way.
+        self.meters = Some(tried(outputs, &fed, &losses, engine, "")?);
+        let unreached = engine.unreached()?;
         if !unreached.is_empty() {
             let names = error::list(unreached.iter().map(|name| &**name));
             let several = if unreached.len() == 1 { "weight" } else { "weights" };
@@ -85,23 +121,24 @@ impl Trainer {
                 .hint("no loss depends on them, or an operation on the way has no gradient (`argmax`, `round`, a comparison)")
                 .hint("declare a layer that is not to be trained with `trainable: false`"));
         }
-        self.meters = Some(tried(outputs, &fed, &losses, "")?);
         Ok(())
     }
 
     fn audit_validation(&mut self, batch: &Batch) -> Result<()> {
-        let Setup { network, outputs, device, .. } = &self.setup;
-        let fed = feed(network, batch, device)?;
-        let losses = forward(network, outputs, self.variables.plain(), &fed, false, 0, 0)?;
-        self.validation_meters = Some(tried(outputs, &fed, &losses, "val_")?);
+        let Setup { network, outputs, .. } = &self.setup;
+        let engine = &mut self.variables.engine;
+        let fed = feed(network, batch)?;
+        engine.forward(&fed.inputs, fed.len, None)?;
+        let losses = engine.losses(outputs, &fed.targets)?;
+        self.validation_meters = Some(tried(outputs, &fed, &losses, engine, "val_")?);
         Ok(())
     }
 }
 
 /// Returns fresh meters that have taken in one batch, to see that they can.
-fn tried(outputs: &[OutputSpec], fed: &Fed, losses: &Losses, prefix: &str) -> Result<Meters> {
-    let mut meters = Meters::new(outputs, fed, losses, prefix)?;
-    meters.update(outputs, fed, losses)?;
+fn tried(outputs: &[OutputSpec], fed: &Fed, losses: &Losses, engine: &Engine, prefix: &str) -> Result<Meters> {
+    let mut meters = Meters::new(outputs, fed, engine, prefix)?;
+    meters.update(outputs, fed, losses, engine)?;
     meters.logs()?;
     meters.reset();
     Ok(meters)
@@ -214,7 +251,13 @@ fn check_input(port: &Port, array: &Array, errors: &mut Vec<Error>) {
 }
 
 /// Explains a loss that is no number: the first value of the batch that is none, or else the output.
-fn not_finite(outputs: &[OutputSpec], dataset: &Dataset, batch: &Batch, losses: &Losses) -> Result<Option<Error>> {
+fn not_finite(
+    outputs: &[OutputSpec],
+    dataset: &Dataset,
+    batch: &Batch,
+    losses: &Losses,
+    engine: &Engine,
+) -> Result<Option<Error>> {
     let bad = match outputs {
         [_] => (!losses.total.is_finite()).then_some((0, losses.total)),
         _ => losses.outputs.iter().copied().enumerate().find(|(_, loss)| !loss.is_finite()),
@@ -236,8 +279,7 @@ fn not_finite(outputs: &[OutputSpec], dataset: &Dataset, batch: &Batch, losses: 
             ));
         }
     }
-    let prediction = losses.predictions.get(at).map(Array::from_graph).transpose()?;
-    let network_at_fault = prediction.is_some_and(|array| array.as_f32().iter().any(|value| !value.is_finite()));
+    let network_at_fault = engine.output(at)?.as_f32().iter().any(|value| !value.is_finite());
     Ok(Some(match network_at_fault {
         true => error.hint("the inputs are finite, but the network's prediction is not: scale the inputs"),
         false => error.hint("inputs and prediction are finite: the targets may be outside the range of this loss"),

@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering;
 
 use super::feed::feed;
 use super::progress::{Progress, Step};
-use super::step::forward;
 use super::watch::Watch;
 use super::{Rate, Trainer, scheduled};
 use crate::error::{Error, Result};
+use crate::random::{Random, Stream};
 use crate::service::{Control, Logs};
 
 impl Trainer {
@@ -30,14 +30,14 @@ impl Trainer {
         let (batches, epochs) = (setup.train.batches(), setup.epochs);
         let mut data = setup.train.epoch(epoch as u64);
         for batch in 0..batches {
-            let fed = feed(&setup.network, &data.batch(batch)?, &setup.device)?;
-            let losses = forward(&setup.network, &setup.outputs, variables.tracked(), &fed, true, setup.seed, *step)?;
-            let gradients = losses.graph.backward()?;
+            let fed = feed(&setup.network, &data.batch(batch)?)?;
+            let random = Random::new(setup.seed, Stream::Dropout, &[*step]);
+            variables.engine.forward(&fed.inputs, fed.len, Some(&random))?;
+            let losses = variables.engine.losses(&setup.outputs, &fed.targets)?;
+            meters.update(&setup.outputs, &fed, &losses, &variables.engine)?;
             *learning_rate = control.learning_rate;
-            variables.update(*learning_rate, &gradients)?;
-            meters.update(&setup.outputs, &fed, &losses)?;
+            variables.update(*learning_rate)?;
             let loss = losses.total;
-            variables.store(losses.updates)?;
             *step += 1;
             if let Rate::Schedule(schedule) = &setup.rate {
                 control.learning_rate = scheduled(&**schedule, *step)?;
@@ -58,6 +58,7 @@ impl Trainer {
             };
             watch.tell(logs, |service, moment| service.on_batch_end(moment))?;
             progress.batch(&Step { epoch, epochs, batch, batches, loss, logs });
+            writer.take_saved().iter().for_each(|saved| progress.saved(saved));
             if stop.load(Ordering::Relaxed) || control.at_once {
                 return Ok(false);
             }

@@ -1,46 +1,42 @@
-//! A batch as the training step takes it: on the device, in the order of the network's inputs and outputs.
+//! A batch as the training step takes it: in the order of the network's inputs and outputs.
 
 use crate::dataset::Batch;
 use crate::error::{Error, Result};
 use crate::network::{Network, Port, show_shape};
-use crate::tensor::{Array, Device, Dtype, Graph, Tensor};
+use crate::tensor::{Array, Dtype};
 
-/// A batch on the device.
+/// A batch in the network's order.
 pub(super) struct Fed {
     /// The number of records.
     pub len: usize,
     /// Inputs in the network's order.
-    pub inputs: Vec<Graph>,
+    pub inputs: Vec<Array>,
     /// Targets in the network's order of outputs; empty in score mode.
     pub targets: Vec<Target>,
 }
 
 /// What one output should be.
 pub(super) struct Target {
-    /// The values for the loss, on the device.
-    pub value: Graph,
-    /// The same values for metrics.
-    pub host: Tensor,
-    /// Sample weights for the loss.
-    pub weight: Option<Graph>,
-    /// Sample weights for weighted metrics.
-    pub weight_host: Option<Tensor>,
+    /// The values.
+    pub value: Array,
+    /// Sample weights.
+    pub weight: Option<Array>,
 }
 
 /// Returns the inputs of a batch in the network's order, cast to what each input computes in.
 ///
 /// # Errors
 /// A missing input, and one whose shape the network does not take.
-pub(crate) fn inputs(network: &Network, batch: &Batch, device: &Device) -> Result<Vec<Graph>> {
-    network.inputs().iter().map(|port| input(port, batch)?.to_graph(device)).collect()
+pub(crate) fn inputs(network: &Network, batch: &Batch) -> Result<Vec<Array>> {
+    network.inputs().iter().map(|port| input(port, batch)).collect()
 }
 
 /// Returns a whole batch in the network's order.
 ///
 /// # Errors
 /// As [`inputs`]; also a missing output.
-pub(super) fn feed(network: &Network, batch: &Batch, device: &Device) -> Result<Fed> {
-    let inputs = inputs(network, batch, device)?;
+pub(super) fn feed(network: &Network, batch: &Batch) -> Result<Fed> {
+    let inputs = inputs(network, batch)?;
     let Some(y) = &batch.y else {
         return Ok(Fed { len: batch.len, inputs, targets: Vec::new() });
     };
@@ -51,13 +47,7 @@ pub(super) fn feed(network: &Network, batch: &Batch, device: &Device) -> Result<
             Some(w) => w.iter().find(|(name, _)| *name == port.name).map(|(_, weight)| sample_weight(port, weight)),
             None => None,
         };
-        let weight = weight.transpose()?;
-        targets.push(Target {
-            value: value.to_graph(device)?,
-            host: Tensor::Host(value),
-            weight: weight.as_ref().map(|weight| weight.to_graph(device)).transpose()?,
-            weight_host: weight.map(Tensor::Host),
-        });
+        targets.push(Target { value, weight: weight.transpose()? });
     }
     Ok(Fed { len: batch.len, inputs, targets })
 }

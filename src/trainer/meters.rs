@@ -3,13 +3,13 @@
 //! With one output: `loss`, then its metrics. With several: `loss`, `<output>_loss` for each, then
 //! `<output>_<metric>`. Names of validation values start with `val_`.
 
-use super::feed::Fed;
+use super::engine::{Engine, Losses};
+use super::feed::{Fed, Target};
 use super::parts::OutputSpec;
-use super::step::Losses;
 use crate::error::{Error, Result};
 use crate::metric::{Metric, MetricTarget};
 use crate::service::Logs;
-use crate::tensor::{Array, Tensor};
+use crate::tensor::Tensor;
 
 /// A mean of batch values, weighted by batch size.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,11 +48,11 @@ pub(super) struct Meters {
 
 impl Meters {
     /// Creates the meters of the given outputs (in network order) for labels and predictions as in a
-    /// first batch.
+    /// first batch, which the engine has just computed.
     ///
     /// # Errors
     /// A metric that cannot be made for these shapes, and two values of one name.
-    pub fn new(outputs: &[OutputSpec], fed: &Fed, losses: &Losses, prefix: &str) -> Result<Self> {
+    pub fn new(outputs: &[OutputSpec], fed: &Fed, engine: &Engine, prefix: &str) -> Result<Self> {
         let several = outputs.len() > 1;
         let mut logs: Logs = vec![(format!("{prefix}loss"), 0.0)];
         if several {
@@ -60,8 +60,8 @@ impl Meters {
         }
         let mut metrics = Vec::new();
         for (at, output) in outputs.iter().enumerate() {
-            let (labels, prediction) = (&fed.targets[at].host, &losses.predictions[at]);
-            let target = MetricTarget { labels: labels.shape(), output: prediction.dims() };
+            let (labels, prediction) = (&fed.targets[at].value, engine.output(at)?);
+            let target = MetricTarget { labels: labels.shape(), output: prediction.shape() };
             // Keras lists weighted metrics after the others.
             for weighted in [false, true] {
                 for spec in output.metrics.iter().filter(|spec| spec.weighted == weighted) {
@@ -91,24 +91,24 @@ impl Meters {
         self.metrics.iter_mut().for_each(|own| own.metric.reset());
     }
 
-    /// Takes in one batch.
+    /// Takes in one batch, which the engine has just computed.
     ///
     /// # Errors
     /// Whatever a metric raises, with its name and output.
-    pub fn update(&mut self, outputs: &[OutputSpec], fed: &Fed, losses: &Losses) -> Result<()> {
+    pub fn update(&mut self, outputs: &[OutputSpec], fed: &Fed, losses: &Losses, engine: &Engine) -> Result<()> {
         self.loss.update(losses.total, fed.len);
         for (mean, value) in self.outputs.iter_mut().zip(&losses.outputs) {
             mean.update(*value, fed.len);
         }
-        if self.metrics.is_empty() {
-            return Ok(());
-        }
-        let host = |prediction| Ok(Tensor::Host(Array::from_graph(prediction)?));
-        let predictions: Vec<Tensor> = losses.predictions.iter().map(host).collect::<Result<_>>()?;
+        // Metrics are grouped by output, so that each output is read once.
+        let mut read: Option<(usize, Seen)> = None;
         for own in &mut self.metrics {
-            let (target, prediction) = (&fed.targets[own.output], &predictions[own.output]);
-            let weight = target.weight_host.as_ref().filter(|_| own.weighted);
-            own.metric.update(&target.host, prediction, weight).map_err(|error| {
+            if read.as_ref().is_none_or(|(output, _)| *output != own.output) {
+                read = Some((own.output, Seen::new(&fed.targets[own.output], engine, own.output)?));
+            }
+            let Some((_, seen)) = &read else { continue };
+            let weight = seen.weight.as_ref().filter(|_| own.weighted);
+            own.metric.update(&seen.target, &seen.prediction, weight).map_err(|error| {
                 within(error.within(format!("metric `{}`", own.metric.name())), &outputs[own.output])
             })?;
         }
@@ -131,6 +131,23 @@ impl Meters {
     /// Returns the names in the order of the report.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.logs.iter().map(|(name, _)| &**name)
+    }
+}
+
+/// What metrics see of one output.
+struct Seen {
+    target: Tensor,
+    prediction: Tensor,
+    weight: Option<Tensor>,
+}
+
+impl Seen {
+    fn new(target: &Target, engine: &Engine, output: usize) -> Result<Self> {
+        Ok(Seen {
+            target: Tensor::Host(target.value.clone()),
+            prediction: Tensor::Host(engine.output(output)?),
+            weight: target.weight.clone().map(Tensor::Host),
+        })
     }
 }
 

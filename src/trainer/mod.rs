@@ -6,14 +6,16 @@
 //! the weights and its number, on nothing else: the same parts give the same bits.
 
 mod check;
+mod engine;
 mod epoch;
 mod evaluate;
 mod feed;
-mod memory;
 mod meters;
+mod overfit;
 mod parts;
 mod progress;
-mod step;
+mod rate_finder;
+mod trial;
 mod variables;
 mod watch;
 
@@ -23,10 +25,14 @@ mod tests;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use overfit::{Cause, NEAR_ZERO, Overfit};
 pub use parts::{MetricFactory, MetricSpec, OutputSpec, Parts, Rate};
 pub use progress::{EpochRow, History, Progress, Quiet, Run, Step};
+pub use rate_finder::{Range, RateCurve, Suggestion, Trial};
+pub use trial::Footprint;
 
 pub(crate) use check::in_network_order;
+pub(crate) use engine::Engine;
 pub(crate) use feed::inputs;
 
 use crate::artifact::weights::Named;
@@ -36,7 +42,6 @@ use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::record::Mode;
 use crate::service::{self, Control, Logs, Weights};
-use crate::tensor::{Device, Graph};
 use feed::feed;
 use meters::Meters;
 use parts::Setup;
@@ -69,7 +74,7 @@ impl Trainer {
     /// Output names that differ from the network's, weights of another shape, and a learning rate that
     /// is no number of at least 0.
     pub fn new(parts: Parts) -> Result<Self> {
-        let Parts { weights, optimizer, .. } = parts;
+        let Parts { weights, optimizer, device, kernels, .. } = parts;
         let setup = Setup {
             outputs: check::in_network_order(&parts.network, parts.outputs)?,
             network: parts.network,
@@ -79,13 +84,13 @@ impl Trainer {
             services: parts.services,
             epochs: parts.epochs,
             seed: parts.seed,
-            device: parts.device,
             folder: parts.folder,
             graph: parts.graph,
         };
+        let engine = Engine::new(setup.network.clone(), &weights, &device, kernels)?;
         let next_rate = setup.rate.first()?;
         Ok(Trainer {
-            variables: Variables::new(&setup.network, &weights, optimizer, &setup.device)?,
+            variables: Variables::new(engine, optimizer)?,
             setup,
             writer: Writer::new(),
             meters: None,
@@ -137,6 +142,11 @@ impl Trainer {
         Ok(cpu::warning(&state.cpu))
     }
 
+    /// Returns how many epochs are finished, those before a resume included.
+    pub fn epochs(&self) -> usize {
+        self.epoch
+    }
+
     /// Returns the training records with their stations.
     pub fn train_data(&self) -> &Dataset {
         &self.setup.train
@@ -181,13 +191,15 @@ impl Trainer {
                 history.interrupted = self.stop.load(Ordering::Relaxed);
                 break;
             }
+            progress.validation_begin();
             self.validate()?;
             self.collect(&mut logs)?;
             self.watch(epoch, &mut control, progress).tell(&logs, |service, moment| service.on_epoch_end(moment))?;
             let seed = self.setup.seed;
             self.watch(epoch, &mut control, progress).checkpoint(&logs, seed)?;
-            let row = EpochRow { epoch, learning_rate: self.learning_rate, logs: logs.clone() };
+            let row = EpochRow { epoch, step: self.step, learning_rate: self.learning_rate, logs: logs.clone() };
             progress.epoch_end(&row, self.setup.epochs);
+            self.tell_saved(progress);
             history.epochs.push(row);
             self.epoch += 1;
         }
@@ -196,6 +208,7 @@ impl Trainer {
         self.watch(epoch, &mut control, progress).tell(&logs, |service, moment| service.on_train_end(moment))?;
         self.put_back(&mut control)?;
         self.writer.flush()?;
+        self.tell_saved(progress);
         (self.next_rate, history.steps, history.stopped) = (control.learning_rate, self.step, control.stop);
         if history.interrupted {
             history.stopped.get_or_insert_with(|| "interrupted".to_owned());
@@ -208,20 +221,28 @@ impl Trainer {
     ///
     /// # Errors
     /// A dataset in score mode, which has no outputs to compare with.
-    pub fn evaluate(&self, dataset: &Dataset) -> Result<Logs> {
-        let Setup { network, outputs, device, .. } = &self.setup;
-        evaluate_with(network, outputs, self.variables.plain(), dataset, device)
+    pub fn evaluate(&mut self, dataset: &Dataset) -> Result<Logs> {
+        evaluate_with(&mut self.variables.engine, &self.setup.outputs, dataset)
     }
 
     fn run(&self) -> Run {
         Run {
+            folder: self.setup.folder.clone(),
+            seed: self.setup.seed,
+            device: crate::tensor::device::name(self.variables.engine.device()),
             epochs: self.setup.epochs,
             first_epoch: self.epoch,
             batches: self.setup.train.batches(),
+            step: self.step,
             records: self.setup.train.len(),
             validation_records: self.setup.validation.as_ref().map_or(0, Dataset::len),
             trainable: self.variables.trainable(),
         }
+    }
+
+    /// Tells what has reached the disk meanwhile.
+    fn tell_saved(&self, progress: &mut dyn Progress) {
+        self.writer.take_saved().iter().for_each(|saved| progress.saved(saved));
     }
 
     fn watch<'a>(&'a mut self, epoch: usize, control: &'a mut Control, progress: &'a mut dyn Progress) -> Watch<'a> {
@@ -241,12 +262,10 @@ impl Trainer {
     }
 
     fn validate(&mut self) -> Result<()> {
-        let Setup { network, outputs, validation, device, .. } = &self.setup;
+        let Setup { outputs, validation, .. } = &self.setup;
         match (validation, &mut self.validation_meters) {
-            (Some(data), Some(meters)) => {
-                evaluate::evaluate(network, outputs, self.variables.plain(), data, device, meters)
-                    .map_err(|error| error.within("validation"))
-            }
+            (Some(data), Some(meters)) => evaluate::evaluate(&mut self.variables.engine, outputs, data, meters)
+                .map_err(|error| error.within("validation")),
             _ => Ok(()),
         }
     }
@@ -271,22 +290,59 @@ impl Trainer {
 ///
 /// # Errors
 /// A dataset in score mode, outputs in another order than the network's, and whatever a station raises.
-pub(crate) fn evaluate_with(
-    network: &Network,
-    outputs: &[OutputSpec],
-    weights: &[Graph],
-    dataset: &Dataset,
-    device: &Device,
-) -> Result<Logs> {
-    if dataset.mode() == Mode::Score {
-        return Err(Error::data("records loaded in score mode have no outputs to compare with")
-            .hint("evaluate a dataset in validation mode"));
+pub(crate) fn evaluate_with(engine: &mut Engine, outputs: &[OutputSpec], dataset: &Dataset) -> Result<Logs> {
+    let mut evaluation = Evaluation::new(outputs);
+    evaluation.add(engine, dataset)?;
+    evaluation.logs()
+}
+
+/// Losses and metrics over datasets that come one after another: the same numbers as over all of them at once, as long
+/// as batches are cut at the same records.
+pub(crate) struct Evaluation<'a> {
+    outputs: &'a [OutputSpec],
+    meters: Option<Meters>,
+}
+
+impl<'a> Evaluation<'a> {
+    /// Begins with no dataset; the outputs are in the network's order.
+    pub(crate) fn new(outputs: &'a [OutputSpec]) -> Self {
+        Evaluation { outputs, meters: None }
     }
-    let fed = feed(network, &check::first_batch(network, dataset)?, device)?;
-    let losses = step::forward(network, outputs, weights, &fed, false, 0, 0)?;
-    let mut meters = Meters::new(outputs, &fed, &losses, "")?;
-    evaluate::evaluate(network, outputs, weights, dataset, device, &mut meters)?;
-    meters.logs().cloned()
+
+    /// Looks at one more dataset.
+    ///
+    /// # Errors
+    /// As [`evaluate_with`].
+    pub(crate) fn add(&mut self, engine: &mut Engine, dataset: &Dataset) -> Result<()> {
+        if dataset.mode() == Mode::Score {
+            return Err(Error::data("records loaded in score mode have no outputs to compare with")
+                .hint("evaluate a dataset in validation mode"));
+        }
+        let mut meters = match self.meters.take() {
+            Some(meters) => meters,
+            None => {
+                let fed = feed(engine.network(), &check::first_batch(engine.network(), dataset)?)?;
+                engine.forward(&fed.inputs, fed.len, None)?;
+                let mut meters = Meters::new(self.outputs, &fed, engine, "")?;
+                meters.reset();
+                meters
+            }
+        };
+        evaluate::add(engine, self.outputs, dataset, &mut meters)?;
+        self.meters = Some(meters);
+        Ok(())
+    }
+
+    /// Returns the logs.
+    ///
+    /// # Errors
+    /// There was no dataset; whatever a metric raises.
+    pub(crate) fn logs(&mut self) -> Result<Logs> {
+        match &mut self.meters {
+            Some(meters) => meters.logs().cloned(),
+            None => Err(Error::data("there are no records to evaluate")),
+        }
+    }
 }
 
 /// Returns a schedule's rate, which must be a number.

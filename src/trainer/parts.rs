@@ -38,6 +38,8 @@ pub struct Parts {
     pub seed: u64,
     /// Where the network computes.
     pub device: Device,
+    /// Whether layers use their kernels on the CPU; otherwise everything is composed of Candle's operations.
+    pub kernels: bool,
     /// The artifact folder. The trainer itself writes nothing; services do.
     pub folder: PathBuf,
     /// The network as TensorBoard draws it; may be empty.
@@ -100,7 +102,6 @@ pub(super) struct Setup {
     pub services: Vec<Box<dyn Service>>,
     pub epochs: usize,
     pub seed: u64,
-    pub device: Device,
     pub folder: PathBuf,
     pub graph: Vec<GraphNode>,
 }

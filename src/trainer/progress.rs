@@ -1,5 +1,8 @@
 //! What a run tells the person who watches it, and what it returns.
 
+use std::path::PathBuf;
+
+use crate::artifact::Saved;
 use crate::service::Logs;
 
 /// Shows a run while it goes on. The trainer never prints; the command line implements this.
@@ -14,9 +17,17 @@ pub trait Progress {
         let _ = at;
     }
 
+    /// Called before the validation records of an epoch are looked at.
+    fn validation_begin(&mut self) {}
+
     /// Called after each epoch, validation included.
     fn epoch_end(&mut self, row: &EpochRow, epochs: usize) {
         let _ = (row, epochs);
+    }
+
+    /// Called once the best weights or a checkpoint stand on the disk.
+    fn saved(&mut self, saved: &Saved) {
+        let _ = saved;
     }
 
     /// Called with a line for the person, from a service or about the end of the run.
@@ -35,15 +46,23 @@ pub struct Quiet;
 
 impl Progress for Quiet {}
 
-/// The size of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a run is, before its first step.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
+    /// The artifact folder.
+    pub folder: PathBuf,
+    /// The seed, drawn or given.
+    pub seed: u64,
+    /// The device that computes: `cpu`, `cuda:0`.
+    pub device: String,
     /// Epochs in all.
     pub epochs: usize,
     /// The first epoch of this run, from 0; above 0 when it was resumed.
     pub first_epoch: usize,
     /// Steps in each epoch.
     pub batches: usize,
+    /// Updates done before; above 0 when the run was resumed.
+    pub step: u64,
     /// Records in each pass over the training data.
     pub records: usize,
     /// Validation records; 0 without validation.
@@ -74,6 +93,8 @@ pub struct Step<'a> {
 pub struct EpochRow {
     /// The epoch, from 0.
     pub epoch: usize,
+    /// Updates done at its end.
+    pub step: u64,
     /// The learning rate of its last step.
     pub learning_rate: f64,
     /// Values in the order of the report, validation last.

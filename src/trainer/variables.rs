@@ -1,130 +1,57 @@
 //! The weights of a run and the optimizer's state, in the order of the network.
 
-use candle_core::Var;
-use candle_core::backprop::GradStore;
-
-use super::memory::{read, write};
+use super::engine::Engine;
 use crate::artifact::weights::{Named, arrange};
 use crate::error::{Error, Result};
-use crate::network::{Network, WeightInfo};
-use crate::optimizer::{Configured, State, Update};
+use crate::network::WeightInfo;
+use crate::optimizer::{Configured, Parameter, State};
 use crate::service;
-use crate::tensor::{Array, Device, Dtype, Graph};
+use crate::tensor::Array;
 
-/// Weights as values of the graph. Trainable ones are Candle variables, so that backward reaches them;
-/// the others are plain tensors, replaced when a layer gives them a new value.
+/// A network that is trained: its weights, and what the optimizer remembers about them.
 pub(super) struct Variables {
-    infos: Vec<WeightInfo>,
-    /// What training passes use, in network order.
-    tracked: Vec<Graph>,
-    /// The same memory without autograd, for passes that do not train.
-    plain: Vec<Graph>,
-    trained: Vec<Trained>,
+    pub engine: Engine,
+    /// The weights that the optimizer trains, by their index in the network.
+    trained: Vec<usize>,
     optimizer: Configured,
     state: State,
 }
 
-/// A weight that the optimizer trains. The optimizer works on all of them at once and on the host, so
-/// its values stand here and are copied to the variable after each step.
-struct Trained {
-    /// Its index in the network.
-    at: usize,
-    variable: Var,
-    values: Vec<f32>,
-    gradient: Vec<f32>,
-}
-
 impl Variables {
-    /// Creates variables from initial weights in network order, with the optimizer before its first step.
+    /// Creates variables with the optimizer before its first step.
     ///
     /// # Errors
-    /// Another number of weights than the network has, or another shape.
-    pub fn new(network: &Network, weights: &[Array], optimizer: Configured, device: &Device) -> Result<Self> {
-        let infos = network.weights().to_vec();
-        if infos.len() != weights.len() {
-            return Err(Error::artifact(format!("expected {} weights, found {}", infos.len(), weights.len())));
-        }
-        let (mut tracked, mut plain, mut trained) = (Vec::new(), Vec::new(), Vec::new());
-        for (at, (info, weight)) in infos.iter().zip(weights).enumerate() {
-            if info.shape != weight.shape() {
-                let (expected, found) = (&info.shape, weight.shape());
-                let name = &info.name;
-                return Err(Error::artifact(format!("weight `{name}`: expected shape {expected:?}, found {found:?}")));
-            }
-            let value = weight.cast(Dtype::F32).to_graph(device)?;
-            if !info.trainable {
-                plain.push(value.clone());
-                tracked.push(value);
-                continue;
-            }
-            let variable = Var::from_tensor(&value)?;
-            plain.push(variable.as_detached_tensor());
-            tracked.push(variable.as_tensor().clone());
-            trained.push(Trained { at, variable, values: weight.as_f32().into_owned(), gradient: Vec::new() });
-        }
-        let state = optimizer.start(trained.iter().map(|own| (&*infos[own.at].shape, &*own.values)));
-        Ok(Variables { infos, tracked, plain, trained, optimizer, state })
-    }
-
-    /// Returns the weights for a training pass.
-    pub fn tracked(&self) -> &[Graph] {
-        &self.tracked
-    }
-
-    /// Returns the weights for a pass that does not train.
-    pub fn plain(&self) -> &[Graph] {
-        &self.plain
+    /// None: the engine has checked the weights.
+    pub fn new(engine: Engine, optimizer: Configured) -> Result<Self> {
+        let (infos, weights) = (engine.network().weights(), engine.weights());
+        let trained: Vec<usize> = (0..infos.len()).filter(|at| infos[*at].trainable).collect();
+        let parameter =
+            |at: &usize| Parameter { shape: infos[*at].shape.clone(), range: weights.ranges()[*at].clone() };
+        let state = optimizer.start(trained.iter().map(parameter).collect(), weights.values())?;
+        Ok(Variables { engine, trained, optimizer, state })
     }
 
     /// Returns how many numbers the optimizer trains.
     pub fn trainable(&self) -> usize {
-        self.trained.iter().map(|own| own.values.len()).sum()
+        self.trained.iter().map(|at| self.engine.weights().get(*at).len()).sum()
     }
 
-    /// Does one step of the optimizer on every trainable weight.
+    /// Does one step of the optimizer on every trainable weight, from the losses that the engine has computed.
     ///
     /// # Errors
     /// A weight that the backward pass did not reach, by name.
-    pub fn update(&mut self, learning_rate: f64, gradients: &GradStore) -> Result<()> {
-        for own in &mut self.trained {
-            let gradient = gradients.get(&own.variable).ok_or_else(|| {
-                Error::run(format!("weight `{}` received no gradient in this step", self.infos[own.at].name))
-                    .hint("the loss or a scripted layer does not depend on it for every batch")
-            })?;
-            own.gradient.clear();
-            read(gradient, |numbers| own.gradient.extend_from_slice(numbers))?;
-        }
-        let infos = &self.infos;
-        let mut updates: Vec<Update> = self
-            .trained
-            .iter_mut()
-            .map(|own| Update { shape: &infos[own.at].shape, parameter: &mut own.values, gradient: &mut own.gradient })
-            .collect();
-        self.optimizer.apply(&mut self.state, learning_rate as f32, &mut updates)?;
-        self.publish()
+    pub fn update(&mut self, learning_rate: f64) -> Result<()> {
+        let (optimizer, state) = (&self.optimizer, &mut self.state);
+        self.engine.train(|values, gradients| optimizer.apply(state, learning_rate as f32, values, gradients).map(drop))
     }
 
     /// Ends training: moving averages replace the weights, where the optimizer keeps them.
     pub fn finish(&mut self) -> Result<()> {
-        self.optimizer.finish(&self.state, self.trained.iter_mut().map(|own| &mut *own.values));
-        self.publish()
-    }
-
-    /// Stores new values of weights that gradients do not train, by their index in the network.
-    pub fn store(&mut self, updates: Vec<(usize, Graph)>) -> Result<()> {
-        for (at, value) in updates {
-            match self.infos.get(at) {
-                Some(info) if !info.trainable && info.shape == value.dims() => {}
-                _ => {
-                    let shape = value.dims();
-                    return Err(Error::run(format!("a layer updated weight {at} with a value of shape {shape:?}")));
-                }
-            }
-            let value = value.detach();
-            self.tracked[at] = value.clone();
-            self.plain[at] = value;
-        }
-        Ok(())
+        let (optimizer, state) = (&self.optimizer, &self.state);
+        self.engine.change(|weights| {
+            optimizer.finish(state, weights.trained().0);
+            Ok(())
+        })
     }
 
     /// Puts back weights by name; `what` is what errors call their source.
@@ -132,20 +59,14 @@ impl Variables {
     /// # Errors
     /// Missing and unknown names, and other shapes, all at once.
     pub fn restore(&mut self, weights: &Named, what: &str) -> Result<()> {
-        let expected: Vec<_> = self.infos.iter().map(|info| (info.name.to_string(), info.shape.clone())).collect();
-        let weights = arrange(weights.clone(), &expected, what)?;
-        let mut trained = self.trained.iter_mut().peekable();
-        for (at, weight) in weights.iter().enumerate() {
-            match trained.next_if(|own| own.at == at) {
-                Some(own) => own.values.copy_from_slice(&weight.as_f32()),
-                None => {
-                    let value = weight.cast(Dtype::F32).to_graph(self.plain[at].device())?;
-                    self.tracked[at] = value.clone();
-                    self.plain[at] = value;
-                }
-            }
-        }
-        self.publish()
+        let network = self.engine.network().clone();
+        let infos = network.weights();
+        let expected: Vec<_> = infos.iter().map(|info| (info.name.to_string(), info.shape.clone())).collect();
+        let given = arrange(weights.clone(), &expected, what)?;
+        self.engine.change(|weights| {
+            let all = infos.iter().zip(&given).enumerate();
+            all.into_iter().try_for_each(|(at, (info, weight))| weights.set(at, info, weight))
+        })
     }
 
     /// Puts back the optimizer's state after `step` steps, by name (`hidden/kernel/momentum`).
@@ -163,33 +84,29 @@ impl Variables {
         self.state.restore(step, arrays)
     }
 
-    /// Copies the trained values to where passes read them.
-    fn publish(&self) -> Result<()> {
-        self.trained.iter().try_for_each(|own| write(&own.variable, &own.values))
+    fn info(&self, parameter: usize) -> &WeightInfo {
+        &self.engine.network().weights()[self.trained[parameter]]
     }
 
     /// Returns the name of a state array.
     fn slot(&self, parameter: usize, name: &str) -> String {
-        format!("{}/{name}", self.infos[self.trained[parameter].at].name)
+        format!("{}/{name}", self.info(parameter).name)
     }
 }
 
 impl service::Weights for Variables {
     fn weights(&self) -> Result<Vec<(String, Array)>> {
-        let mut trained = self.trained.iter().peekable();
+        let infos = self.engine.network().weights().iter().enumerate();
         let value = |(at, info): (usize, &WeightInfo)| {
-            let array = match trained.next_if(|own| own.at == at) {
-                Some(own) => Array::from_f32(own.values.clone(), &info.shape)?,
-                None => Array::from_graph(&self.plain[at])?,
-            };
-            Ok((info.name.to_string(), array))
+            let values = self.engine.weights().get(at).to_vec();
+            Ok((info.name.to_string(), Array::from_f32(values, &info.shape)?))
         };
-        self.infos.iter().enumerate().map(value).collect()
+        infos.map(value).collect()
     }
 
     fn optimizer_state(&self) -> Result<Vec<(String, Array)>> {
         let array = |(parameter, name, values): (usize, &str, &[f32])| {
-            let shape = &self.infos[self.trained[parameter].at].shape;
+            let shape = &self.info(parameter).shape;
             // Some rules keep arrays of another length, such as one number a row.
             let flat = [values.len()];
             let shape = if shape.iter().product::<usize>() == values.len() { &**shape } else { &flat };

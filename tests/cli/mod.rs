@@ -1,6 +1,8 @@
 //! The command line: transcripts in `cli/` (trycmd; `TRYCMD=overwrite` rewrites them), and what a transcript
 //! cannot show: scripts edited between runs, interrupts.
 
+mod trials;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

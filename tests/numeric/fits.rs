@@ -17,7 +17,11 @@ use super::{Case, check_table, numbers};
 
 #[test]
 fn fits() {
-    check_table("fits.json", |case| check(case).map_err(|error| shown(&error)).and_then(|found| compare(case, &found)));
+    check_table("fits.json", |case| {
+        let run = |kernels| check(case, kernels).map_err(|error| shown(&error)).and_then(|found| compare(case, &found));
+        run(true).map_err(|error| format!("by kernels: {error}"))?;
+        run(false).map_err(|error| format!("composed: {error}"))
+    });
 }
 
 /// What a run gave.
@@ -28,7 +32,7 @@ struct Found {
     predictions: Vec<Vec<(Name, Field)>>,
 }
 
-fn check(case: &Case) -> Result<Found> {
+fn check(case: &Case, kernels: bool) -> Result<Found> {
     let params = case.params();
     if params.get("class_weight").is_some_and(|weights| !weights.is_null()) {
         return Err(Error::recipe("class weights are not built"));
@@ -66,6 +70,7 @@ fn check(case: &Case) -> Result<Found> {
         epochs: params["epochs"].as_u64().expect("epochs") as usize,
         seed: 1,
         device: device::cpu(),
+        kernels,
         folder: PathBuf::new(),
         graph: Vec::new(),
     })?;
@@ -73,7 +78,7 @@ fn check(case: &Case) -> Result<Found> {
     let history = trainer.train(&mut losses)?;
     let weights = trainer.weights()?;
     let predictor =
-        Predictor::new(stations.loader, stations.transformer, network, &weights, batch_size, device::cpu())?;
+        Predictor::new(stations.loader, stations.transformer, network, &weights, batch_size, device::cpu(), kernels)?;
     Ok(Found { step_losses: losses.0, history, predictions: predictor.predict(&records)?, weights })
 }
 

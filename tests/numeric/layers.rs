@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a table that cannot be read fails the test")]
 
-use barrage::network::{Network, Pass, Symbol, layers};
+use barrage::network::{FlatWeights, Network, Pass, Plan, Symbol, layers};
 use barrage::random::{Random, Stream};
-use barrage::tensor::{Device, Dtype, Graph, device};
+use barrage::tensor::{Array, Device, Dtype, Graph, device};
 use candle_core::{DType, Var};
 use serde_json::{Map, Value, json};
 
@@ -77,11 +77,14 @@ fn run(case: &Value) -> Result<(), Vec<String>> {
         false => x.clone(),
     };
     let xs: Vec<Graph> = xs.iter().map(variable).collect();
-    let training = inputs["call_kwargs"]["training"].as_bool().unwrap_or(false);
-    let mut pass = Pass::new(training, Random::new(0, Stream::Dropout, &[]));
+    // Where the table says nothing, training makes no difference.
+    let training = inputs["call_kwargs"]["training"].as_bool();
+    let mut pass = Pass::new(training.unwrap_or(false), Random::new(0, Stream::Dropout, &[]));
     let all: Vec<Graph> = xs.iter().cloned().chain(more.into_iter().map(|(_, value)| value)).collect();
     let mut ys = network.forward(&weights, &all, &mut pass).map_err(failed)?;
     let mask = ys.split_off(values_of_outputs);
+
+    let planned = planned(&network, &all, &weights, training.unwrap_or(true), inputs).map_err(failed)?;
 
     let mut errors = Vec::new();
     let tolerance = (case["tolerance"]["abs"].as_f64().unwrap(), case["tolerance"]["rel"].as_f64().unwrap());
@@ -103,8 +106,10 @@ fn run(case: &Value) -> Result<(), Vec<String>> {
         }
     };
     let mut loss = Graph::zeros((), DType::F32, &device::cpu()).unwrap();
-    for ((y, expected), upstream) in ys.iter().zip(each(&expected["y"])).zip(each(&inputs["upstream"])) {
+    let outputs = ys.iter().zip(each(&expected["y"])).zip(each(&inputs["upstream"]));
+    for (((y, expected), upstream), by_kernels) in outputs.zip(&planned.ys) {
         compare("y", Some(y), expected);
+        compare("y by kernels", Some(by_kernels), expected);
         loss = loss.add(&y.mul(&tensor(upstream)).unwrap().sum_all().unwrap()).unwrap();
     }
     if let Some(mask) = mask.first() {
@@ -119,13 +124,67 @@ fn run(case: &Value) -> Result<(), Vec<String>> {
     for (name, expected) in expected["grad_weights"].as_object().unwrap_or(&Map::new()) {
         let index = names.iter().position(|found| found == name).unwrap();
         compare(&format!("gradient of {name}"), gradients.get(&weights[index]), expected);
+        if !planned.gradients.is_empty() {
+            compare(&format!("gradient of {name} by kernels"), Some(&planned.gradients[index]), expected);
+        }
     }
     for (name, expected) in expected["updated_weights"].as_object().unwrap_or(&Map::new()) {
         let index = names.iter().position(|found| found == name).unwrap();
         let update = pass.updates.iter().find(|(updated, _)| *updated == index).map(|(_, value)| value);
         compare(&format!("updated {name}"), update, expected);
+        compare(&format!("updated {name} by kernels"), Some(&planned.weights[index]), expected);
     }
     if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+/// What a plan gives: the output, the gradients of the weights (none where nothing is trained), the weights after the
+/// pass. Gradients of inputs are the composed test's: a plan computes none of the batch.
+struct Planned {
+    ys: Vec<Graph>,
+    gradients: Vec<Graph>,
+    weights: Vec<Graph>,
+}
+
+fn planned(
+    network: &Network,
+    xs: &[Graph],
+    weights: &[Graph],
+    training: bool,
+    inputs: &Value,
+) -> barrage::Result<Planned> {
+    let arrays = |graphs: &[Graph]| graphs.iter().map(Array::from_graph).collect::<barrage::Result<Vec<Array>>>();
+    let (xs, rows) = (arrays(xs)?, xs[0].dims()[0]);
+    let mut flat = FlatWeights::new(network, &arrays(weights)?)?;
+    let shapes: Vec<Vec<usize>> = xs.iter().map(|x| x.shape()[1..].to_vec()).collect();
+    let mut plan = Plan::new(network, &shapes, &device::cpu())?;
+    plan.begin(rows);
+    xs.iter().enumerate().try_for_each(|(at, x)| plan.feed(at, x))?;
+    let random = Random::new(0, Stream::Dropout, &[]);
+    let graph = |values: &[f32], shape: &[usize]| Graph::from_slice(values, shape, &device::cpu()).unwrap();
+    let mut gradients = Vec::new();
+    match training {
+        false => plan.forward(&flat, &random)?,
+        true => {
+            plan.train_forward(&mut flat, &random)?;
+            for (at, upstream) in each(&inputs["upstream"]).into_iter().enumerate() {
+                let upstream: Vec<f32> = values(&tensor(upstream)).into_iter().map(|value| value as f32).collect();
+                plan.loss(at, |_, _, place| place.map(|place| place.put(&upstream)));
+            }
+            plan.backward(&mut flat)?;
+            let ranges = flat.ranges().to_vec();
+            let infos = network.weights();
+            let all = flat.trained().1;
+            let own = ranges.iter().zip(infos).map(|(range, info)| match info.trainable {
+                true => graph(&all[range.clone()], &info.shape),
+                false => graph(&[], &[0]),
+            });
+            gradients = own.collect();
+        }
+    }
+    let output = |at: usize| graph(plan.output(at), &[&[rows], plan.output_shape(at)].concat());
+    let ys = (0..network.outputs().len()).map(output).collect();
+    let weights = network.weights().iter().enumerate().map(|(at, info)| graph(flat.get(at), &info.shape)).collect();
+    Ok(Planned { ys, gradients, weights })
 }
 
 /// The table writes a nested component as `component` and `params`, and the arguments of an activation beside its name.

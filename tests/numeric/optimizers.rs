@@ -1,6 +1,6 @@
 //! Parameters after ten steps of each optimizer.
 
-use barrage::optimizer::{self, Update};
+use barrage::optimizer::{self, Parameter};
 use barrage::schedule::{self, Constant, Schedule};
 use serde_json::Value;
 
@@ -25,25 +25,33 @@ fn check(case: &Case) -> Result<(), Box<dyn std::error::Error>> {
         )?,
     };
     let optimizer = optimizer::make(case.component(), &params)?;
-    let shapes = NAMES.map(|name| numbers(&case.input("variables")[name]).shape);
-    let mut values = NAMES.map(|name| floats(&case.input("variables")[name]));
-    let mut state = optimizer.start(shapes.iter().zip(&values).map(|(shape, values)| (&shape[..], &values[..])));
+    // Both parameters in one slice, the second at the next multiple of 16 numbers.
+    let mut values = Vec::new();
+    let parameters: Vec<Parameter> = NAMES
+        .iter()
+        .map(|name| {
+            let (shape, own) = (numbers(&case.input("variables")[name]).shape, floats(&case.input("variables")[name]));
+            let start = values.len();
+            values.extend_from_slice(&own);
+            values.resize(values.len().next_multiple_of(16), 0.0);
+            Parameter { shape, range: start..start + own.len() }
+        })
+        .collect();
+    let mut state = optimizer.start(parameters.clone(), &values)?;
 
     let gradients = case.input("gradients").as_array().ok_or("gradients")?;
-    for (step, gradients) in gradients.iter().enumerate() {
-        let mut gradients = NAMES.map(|name| floats(&gradients[name]));
-        let mut updates: Vec<Update> = shapes
-            .iter()
-            .zip(&mut values)
-            .zip(&mut gradients)
-            .map(|((shape, parameter), gradient)| Update { shape, parameter, gradient })
-            .collect();
-        optimizer.apply(&mut state, schedule.learning_rate(step as u64)? as f32, &mut updates)?;
-        compare(case, &format!("step {step}"), &values, &case.expected("steps")[step])?;
+    for (step, by_name) in gradients.iter().enumerate() {
+        let mut gradients = vec![0.0; values.len()];
+        for (name, parameter) in NAMES.iter().zip(&parameters) {
+            gradients[parameter.range.clone()].copy_from_slice(&floats(&by_name[name]));
+        }
+        optimizer.apply(&mut state, schedule.learning_rate(step as u64)? as f32, &mut values, &mut gradients)?;
+        let found = parameters.iter().map(|parameter| values[parameter.range.clone()].to_vec()).collect::<Vec<_>>();
+        compare(case, &format!("step {step}"), &found, &case.expected("steps")[step])?;
 
         // What a checkpoint keeps is all there is: a fresh state with it goes on alike.
         let arrays: Vec<Vec<f32>> = state.arrays().into_iter().map(|(_, _, values)| values.to_vec()).collect();
-        let mut fresh = optimizer.start(shapes.iter().zip(&values).map(|(shape, values)| (&shape[..], &values[..])));
+        let mut fresh = optimizer.start(parameters.clone(), &values)?;
         fresh.restore(state.step, arrays)?;
         if fresh != state {
             return Err("a restored state differs".into());
@@ -53,8 +61,9 @@ fn check(case: &Case) -> Result<(), Box<dyn std::error::Error>> {
         let averages = state.arrays().into_iter().filter(|(_, name, _)| *name == "average");
         let averages: Vec<Vec<f32>> = averages.map(|(_, _, values)| values.to_vec()).collect();
         compare(case, "average", &averages, case.expected("ema"))?;
-        optimizer.finish(&state, values.iter_mut().map(|values| &mut values[..]));
-        compare(case, "finished", &values, case.expected("finalized"))?;
+        optimizer.finish(&state, &mut values);
+        let found = parameters.iter().map(|parameter| values[parameter.range.clone()].to_vec()).collect::<Vec<_>>();
+        compare(case, "finished", &found, case.expected("finalized"))?;
     }
     Ok(())
 }
@@ -99,11 +108,12 @@ fn every_optimizer_bears_empty_and_awkward_shapes() {
         for shape in [&[][..], &[0], &[1], &[0, 3], &[3, 0], &[1, 1], &[5, 2], &[2, 5], &[2, 3, 4], &[2, 0, 4]] {
             let length = shape.iter().product();
             let (mut parameter, mut gradient) = (vec![0.5; length], vec![0.0; length]);
-            let mut state = optimizer.start([(shape, &parameter[..])]);
+            let whole = Parameter { shape: shape.to_vec(), range: 0..length };
+            let mut state = optimizer.start(vec![whole], &parameter).expect("a state");
             for step in 0..3 {
                 gradient.fill(step as f32);
-                let update = Update { shape, parameter: &mut parameter, gradient: &mut gradient };
-                assert!(optimizer.apply(&mut state, 0.01, &mut [update]).expect("a step"), "{}", entry.name);
+                let updated = optimizer.apply(&mut state, 0.01, &mut parameter, &mut gradient).expect("a step");
+                assert!(updated, "{}", entry.name);
             }
             let finite = parameter.iter().all(|value| value.is_finite());
             assert!(finite, "{} {shape:?}: {parameter:?}", entry.name);

@@ -86,9 +86,9 @@ fn pages_of_codes_are_printed() {
     assert!(out.starts_with("B0101: unknown key\n\n") && out.contains("\n    # config.json\n    {\n"), "{out}");
     let (code, out, _) = run(&["help", "error-codes"]);
     assert_eq!(code, 0);
-    assert!(out.starts_with("B0101  unknown key\nB0102  missing key\n"), "{out}");
+    assert!(out.contains("\nB0101  unknown key\nB0102  missing key\n"), "{out}");
     let (code, _, err) = run(&["help", "B0199"]);
-    assert_eq!(code, 3);
+    assert_eq!(code, 2);
     assert!(err.contains("there is no error code `B0199`"), "{err}");
 }
 

@@ -1,6 +1,6 @@
 //! Holds a kernel against the composed layer: same output, same gradients, same moving statistics.
 
-use super::{Backward, Forward, Targets, Values};
+use super::{Backward, Buffers, Forward, Targets, Values};
 use crate::network::{Layer, Pass, Shape};
 use crate::random::{Random, Stream};
 use crate::tensor::{Array, Graph, device::cpu};
@@ -80,6 +80,7 @@ impl<'a> Case<'a> {
     fn kernel(&self) -> Results {
         let mut kernel = self.layer.kernel(self.shapes).expect("a kernel");
         let numbers: Vec<usize> = (0..self.inputs.len()).collect();
+        let sizes: Vec<usize> = self.inputs.iter().map(|input| input.len() / self.rows).collect();
         let (mut ranges, mut flat) = (Vec::new(), Vec::new());
         for weight in &self.weights {
             ranges.push(flat.len()..flat.len() + weight.len());
@@ -100,7 +101,7 @@ impl<'a> Case<'a> {
                     rows: self.rows,
                     training: self.training,
                     random: self.random(),
-                    inputs: Values::buffers(&self.inputs, &numbers),
+                    inputs: Values::buffers(&self.inputs, &sizes, &numbers, self.rows),
                     weights: Values::flat(&flat, &ranges),
                     output: &mut output,
                     moved: &mut |index, values| moved.push((index, values.to_vec())),
@@ -113,13 +114,14 @@ impl<'a> Case<'a> {
             kernel
                 .backward(&mut Backward {
                     rows: self.rows,
-                    inputs: Values::buffers(&self.inputs, &numbers),
+                    inputs: Values::buffers(&self.inputs, &sizes, &numbers, self.rows),
                     weights: Values::flat(&flat, &ranges),
                     output: &output,
                     gradient: &mut gradient,
                     input_gradients: Targets::buffers(
-                        &mut input_gradients,
+                        Buffers { buffers: &mut input_gradients, sizes: &sizes, places: &numbers },
                         &numbers,
+                        self.rows,
                         &wanted_inputs,
                         &mut written_inputs,
                     ),

@@ -6,7 +6,8 @@ use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
-use super::super::{Layer, Pass, Shape, Weight, activation, shape};
+use super::super::kernel::{Backward, Forward};
+use super::super::{Kernel, Layer, Pass, Shape, Weight, activation, shape};
 use super::{LayerEntry, NAME};
 
 pub(super) const ACTIVATION: LayerEntry = LayerEntry {
@@ -106,6 +107,10 @@ impl Layer for Activation {
         self.kind
     }
 
+    fn keeps_values(&self) -> bool {
+        self.activation.kernel().is_some_and(|kernel| kernel.is_linear())
+    }
+
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
         shape::single(inputs).cloned()
     }
@@ -116,5 +121,48 @@ impl Layer for Activation {
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {
         self.activation.compose(&inputs[0])
+    }
+
+    fn kernel(&self, inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {
+        let width = inputs.first()?.last().copied().unwrap_or(1);
+        Some(Box::new(Own { activation: self.activation.kernel()?, width }))
+    }
+}
+
+/// The activation on slices.
+struct Own {
+    activation: crate::kernel::activation::Activation,
+    width: usize,
+}
+
+impl Kernel for Own {
+    fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
+        step.output.copy_from_slice(step.inputs.get(0));
+        self.activation.forward(step.output, self.width);
+        Ok(())
+    }
+
+    fn backward(&mut self, step: &mut Backward<'_>) -> Result<()> {
+        let values = if self.activation.needs_input() { step.inputs.get(0) } else { step.output };
+        if let Some(target) = step.input_gradients.take(0) {
+            self.activation.backward(values, step.gradient, self.width);
+            target.put(step.gradient);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::kernel::testing::{check, noise};
+
+    #[test]
+    fn kernels_compute_what_composition_does() {
+        for name in ["relu", "sigmoid", "gelu", "softmax", "log_softmax", "mish"] {
+            let layer = build("Activation", json!(name)).unwrap();
+            check(&*layer, &[&[5, 4]], 3, noise);
+            check(&*layer, &[&[50, 31]], 7, noise);
+        }
     }
 }

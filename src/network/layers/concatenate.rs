@@ -4,7 +4,8 @@ use crate::error::{Error, Result};
 use crate::registry::{Entry, Parameter, Type};
 use crate::tensor::Graph;
 
-use super::super::{Integers, Layer, Pass, Shape, Weight, shape, show_shape};
+use super::super::kernel::{Backward, Forward};
+use super::super::{Integers, Kernel, Layer, Pass, Shape, Weight, shape, show_shape};
 use super::{LayerEntry, NAME};
 
 pub(super) const CONCATENATE: LayerEntry = LayerEntry {
@@ -93,5 +94,65 @@ impl Layer for Concatenate {
             inputs.iter().map(Graph::dtype).find(candle_core::DType::is_float).unwrap_or(candle_core::DType::F32);
         let cast: Vec<Graph> = inputs.iter().map(|input| input.to_dtype(float)).collect::<candle_core::Result<_>>()?;
         Ok(Graph::cat(&cast, axis)?)
+    }
+    fn kernel(&self, inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {
+        let axis = shape::inner_axis(self.axis, inputs.first()?.len())?;
+        Some(Box::new(Own { widths: inputs.iter().map(|shape| shape[axis..].iter().product()).collect() }))
+    }
+}
+
+/// The layer on slices: pieces of these lengths, one of each input in turn.
+struct Own {
+    widths: Vec<usize>,
+}
+
+impl Kernel for Own {
+    fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
+        let whole: usize = self.widths.iter().sum();
+        let mut start = 0;
+        for (at, width) in self.widths.iter().enumerate() {
+            let pieces = step.inputs.get(at).chunks_exact((*width).max(1));
+            for (row, piece) in step.output.chunks_exact_mut(whole.max(1)).zip(pieces) {
+                row[start..start + width].copy_from_slice(piece);
+            }
+            start += width;
+        }
+        Ok(())
+    }
+
+    fn backward(&mut self, step: &mut Backward<'_>) -> Result<()> {
+        let whole: usize = self.widths.iter().sum();
+        let mut start = 0;
+        for (at, width) in self.widths.iter().enumerate() {
+            if let Some(target) = step.input_gradients.take(at) {
+                let pieces = target.values.chunks_exact_mut((*width).max(1));
+                for (row, piece) in step.gradient.chunks_exact(whole.max(1)).zip(pieces) {
+                    let own = &row[start..start + width];
+                    match target.add {
+                        false => piece.copy_from_slice(own),
+                        true => piece.iter_mut().zip(own).for_each(|(piece, own)| *piece += own),
+                    }
+                }
+            }
+            start += width;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::kernel::testing::{check, noise};
+
+    #[test]
+    fn kernels_join_as_composition_does() {
+        for (axis, shapes) in [
+            (-1, [&[4, 3][..], &[4, 5], &[4, 1]]),
+            (1, [&[2, 3], &[4, 3], &[1, 3]]),
+            (2, [&[3, 1, 2], &[3, 2, 2], &[3, 3, 2]]),
+        ] {
+            check(&Concatenate { axis }, &shapes, 6, noise);
+        }
     }
 }

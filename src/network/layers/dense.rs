@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use crate::error::Result;
+use crate::kernel::activation::Activated;
+use crate::kernel::gemm::{Matrix, MatrixMut, product};
+use crate::kernel::rows;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::gradient::linear;
-use super::super::{Activation, Initializer, Layer, Pass, Shape, Weight, shape};
+use super::super::kernel::{Backward, Forward};
+use super::super::{Activation, Initializer, Kernel, Layer, Pass, Shape, Weight, shape};
 use super::{LayerEntry, NAME, TRAINABLE, activation, initializer, weight};
 
 pub(super) const DENSE: LayerEntry = LayerEntry {
@@ -94,5 +98,75 @@ impl Layer for Dense {
             [] => x.clone(),
         };
         self.activation.compose(&y)
+    }
+    fn kernel(&self, inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {
+        let length = *inputs.first()?.last()?;
+        let activated = Activated::new(self.activation.kernel()?);
+        Some(Box::new(Own { length, units: self.units, use_bias: self.use_bias, activated }))
+    }
+}
+
+/// The layer on slices: all axes but the last are rows.
+struct Own {
+    length: usize,
+    units: usize,
+    use_bias: bool,
+    activated: Activated,
+}
+
+impl Kernel for Own {
+    fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
+        let (length, units, count) = (self.length, self.units, step.output.len() / self.units);
+        if self.use_bias {
+            rows::fill(step.output, step.weights.get(1));
+        }
+        let x = Matrix::new(step.inputs.get(0), count, length);
+        let kernel = Matrix::new(step.weights.get(0), length, units);
+        product(MatrixMut::new(step.output, count, units), self.use_bias, x, kernel, 1.0);
+        self.activated.forward(step.output, units, step.training);
+        Ok(())
+    }
+
+    fn backward(&mut self, step: &mut Backward<'_>) -> Result<()> {
+        let (length, units, count) = (self.length, self.units, step.output.len() / self.units);
+        self.activated.backward(step.output, step.gradient, units);
+        if self.use_bias
+            && let Some(target) = step.weight_gradients.take(1)
+        {
+            rows::sum(step.gradient, target.values, target.add);
+        }
+        let gradient = Matrix::new(step.gradient, count, units);
+        if let Some(target) = step.weight_gradients.take(0) {
+            let x = Matrix::new(step.inputs.get(0), count, length);
+            product(MatrixMut::new(target.values, length, units), target.add, x.t(), gradient, 1.0);
+        }
+        if let Some(target) = step.input_gradients.take(0) {
+            let kernel = Matrix::new(step.weights.get(0), length, units);
+            product(MatrixMut::new(target.values, count, length), target.add, gradient, kernel.t(), 1.0);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::network::kernel::testing::{check, noise};
+
+    #[test]
+    fn kernels_compute_what_composition_does() {
+        for activation in ["linear", "relu", "gelu", "softmax", "tanh", "selu"] {
+            for (use_bias, units) in [(true, 5), (false, 1), (true, 67)] {
+                let params = json!({"units": units, "activation": activation, "use_bias": use_bias});
+                let layer = DENSE.entry.make(params.as_object().unwrap()).unwrap();
+                for shape in [&[3][..], &[1], &[4, 9], &[2, 3, 130]] {
+                    check(&*layer, &[shape], 6, noise);
+                }
+            }
+        }
+        let frozen = json!({"units": 3, "trainable": false});
+        check(&*DENSE.entry.make(frozen.as_object().unwrap()).unwrap(), &[&[4]], 5, noise);
     }
 }

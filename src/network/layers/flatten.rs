@@ -32,6 +32,10 @@ impl Layer for Flatten {
         Integers::Kept
     }
 
+    fn keeps_values(&self) -> bool {
+        true
+    }
+
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
         Ok(vec![shape::count(shape::single(inputs)?)?])
     }

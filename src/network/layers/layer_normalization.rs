@@ -241,10 +241,7 @@ impl Kernel for Normalise {
             }
         }
         if let Some(target) = step.input_gradients.take(0) {
-            match target.add {
-                true => target.values.iter_mut().zip(&*step.gradient).for_each(|(sum, own)| *sum += own),
-                false => target.values.copy_from_slice(step.gradient),
-            }
+            target.put(step.gradient);
         }
         Ok(())
     }

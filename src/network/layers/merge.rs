@@ -1,10 +1,13 @@
 //! `Add`, `Subtract`, `Multiply`, `Average`, `Maximum`, `Minimum`: several values of one shape become one.
 
 use crate::error::{Error, Result};
+use crate::kernel::pool;
 use crate::registry::Entry;
+use crate::simd;
 use crate::tensor::Graph;
 
-use super::super::{Layer, Pass, Shape, Weight, show_shape};
+use super::super::kernel::{Backward, Forward};
+use super::super::{Kernel, Layer, Pass, Shape, Weight, show_shape};
 use super::{LayerEntry, NAME};
 
 pub(super) const ADD: LayerEntry =
@@ -118,6 +121,116 @@ impl Layer for Merge {
             _ => Ok(result),
         }
     }
+
+    fn kernel(&self, inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {
+        let equal = inputs.windows(2).all(|pair| pair[0] == pair[1]);
+        let several = matches!(self.0, Operation::Maximum | Operation::Minimum) && inputs.len() != 2;
+        if equal && !several { Some(Box::new(Own(self.0))) } else { None }
+    }
+}
+
+/// The layer on slices of one shape.
+struct Own(Operation);
+
+impl Kernel for Own {
+    fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
+        let (inputs, work) = (step.inputs, step.output.len() * step.inputs.len());
+        let operation = match self.0 {
+            Operation::Add | Operation::Average => add,
+            Operation::Subtract => subtract,
+            Operation::Multiply => multiply,
+            Operation::Maximum => maximum,
+            Operation::Minimum => minimum,
+        };
+        pool::rows(step.output, 1, work, |first, part| {
+            let range = first..first + part.len();
+            part.copy_from_slice(&inputs.get(0)[range.clone()]);
+            for at in 1..inputs.len() {
+                operation(part, &inputs.get(at)[range.clone()]);
+            }
+            if self.0 == Operation::Average {
+                scale(part, 1.0 / inputs.len() as f32);
+            }
+        });
+        Ok(())
+    }
+
+    fn backward(&mut self, step: &mut Backward<'_>) -> Result<()> {
+        let (inputs, output, gradient) = (step.inputs, step.output, &*step.gradient);
+        for at in 0..inputs.len() {
+            let Some(target) = step.input_gradients.take(at) else { continue };
+            let add_up = target.add;
+            pool::rows(target.values, 1, gradient.len() * 2, |first, part| {
+                let range = first..first + part.len();
+                let put = if add_up { add_scaled } else { put_scaled };
+                let own = &gradient[range.clone()];
+                match self.0 {
+                    Operation::Add => put(part, own, 1.0),
+                    Operation::Subtract => put(part, own, if at == 0 { 1.0 } else { -1.0 }),
+                    Operation::Average => put(part, own, 1.0 / inputs.len() as f32),
+                    Operation::Multiply => {
+                        for (index, (value, gradient)) in part.iter_mut().zip(own).enumerate() {
+                            let others = (0..inputs.len()).filter(|other| *other != at);
+                            let factor: f32 = others.map(|other| inputs.get(other)[first + index]).product();
+                            *value = if add_up { *value } else { 0.0 } + gradient * factor;
+                        }
+                    }
+                    Operation::Maximum | Operation::Minimum => {
+                        let (mine, other) = (&inputs.get(at)[range.clone()], &inputs.get(1 - at)[range.clone()]);
+                        if !add_up {
+                            part.fill(0.0);
+                        }
+                        chosen(part, own, &output[range], mine, other);
+                    }
+                }
+            });
+        }
+        Ok(())
+    }
+}
+
+simd! {
+    fn add(values: &mut [f32], other: &[f32]) {
+        values.iter_mut().zip(other).for_each(|(value, other)| *value += other);
+    }
+
+    fn subtract(values: &mut [f32], other: &[f32]) {
+        values.iter_mut().zip(other).for_each(|(value, other)| *value -= other);
+    }
+
+    fn multiply(values: &mut [f32], other: &[f32]) {
+        values.iter_mut().zip(other).for_each(|(value, other)| *value *= other);
+    }
+
+    fn maximum(values: &mut [f32], other: &[f32]) {
+        values.iter_mut().zip(other).for_each(|(value, other)| *value = if *other > *value { *other } else { *value });
+    }
+
+    fn minimum(values: &mut [f32], other: &[f32]) {
+        values.iter_mut().zip(other).for_each(|(value, other)| *value = if *other < *value { *other } else { *value });
+    }
+
+    fn scale(values: &mut [f32], factor: f32) {
+        values.iter_mut().for_each(|value| *value *= factor);
+    }
+
+    fn put_scaled(values: &mut [f32], other: &[f32], factor: f32) {
+        values.iter_mut().zip(other).for_each(|(value, other)| *value = other * factor);
+    }
+
+    fn add_scaled(values: &mut [f32], other: &[f32], factor: f32) {
+        values.iter_mut().zip(other).for_each(|(value, other)| *value += other * factor);
+    }
+
+    /// Adds gradients where the own value was chosen; where both were equal, each gets half.
+    fn chosen(values: &mut [f32], gradient: &[f32], output: &[f32], mine: &[f32], other: &[f32]) {
+        for ((((value, gradient), output), mine), other) in
+            values.iter_mut().zip(gradient).zip(output).zip(mine).zip(other)
+        {
+            let share = if mine == other { 0.5 } else { 1.0 };
+            *value += if mine == output { gradient * share } else { 0.0 };
+        }
+    }
 }
 
 fn combine(operation: Operation, a: &Graph, b: &Graph) -> candle_core::Result<Graph> {
@@ -145,4 +258,25 @@ fn join(a: &Shape, b: &Shape) -> Option<Shape> {
         Some(_) => None,
     };
     long.iter().enumerate().map(pair).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::kernel::testing::{check, noise};
+
+    #[test]
+    fn kernels_merge_as_composition_does() {
+        let both = [Operation::Maximum, Operation::Minimum];
+        let any = [Operation::Add, Operation::Subtract, Operation::Multiply, Operation::Average];
+        for operation in both.into_iter().chain(any) {
+            let layer = Merge(operation);
+            // Some values are equal.
+            check(&layer, &[&[5, 3], &[5, 3]], 7, |input, at| if at % 4 == 0 { 0.5 } else { noise(input, at) });
+            check(&layer, &[&[9001], &[9001]], 5, noise);
+            if !both.contains(&operation) && operation != Operation::Subtract {
+                check(&layer, &[&[6], &[6], &[6]], 4, noise);
+            }
+        }
+    }
 }

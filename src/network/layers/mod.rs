@@ -24,7 +24,6 @@ mod part;
 mod position_embedding;
 mod recurrent;
 mod reshape;
-mod sums;
 mod time_distributed;
 
 use std::borrow::Cow;
@@ -36,7 +35,6 @@ use crate::registry::{Arguments, Entry, Parameter, Params, Type};
 use super::{Initializer, Layer, LayerInstance, Weight};
 
 pub(super) use part::Part;
-use sums::sum_rows;
 
 /// A built-in layer.
 pub struct LayerEntry {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::kernel::rows;
 use crate::network::kernel::{Backward, Forward, Kernel};
 use crate::registry::{Entry, Parameter, Type};
 use crate::tensor::Graph;
@@ -105,7 +106,7 @@ impl Kernel for Positions {
         if !target.add {
             unused.fill(0.0);
         }
-        super::sum_rows(step.gradient, used, target.add);
+        rows::sum(step.gradient, used, target.add);
         Ok(())
     }
 }

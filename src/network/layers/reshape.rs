@@ -81,6 +81,10 @@ impl Layer for Reshape {
         Integers::Kept
     }
 
+    fn keeps_values(&self) -> bool {
+        true
+    }
+
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
         self.target(shape::single(inputs)?)
     }

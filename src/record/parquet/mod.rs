@@ -15,12 +15,12 @@ mod types;
 mod write;
 
 #[cfg(feature = "parquet")]
-pub(super) use read::read;
+pub(super) use read::{read, tables};
 #[cfg(feature = "parquet")]
-pub(super) use write::write;
+pub(super) use write::Writer;
 
 #[cfg(not(feature = "parquet"))]
-pub(super) use absent::{read, write};
+pub(super) use absent::{Writer, read, tables};
 
 #[cfg(not(feature = "parquet"))]
 mod absent {
@@ -30,14 +30,38 @@ mod absent {
 
     use crate::error::{Error, Result};
     use crate::record::table::Table;
-    use crate::record::{Records, Schema};
+    use crate::record::{Name, Records, Schema};
 
     pub(in crate::record) fn read(path: &Path, _source: Arc<str>, _schema: Option<&Schema>) -> Result<Table> {
         Err(refuse(&format!("cannot read {}", path.display())))
     }
 
-    pub(in crate::record) fn write(_records: &Records, _out: &mut (impl Write + Send)) -> Result<()> {
-        Err(refuse("cannot write Parquet"))
+    pub(in crate::record) type Tables = (Vec<Name>, Box<dyn Iterator<Item = Result<Table>>>);
+
+    pub(in crate::record) fn tables(
+        _file: std::fs::File,
+        name: &str,
+        _source: Arc<str>,
+        _schema: &Schema,
+        _rows: usize,
+    ) -> Result<Tables> {
+        Err(refuse(&format!("cannot read {name}")))
+    }
+
+    pub(in crate::record) struct Writer<W>(std::marker::PhantomData<W>);
+
+    impl<W: Write + Send> Writer<W> {
+        pub fn new(_out: W) -> Self {
+            Writer(std::marker::PhantomData)
+        }
+
+        pub fn write(&mut self, _records: &Records) -> Result<()> {
+            Err(refuse("cannot write Parquet"))
+        }
+
+        pub fn finish(self) -> Result<W> {
+            Err(refuse("cannot write Parquet"))
+        }
     }
 
     fn refuse(what: &str) -> Error {

@@ -5,6 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow_schema::Fields;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 
 use super::columns::Column;
@@ -26,6 +27,49 @@ pub(in crate::record) fn read(path: &Path, source: Arc<str>, schema: Option<&Sch
     let place = path.display().to_string();
     check_ends(&mut file).map_err(|error| error.within(place.clone()))?;
     guarded(|| table(file, source, schema)).map_err(|error| error.within(place))
+}
+
+/// The columns of a file, and its tables of some rows each.
+pub(in crate::record) type Tables = (Vec<Name>, Box<dyn Iterator<Item = Result<Table>>>);
+
+/// Reads a file in tables of some rows each.
+pub(in crate::record) fn tables(
+    mut file: File,
+    name: &str,
+    source: Arc<str>,
+    schema: &Schema,
+    rows: usize,
+) -> Result<Tables> {
+    let (place, schema) = (name.to_owned(), schema.clone());
+    check_ends(&mut file).map_err(|error| error.within(place.clone()))?;
+    let open = || {
+        let (metadata, fields) = checked(&file)?;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).with_batch_size(rows);
+        Ok((builder.build().map_err(damaged)?, fields))
+    };
+    let (mut reader, fields) = guarded(open).map_err(|error| error.within(place.clone()))?;
+    let names: Vec<Name> = fields.iter().map(|field| Name::from(field.name().as_str())).collect();
+    let (mut first, mut begun) = (0, false);
+    let tables = std::iter::from_fn(move || {
+        let table = guarded(|| {
+            let mut columns: Vec<Column> = fields.iter().map(|field| Column::new(field.data_type())).collect();
+            let len = match reader.next().transpose().map_err(damaged)? {
+                Some(batch) => {
+                    columns.iter_mut().zip(batch.columns()).for_each(|(column, array)| column.push(array));
+                    batch.num_rows()
+                }
+                // A file without rows is one table, if only to know its columns.
+                None if !begun => 0,
+                None => return Ok(None),
+            };
+            begun = true;
+            let table = finish(columns, &fields, len, source.clone(), Some(&schema))?.from_row(first);
+            first += len;
+            Ok(Some(table))
+        });
+        table.map_err(|error| error.within(place.clone())).transpose()
+    });
+    Ok((names, Box::new(tables)))
 }
 
 /// Checks the first and the last bytes.
@@ -52,16 +96,22 @@ fn check_ends(file: &mut File) -> Result<()> {
     }
 }
 
-fn table(file: File, source: Arc<str>, schema: Option<&Schema>) -> Result<Table> {
+/// Reads what the file says about itself, and refuses columns that records cannot hold.
+fn checked(file: &File) -> Result<(ArrowReaderMetadata, Fields)> {
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let metadata = ArrowReaderMetadata::load(&file, options).map_err(damaged)?;
+    let metadata = ArrowReaderMetadata::load(file, options).map_err(damaged)?;
     if let Some(error) = Error::join(types::check(metadata.schema())) {
         return Err(error);
     }
     let fields = metadata.schema().fields().clone();
-    if fields.is_empty() {
-        return Err(Error::data("the file has no columns"));
+    match fields.is_empty() {
+        true => Err(Error::data("the file has no columns")),
+        false => Ok((metadata, fields)),
     }
+}
+
+fn table(file: File, source: Arc<str>, schema: Option<&Schema>) -> Result<Table> {
+    let (metadata, fields) = checked(&file)?;
     let rows = metadata.metadata().file_metadata().num_rows();
     check_length(usize::try_from(rows).map_err(|_| damaged(format!("it says that it has {rows} records")))?)?;
 
@@ -75,6 +125,16 @@ fn table(file: File, source: Arc<str>, schema: Option<&Schema>) -> Result<Table>
             column.push(array);
         }
     }
+    finish(columns, &fields, len, source, schema)
+}
+
+fn finish(
+    columns: Vec<Column>,
+    fields: &Fields,
+    len: usize,
+    source: Arc<str>,
+    schema: Option<&Schema>,
+) -> Result<Table> {
     let names: Vec<Name> = fields.iter().map(|field| Name::from(field.name().as_str())).collect();
     let mut finished = Vec::with_capacity(columns.len());
     for (name, column) in names.iter().zip(columns) {

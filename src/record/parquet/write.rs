@@ -23,13 +23,59 @@ use crate::tensor::{Array, Dtype};
 /// Rows turned over at a time.
 const ROWS: usize = 8192;
 
-pub(in crate::record) fn write(records: &Records, out: &mut (impl Write + Send)) -> Result<()> {
-    let columns = records.table().columns();
-    let fields = columns.map(|(name, cells)| Ok(Field::new(&**name, kind(name, cells)?, cells.has_nulls())));
-    let fields: Vec<Field> = fields.collect::<Result<_>>()?;
-    if fields.is_empty() {
-        return Err(Error::data("records without columns cannot be written as Parquet"));
+/// Writes tables one after another; the types of the columns are those of the first.
+pub(in crate::record) struct Writer<W: Write + Send> {
+    state: State<W>,
+}
+
+enum State<W: Write + Send> {
+    Waits(W),
+    Writes(Box<ArrowWriter<W>>, Arc<Schema>),
+    Failed,
+}
+
+impl<W: Write + Send> Writer<W> {
+    pub fn new(out: W) -> Self {
+        Writer { state: State::Waits(out) }
     }
+
+    pub fn write(&mut self, records: &Records) -> Result<()> {
+        let fields = fields(records)?;
+        let (mut writer, schema) = match std::mem::replace(&mut self.state, State::Failed) {
+            State::Waits(out) => begin(out, fields)?,
+            State::Writes(writer, schema) => (same(&schema, &fields).map(|()| writer)?, schema),
+            State::Failed => return Err(Error::data("cannot write: an earlier part has failed")),
+        };
+        for rows in records.rows().chunks(ROWS) {
+            let arrays = records.table().columns().map(|(_, cells)| array(cells, rows)).collect();
+            let batch = RecordBatch::try_new(schema.clone(), arrays).map_err(failed)?;
+            writer.write(&batch).map_err(failed)?;
+        }
+        self.state = State::Writes(writer, schema);
+        Ok(())
+    }
+
+    pub fn finish(self) -> Result<W> {
+        match self.state {
+            State::Writes(writer, _) => writer.into_inner().map_err(failed),
+            _ => Err(no_columns()),
+        }
+    }
+}
+
+/// Returns the columns; any of them may have missing values in a later table.
+fn fields(records: &Records) -> Result<Vec<Field>> {
+    let columns = records.table().columns();
+    let fields: Vec<Field> =
+        columns.map(|(name, cells)| Ok(Field::new(&**name, kind(name, cells)?, true))).collect::<Result<_>>()?;
+    if fields.is_empty() { Err(no_columns()) } else { Ok(fields) }
+}
+
+fn no_columns() -> Error {
+    Error::data("records without columns cannot be written as Parquet")
+}
+
+fn begin<W: Write + Send>(out: W, fields: Vec<Field>) -> Result<(Box<ArrowWriter<W>>, Arc<Schema>)> {
     let schema = Arc::new(Schema::new(fields));
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
@@ -37,14 +83,22 @@ pub(in crate::record) fn write(records: &Records, out: &mut (impl Write + Send))
         .build();
     // Without Arrow's own schema beside it the file means the same to every reader.
     let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(out, schema.clone(), options).map_err(failed)?;
-    for rows in records.rows().chunks(ROWS) {
-        let arrays = records.table().columns().map(|(_, cells)| array(cells, rows)).collect();
-        let batch = RecordBatch::try_new(schema.clone(), arrays).map_err(failed)?;
-        writer.write(&batch).map_err(failed)?;
+    let writer = ArrowWriter::try_new_with_options(out, schema.clone(), options).map_err(failed)?;
+    Ok((Box::new(writer), schema))
+}
+
+/// Checks that a later table has the columns of the first one.
+fn same(schema: &Schema, fields: &[Field]) -> Result<()> {
+    let differs = schema.fields().iter().zip(fields).find(|(known, field)| ***known != **field);
+    match differs {
+        None if schema.fields().len() == fields.len() => Ok(()),
+        Some((known, field)) if known.name() == field.name() => Err(Error::data(format!(
+            "column `{}` holds values of another type than in the records before",
+            field.name()
+        ))
+        .hint("write .json or .jsonl")),
+        _ => Err(Error::data("the columns are not those of the records before")),
     }
-    writer.close().map_err(failed)?;
-    Ok(())
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {

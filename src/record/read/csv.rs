@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use csv::{ReaderBuilder, StringRecord};
 
+use super::source::{Cut, Scan};
 use super::{File, MISSING, ReadResult};
-use crate::error::{Error, Result, list};
+use crate::error::{Error, Result, codes, list};
 use crate::record::cells::{Cells, Data, Intern};
 use crate::record::records::check_length;
 use crate::record::table::{Origin, Table, absent};
@@ -68,6 +69,7 @@ fn header(file: &File) -> Result<Vec<Name>> {
         }
         if let Some(before) = names.iter().position(|known| &**known == name) {
             return Err(refuse(format!("the header names `{name}` twice: columns {} and {}", before + 1, at + 1))
+                .coded(codes::COLUMN_TWICE)
                 .hint(format!("columns: {}", list(record.iter()))));
         }
         names.push(name.into());
@@ -129,6 +131,7 @@ fn misfit(file: &File, name: &str, expected: &str, text: &str, start: usize, col
     let place = file.place(from, to);
     let line = place.line_column().0;
     Error::data(format!("line {line} of {}, column `{name}`: expected {expected}, found {text:?}", file.name))
+        .coded(codes::WRONG_CELL)
         .at(place)
         .hint(format!("the training records have {expected} there"))
 }
@@ -312,6 +315,71 @@ impl Column {
             Build::Unknown | Build::Again => Data::Float(vec![f64::NAN; len]),
         };
         Cells::new(data, self.nulls)
+    }
+}
+
+/// Finds the columns of a file, their types, and where the file can be cut: before each row whose number is a multiple
+/// of `rows` and that is at least `bytes` after the cut before. What is wrong with a row is found when it is read.
+///
+/// The types are those that [`read`] finds, but for numbers that are names: where a whole number has a leading zero or
+/// plus, or more digits than 64 bits hold, the column is one of texts, so that it is carried as it is.
+pub(super) fn scan(name: &str, input: impl std::io::Read, rows: usize, bytes: u64) -> Result<Scan> {
+    let failed = |error: &csv::Error| Error::data(format!("{name} cannot be read as CSV: {error}"));
+    let mut reader = ReaderBuilder::new().flexible(true).from_reader(input);
+    let names = reader.byte_headers().map_err(|error| failed(&error))?.clone();
+    let mut seen = vec![Seen::default(); names.len()];
+    let mut cuts: Vec<Cut> = Vec::new();
+    let mut record = csv::ByteRecord::new();
+    let mut row = 0;
+    loop {
+        let start = reader.position().clone();
+        if !reader.read_byte_record(&mut record).map_err(|error| failed(&error))? {
+            break;
+        }
+        if row % rows == 0 && cuts.last().is_none_or(|cut| start.byte() - cut.byte >= bytes) {
+            cuts.push(Cut { byte: start.byte(), lines: start.line() as usize - 1, row });
+        }
+        seen.iter_mut().zip(&record).for_each(|(seen, field)| seen.note(field));
+        row += 1;
+    }
+    let name = |name: &[u8]| Name::from(String::from_utf8_lossy(name).trim());
+    Ok(Scan { columns: names.iter().map(name).zip(seen.iter().map(Seen::kind)).collect(), cuts })
+}
+
+/// What occurs in a column: the type is the one that [`Column`] gives it.
+#[derive(Clone, Default)]
+struct Seen {
+    kind: Option<ColumnType>,
+}
+
+impl Seen {
+    fn note(&mut self, field: &[u8]) {
+        if self.kind == Some(ColumnType::Text) {
+            return;
+        }
+        let Ok(text) = std::str::from_utf8(field) else { return };
+        let value = text.trim();
+        if MISSING.contains(&value) {
+            return;
+        }
+        let found = match int(value) {
+            Some(number) if number.to_string() == value => ColumnType::Int,
+            Some(_) => ColumnType::Text,
+            None if value.bytes().all(|byte| byte.is_ascii_digit()) => ColumnType::Text,
+            None if float(value).is_some() => ColumnType::Float,
+            None if bool(value).is_some() => ColumnType::Bool,
+            None => ColumnType::Text,
+        };
+        self.kind = Some(match (self.kind, found) {
+            (None, found) => found,
+            (Some(kind), found) if kind == found => kind,
+            (Some(ColumnType::Int | ColumnType::Float), ColumnType::Int | ColumnType::Float) => ColumnType::Float,
+            _ => ColumnType::Text,
+        });
+    }
+
+    fn kind(&self) -> ColumnType {
+        self.kind.unwrap_or(ColumnType::Float)
     }
 }
 

@@ -2,12 +2,15 @@
 //! error can name the line of the record it is in.
 
 use std::fmt;
+use std::io::BufRead;
 use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
-use super::{File, ReadResult};
+use super::source::{Cut, Scan};
+use super::{File, ReadResult, reason};
 use crate::error::{Error, Result};
+use crate::record::cells::Seen;
 use crate::record::records::check_length;
 use crate::record::table::{Origin, Table};
 use crate::record::{Name, Schema, Value};
@@ -55,6 +58,48 @@ pub(super) fn read_lines(file: &File, schema: Option<&Schema>) -> ReadResult {
         start += line.len();
     }
     rows.table(file, schema)
+}
+
+/// Finds the columns of a file, their types, and where the file can be cut: before each line whose record's number is a
+/// multiple of `rows` and that is at least `bytes` after the cut before. What is wrong with a line is found when it is
+/// read.
+pub(super) fn scan(name: &str, mut input: impl BufRead, rows: usize, bytes: u64) -> Result<Scan> {
+    let mut columns: Vec<(Name, Seen)> = Vec::new();
+    let mut cuts: Vec<Cut> = Vec::new();
+    let mut line = Vec::new();
+    let (mut byte, mut lines, mut row) = (0, 0, 0);
+    loop {
+        line.clear();
+        let length = input
+            .read_until(b'\n', &mut line)
+            .map_err(|error| Error::data(format!("cannot read {name}: {}", reason(&error))))?;
+        if length == 0 {
+            let columns = columns.into_iter().map(|(name, seen)| (name, seen.kind())).collect();
+            return Ok(Scan { columns, cuts });
+        }
+        if !line.trim_ascii().is_empty() {
+            if row % rows == 0 && cuts.last().is_none_or(|cut| byte - cut.byte >= bytes) {
+                cuts.push(Cut { byte, lines, row });
+            }
+            for (at, (name, value)) in
+                serde_json::from_slice(&line).map_or(Vec::new(), |Row(row)| row).iter().enumerate()
+            {
+                // Most lines have the same names in the same order.
+                let known = match columns.get(at).is_some_and(|(known, _)| known == name) {
+                    true => Some(at),
+                    false => columns.iter().position(|(known, _)| known == name),
+                };
+                let at = known.unwrap_or(columns.len());
+                if known.is_none() {
+                    columns.push((name.clone(), Seen::default()));
+                }
+                columns[at].1.note(value);
+            }
+            row += 1;
+        }
+        byte += length as u64;
+        lines += 1;
+    }
 }
 
 /// The rows read so far, and the bytes where each stands.

@@ -2,16 +2,16 @@
 
 mod csv;
 mod json;
+mod source;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::error::{Error, Place, Result, did_you_mean, list};
-use crate::record::table::Table;
-use crate::record::{Records, Schema, parquet};
+pub use source::{Parts, Source};
 
-/// The endings that [`Records::read`] and [`Records::write`] know.
-pub(super) const ENDINGS: [&str; 4] = ["csv", "json", "jsonl", "parquet"];
+use crate::error::{Error, Place, Result, codes, did_you_mean};
+use crate::record::table::Table;
+use crate::record::{Format, Records, Schema, parquet};
 
 /// What a missing value is written as in a text table (spaces around it do not count).
 const MISSING: [&str; 5] = ["", "NA", "NaN", "nan", "null"];
@@ -52,58 +52,69 @@ impl Records {
 }
 
 fn read(path: &Path, schema: Option<&Schema>) -> Result<Records> {
-    if path.is_dir() {
-        return Err(Error::data(format!("{} is a folder, expected a file with records", path.display())));
-    }
-    let ending = ending(path)?;
-    if ending == "parquet" {
+    check_no_folder(path)?;
+    let format = Format::of(path)?;
+    if format == Format::Parquet {
         return Ok(Records::from_table(parquet::read(path, source(path), schema)?).of_file(path));
     }
-    let file = File { name: path.display().to_string(), source: source(path), text: text_of(path)? };
-    if file.text.trim().is_empty() {
-        return Err(Error::data(format!("the file {} is empty", file.name)).hint(match ending {
-            "csv" => "the first line has to name the columns",
-            _ => "expected objects such as {\"x\": 1.5, \"y\": 0}",
-        }));
-    }
-    let table = match ending {
-        "csv" => csv::read(&file, schema),
-        "json" => json::read_array(&file, schema),
-        _ => json::read_lines(&file, schema),
-    }?;
-    Ok(Records::from_table(table).of_file(path))
+    let text = text_of(path)?;
+    let file = File { name: path.display().to_string(), source: source(path), text, before: None };
+    Ok(Records::from_table(table(&file, format, schema)?).of_file(path))
 }
 
-/// A file that was read whole.
+fn check_no_folder(path: &Path) -> Result<()> {
+    match path.is_dir() {
+        true => Err(Error::data(format!("{} is a folder, expected a file with records", path.display()))
+            .coded(codes::UNREADABLE_DATA)),
+        false => Ok(()),
+    }
+}
+
+fn table(file: &File, format: Format, schema: Option<&Schema>) -> Result<Table> {
+    if file.text.trim().is_empty() {
+        return Err(empty(&file.name, format));
+    }
+    match format {
+        Format::Csv => csv::read(file, schema),
+        Format::Json => json::read_array(file, schema),
+        _ => json::read_lines(file, schema),
+    }
+    .map_err(|error| error.coded(codes::BROKEN_TABLE))
+}
+
+fn empty(name: &str, format: Format) -> Error {
+    Error::data(format!("the file {name} is empty")).coded(codes::NO_RECORDS).hint(match format {
+        Format::Csv => "the first line has to name the columns",
+        _ => "expected objects such as {\"x\": 1.5, \"y\": 0}",
+    })
+}
+
+/// A file that was read whole, or some of its rows.
 struct File {
     /// The path as the person wrote it.
     name: String,
     /// The file's name alone, which records are called by.
     source: Arc<str>,
     text: String,
+    /// Of some rows: how many lines of the file are missing, and the byte of the text where they were.
+    before: Option<(usize, usize)>,
 }
 
 impl File {
     /// Returns the place of a span (bytes) in the file.
     fn place(&self, start: usize, end: usize) -> Place {
-        Place { file: self.name.as_str().into(), text: self.text.as_str().into(), span: start..end.max(start) }
+        let file = self.name.as_str().into();
+        let span = start..end.max(start);
+        let Some((lines, at)) = self.before else { return Place { file, text: self.text.as_str().into(), span } };
+        // Empty lines stand for those that are missing, so that lines are counted as in the file.
+        let (head, rows) = self.text.split_at(at);
+        let text = [head, &"\n".repeat(lines), rows].concat();
+        let shift = |byte: usize| if byte < at { byte } else { byte + lines };
+        Place { file, text: text.into(), span: shift(span.start)..shift(span.end) }
     }
 }
 
 type ReadResult = Result<Table>;
-
-/// Returns the known ending of a path in lower case.
-pub(super) fn ending(path: &Path) -> Result<&'static str> {
-    let found = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
-    ENDINGS.into_iter().find(|known| *known == found).ok_or_else(|| {
-        let problem = match found.is_empty() {
-            true => "has no ending".to_owned(),
-            false => format!("has the ending `.{found}`"),
-        };
-        Error::data(format!("the format of {} is unknown: its name {problem}", path.display()))
-            .hint(format!("endings: {}", list([".csv", ".json", ".jsonl", ".parquet"])))
-    })
-}
 
 fn source(path: &Path) -> Arc<str> {
     path.file_name().map_or_else(|| "records".into(), |name| name.to_string_lossy().into())
@@ -111,33 +122,41 @@ fn source(path: &Path) -> Arc<str> {
 
 fn text_of(path: &Path) -> Result<String> {
     let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+    utf8(bytes, &path.display().to_string(), 0)
+}
+
+/// Returns bytes as text; `before` are the line breaks of the file that stand before them.
+fn utf8(bytes: Vec<u8>, name: &str, before: usize) -> Result<String> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..valid].iter().filter(|&&byte| byte == b'\n').count() + 1;
-        Error::data(format!("{} is not UTF-8: line {line} has bytes that are no text", path.display()))
+        let line = before + error.as_bytes()[..valid].iter().filter(|&&byte| byte == b'\n').count() + 1;
+        Error::data(format!("{name} is not UTF-8: line {line} has bytes that are no text"))
+            .coded(codes::BROKEN_TABLE)
             .hint("save it as UTF-8, or convert it: iconv -f latin1 -t utf-8 OLD > NEW")
     })?;
     // Spreadsheets write a byte order mark; it would become part of the first name.
     Ok(match text.strip_prefix('\u{feff}') {
-        Some(rest) => rest.to_owned(),
-        None => text,
+        Some(rest) if before == 0 => rest.to_owned(),
+        _ => text,
     })
 }
 
 pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     let name = path.display();
     if error.kind() != std::io::ErrorKind::NotFound {
-        return Error::data(format!("cannot read {name}: {}", reason(error)));
+        return Error::data(format!("cannot read {name}: {}", reason(error))).coded(codes::UNREADABLE_DATA);
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let Ok(entries) = std::fs::read_dir(folder) else {
-        return Error::data(format!("cannot read {name}: there is no folder {}", folder.display()));
+        return Error::data(format!("cannot read {name}: there is no folder {}", folder.display()))
+            .coded(codes::UNREADABLE_DATA);
     };
     let mut names: Vec<String> =
         entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort_unstable();
     let wanted = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Error::data(format!("cannot read {name}: there is no such file"))
+        .coded(codes::UNREADABLE_DATA)
         .maybe_hint(did_you_mean(&wanted, names.iter().map(String::as_str)))
 }
 

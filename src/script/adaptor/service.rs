@@ -6,7 +6,7 @@
 
 use rhai::{Dynamic, Map};
 
-use crate::error::{self, Error, Result};
+use crate::error::{self, Error, Result, codes};
 use crate::record::Mode;
 use crate::script::{Component, cast};
 use crate::service::{Moment, Service};
@@ -26,6 +26,7 @@ impl ScriptService {
     pub fn new(component: Component) -> Result<Self> {
         if !HOOKS.iter().any(|hook| component.has(hook)) {
             return Err(Error::recipe(format!("`{}` has none of a service's functions", component.script().label))
+                .coded(codes::NO_FUNCTION)
                 .hint(format!("write any of {}", error::list(HOOKS)))
                 .within(format!("import `{}`", component.import())));
         }

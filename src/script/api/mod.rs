@@ -12,6 +12,7 @@ pub mod datasets;
 pub mod loader;
 pub mod network;
 pub mod options;
+pub mod params;
 pub mod random;
 pub mod recipe;
 pub mod record;
@@ -39,6 +40,7 @@ pub struct Page {
 pub const PAGES: &[Page] = &[
     values::PAGE,
     recipe::PAGE,
+    params::PAGE,
     records::PAGE,
     datasets::PAGE,
     record::PAGE,

@@ -2,7 +2,7 @@
 
 use rhai::{Dynamic, Map};
 
-use crate::error::{self, Error};
+use crate::error::{self, Error, codes};
 use crate::record::Records;
 use crate::script::api::arguments::Answer;
 use crate::script::traceback::{raise, type_phrase};
@@ -62,14 +62,17 @@ impl Options {
         let Some(value) = value else { return Ok(None) };
         match read(&value) {
             Some(read) => Ok(Some(read)),
-            None => Err(raise(Error::script(format!(
-                "option `{name}` of `{}`: expected {expected}, found {}",
-                self.function,
-                match value.as_int() {
-                    Ok(number) => number.to_string(),
-                    Err(kind) => type_phrase(kind),
-                }
-            )))),
+            None => Err(raise(
+                Error::script(format!(
+                    "option `{name}` of `{}`: expected {expected}, found {}",
+                    self.function,
+                    match value.as_int() {
+                        Ok(number) => number.to_string(),
+                        Err(kind) => type_phrase(kind),
+                    }
+                ))
+                .coded(codes::WRONG_OPTION),
+            )),
         }
     }
 
@@ -79,6 +82,7 @@ impl Options {
             None => Ok(()),
             Some(name) => Err(raise(
                 Error::script(format!("`{}` has no option `{name}`", self.function))
+                    .coded(codes::WRONG_OPTION)
                     .maybe_hint(error::did_you_mean(name, self.known.iter().copied()))
                     .hint(format!("options: {}", error::list(self.known.iter().copied()))),
             )),

@@ -3,7 +3,7 @@
 use rhai::plugin::*;
 use rhai::{Array as List, Dynamic, Engine, EvalAltResult, Map};
 
-use crate::error::Error;
+use crate::error::{Error, codes};
 use crate::script::api::Page;
 use crate::script::host::Host;
 use crate::script::traceback::{raise, type_phrase};
@@ -89,7 +89,8 @@ mod functions {
     pub fn read_json(context: NativeCallContext, name: &str) -> Result<Dynamic, Box<EvalAltResult>> {
         let file = Host::of(&context)?.roots().readable(name).map_err(raise)?;
         let text = std::fs::read_to_string(&file).map_err(|error| {
-            raise(Error::data(format!("cannot read `{name}`: {}", crate::script::host::reason(&error))))
+            let error = Error::data(format!("cannot read `{name}`: {}", crate::script::host::reason(&error)));
+            raise(error.coded(codes::UNREADABLE_DATA))
         })?;
         let written = crate::recipe::Written::from_json(name, &text).map_err(raise)?;
         Ok(crate::script::cast::from_json(&written.root.to_value()))
@@ -107,7 +108,7 @@ mod functions {
     pub fn assert(condition: Dynamic, message: &str) -> Result<(), Box<EvalAltResult>> {
         match condition.as_bool() {
             Ok(true) => Ok(()),
-            Ok(false) => Err(raise(Error::script(message.to_owned()))),
+            Ok(false) => Err(raise(Error::script(message.to_owned()).coded(codes::THROWN))),
             Err(_) => Err(raise(Error::script(format!(
                 "`assert` needs true or false, found {}",
                 type_phrase(condition.type_name())

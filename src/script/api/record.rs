@@ -3,7 +3,7 @@
 use rhai::plugin::*;
 use rhai::{Array as List, Dynamic, Engine, Map};
 
-use crate::error::Error;
+use crate::error::{Error, codes};
 use crate::record::{Field, Name, Record, Value};
 use crate::script::api::Page;
 use crate::script::api::arguments::Answer;
@@ -89,7 +89,7 @@ mod functions {
             match record.field(name).map_err(raise)? {
                 Field::Tensor(tensor) => parts.push(tensor),
                 _ => {
-                    let error = Error::data(format!("field `{name}` is a text, not a number"));
+                    let error = Error::data(format!("field `{name}` is a text, not a number")).coded(codes::WRONG_CELL);
                     return Err(raise(error.within(record.place())));
                 }
             }

@@ -89,6 +89,20 @@ fn with_script<T>(run: impl FnOnce(&dyn Fn(Box<EvalAltResult>) -> Error) -> Outc
     }
 }
 
+/// Reads a file, or what the script itself has written there in a rehearsal.
+fn read(host: &Host, name: &str, like: Option<&Records>) -> Answer<Records> {
+    if host.rehearses()
+        && let Some(records) = host.roots().writable(name).ok().and_then(|file| host.unwritten(&file))
+    {
+        return Ok(records);
+    }
+    let file = host.roots().readable(name).map_err(raise)?;
+    match like {
+        Some(like) => Records::read_as(&file, like.schema()).map_err(raise),
+        None => Records::read(&file).map_err(raise),
+    }
+}
+
 #[export_module]
 #[allow(clippy::unwrap_used, reason = "what the macro makes of a `&mut` argument")]
 mod functions {
@@ -107,9 +121,7 @@ mod functions {
     /// ```
     #[rhai_fn(name = "read_records", return_raw)]
     pub fn read_records(context: NativeCallContext, name: &str) -> Answer<Records> {
-        let host = Host::of(&context)?;
-        let file = host.roots().readable(name).map_err(raise)?;
-        Records::read(&file).map_err(raise)
+        super::read(&Host::of(&context)?, name, None)
     }
 
     /// Returns the records of a file, read like others. Options: `like`, records whose columns give their
@@ -125,11 +137,7 @@ mod functions {
         let mut options = Options::new("read_records", options);
         let like = options.records("like")?;
         options.finish()?;
-        let file = Host::of(&context)?.roots().readable(name).map_err(raise)?;
-        match like {
-            Some(like) => Records::read_as(&file, like.schema()).map_err(raise),
-            None => Records::read(&file).map_err(raise),
-        }
+        super::read(&Host::of(&context)?, name, like.as_ref())
     }
 
     /// Returns records made from a list of maps; each map is a row.
@@ -394,7 +402,12 @@ mod functions {
     /// ```
     #[rhai_fn(name = "write", pure, return_raw)]
     pub fn write(context: NativeCallContext, records: &mut Records, name: &str) -> Answer<()> {
-        let file = Host::of(&context)?.roots().writable(name).map_err(raise)?;
+        let host = Host::of(&context)?;
+        let file = host.roots().writable(name).map_err(raise)?;
+        if host.rehearses() {
+            host.keep_unwritten(file, records.clone());
+            return Ok(());
+        }
         records.write(&file).map_err(raise)
     }
 

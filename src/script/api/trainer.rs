@@ -8,11 +8,12 @@ use rhai::{Array as List, Dynamic, Engine, Map};
 
 use crate::artifact::{Folder, layout};
 use crate::assemble::{self, Model};
+use crate::error::Error;
 use crate::record::Records;
 use crate::script::api::arguments::Answer;
 use crate::script::api::{Page, options::Options};
 use crate::script::cast;
-use crate::script::host::Host;
+use crate::script::host::{Host, Wanted};
 use crate::script::literal;
 use crate::script::traceback::raise;
 use crate::trainer::History;
@@ -86,6 +87,11 @@ fn report(history: &History) -> Map {
     ])
 }
 
+/// Raises what went wrong in a run, which is no fault of the call.
+fn refuse(error: crate::Error) -> Box<EvalAltResult> {
+    raise(error.settled())
+}
+
 #[export_module]
 mod functions {
     /// Returns a trainer for an artifact folder, which `train` makes and which must not hold a run yet. Options:
@@ -110,7 +116,7 @@ mod functions {
         let overwrite = options.flag("overwrite")?.unwrap_or(false);
         options.finish()?;
         Ok(TrainerHandle {
-            folder: host.roots().writable(folder).map_err(raise)?,
+            folder: host.roots().writable(folder).map_err(refuse)?,
             name: folder.to_owned(),
             overwrite,
             model: Arc::default(),
@@ -132,19 +138,22 @@ mod functions {
         validation: Records,
     ) -> Answer<Map> {
         let host = Host::of(&context)?;
-        let json = cast::to_json(&Dynamic::from(config)).map_err(|error| raise(error.within("the config")))?;
-        let Some((recipe, notes)) = host.recipe(literal::written(&host, &context, &json)).map_err(raise)? else {
+        let json = cast::to_json(&Dynamic::from(config)).map_err(|error| refuse(error.within("the config")))?;
+        let Some((recipe, notes)) = host.recipe(literal::written(&host, &context, &json)).map_err(refuse)? else {
             // The config was shown instead.
             return Err(Box::new(EvalAltResult::Exit(Dynamic::UNIT, Position::NONE)));
         };
-        if let Some(report) = host.check_only() {
-            report(&assemble::check(&host, &recipe, &notes, &train, &validation).map_err(raise)?.text());
+        if let Some(instead) = host.instead_of_training() {
+            let (folder, overwrite) = (&*trainer.folder, trainer.overwrite || host.overwrite());
+            let (recipe, notes) = (&recipe, &*notes);
+            let wanted = Wanted { recipe, notes, train: &train, validation: &validation, folder, overwrite };
+            instead(&host, &wanted).map_err(refuse)?;
             // What follows in the recipe needs the run that was not started.
             return Err(Box::new(EvalAltResult::Exit(Dynamic::UNIT, Position::NONE)));
         }
         trainer.forget();
         let history = assemble::train(&host, &recipe, &notes, &train, &validation, &trainer.folder, trainer.overwrite)
-            .map_err(raise)?;
+            .map_err(refuse)?;
         Ok(report(&history))
     }
 
@@ -166,10 +175,16 @@ mod functions {
         validation: Records,
     ) -> Answer<Map> {
         let host = Host::of(&context)?;
-        let run = Folder::open(&trainer.folder).map_err(raise)?;
-        let inside = host.at(run.join(layout::SCRIPTS)).map_err(raise)?;
+        if host.rehearses() {
+            return Err(raise(
+                Error::script("`resume` goes on with a run, which is no rehearsal")
+                    .hint("`check`, `--dry-run` and the like end at `train`; only `run` reaches `resume`"),
+            ));
+        }
+        let run = Folder::open(&trainer.folder).map_err(refuse)?;
+        let inside = host.at(run.join(layout::SCRIPTS)).map_err(refuse)?;
         trainer.forget();
-        let history = assemble::resume(&inside, &trainer.folder, Some((&train, &validation))).map_err(raise)?;
+        let history = assemble::resume(&inside, &trainer.folder, Some((&train, &validation))).map_err(refuse)?;
         Ok(report(&history))
     }
 
@@ -192,7 +207,7 @@ mod functions {
     #[rhai_fn(name = "predict", return_raw)]
     pub fn predict(context: NativeCallContext, trainer: TrainerHandle, records: Records) -> Answer<List> {
         let model = trainer.model(&Host::of(&context)?)?;
-        Ok(model.predict(&records).map_err(raise)?.into_iter().map(cast::from_score).collect())
+        Ok(model.predict(&records).map_err(refuse)?.into_iter().map(cast::from_score).collect())
     }
 
     /// Returns losses and metrics over records that have outputs, named as in the training report: a map.
@@ -202,7 +217,7 @@ mod functions {
     #[rhai_fn(name = "evaluate", return_raw)]
     pub fn evaluate(context: NativeCallContext, trainer: TrainerHandle, records: Records) -> Answer<Map> {
         let model = trainer.model(&Host::of(&context)?)?;
-        Ok(logs(&model.evaluate(&records).map_err(raise)?))
+        Ok(logs(&model.evaluate(&records).map_err(refuse)?))
     }
 
     /// Returns the table of the network's layers.

@@ -4,7 +4,7 @@
 use rhai::plugin::*;
 use rhai::{Array as List, Dynamic, Engine, EvalAltResult, Map, Module};
 
-use crate::error::Error;
+use crate::error::{Error, codes};
 use crate::network::{Network, Symbol};
 use crate::record::{Record, Records};
 use crate::script::api::Page;
@@ -63,6 +63,7 @@ fn refuse_comparisons<T: Clone + Send + Sync + 'static>(module: &mut Module, hin
                         type_phrase(arguments[0].type_name()),
                         type_phrase(arguments[1].type_name())
                     ))
+                    .coded(codes::WRONG_OPERANDS)
                     .hint(hint),
                 )),
             });

@@ -9,9 +9,9 @@ mod standard;
 
 pub use components::{Component, Section, sections};
 pub use example::{Line, examples};
-pub use functions::{Function, Group, Version, all, functions};
-pub use page::{help, index, pages};
-pub use standard::{Script, scripts};
+pub use functions::{Function, Group, Version, all, functions, type_name};
+pub use page::{help, help_on_script, index, pages};
+pub use standard::{Script, script, scripts};
 
 use crate::script::host::Host;
 

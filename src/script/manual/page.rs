@@ -3,11 +3,12 @@
 use std::fmt::Write;
 
 use crate::error;
-use crate::registry::Parameter;
+use crate::registry::{Declared, Parameter};
 use crate::script::api::PAGES;
+use crate::script::host::Host;
 use crate::script::manual::components::{Component, Section, sections};
 use crate::script::manual::functions::{Function, Group, functions};
-use crate::script::manual::standard::{Script, scripts};
+use crate::script::manual::standard::{self, Script, scripts};
 
 const STANDARD: &str = "Scripts that come with the program, imported like those of a project: \
     `component(\"std.transformers.standardise\")`. `barrage help std.…` prints what is written here.";
@@ -115,8 +116,18 @@ pub fn help(name: &str) -> crate::Result<String> {
     }
     let names = names();
     Err(crate::Error::script(format!("no help on `{name}`"))
+        .coded(error::codes::NO_HELP)
         .maybe_hint(error::did_you_mean(name, names.iter().map(String::as_str)))
         .hint("`barrage help` lists the commands and the pages of the manual"))
+}
+
+/// Returns the help on a script of a project, or a function in it, by its import path.
+///
+/// # Errors
+/// See [`standard::script`].
+pub fn help_on_script(host: &Host, path: &str) -> crate::Result<String> {
+    let script = standard::script(host, path)?;
+    Ok(plain(&format!("`{}`\n\n{}", script.import, script_text(&script).trim_start())))
 }
 
 /// Returns Markdown as a terminal shows it best: code is indented, without fences.
@@ -189,7 +200,7 @@ fn component_text(component: &Component) -> String {
         let _ = write!(text, "\n```rhai\n{example}\n```\n");
     }
     if !component.parameters.is_empty() {
-        text.push_str("\n| parameter | value | default | meaning |\n|---|---|---|---|\n");
+        text.push_str(HEADER);
     }
     for Parameter { name, kind, default, doc } in component.parameters {
         let default = default.map_or_else(|| "required".to_owned(), |default| format!("`{default}`"));
@@ -198,8 +209,37 @@ fn component_text(component: &Component) -> String {
     text
 }
 
+const HEADER: &str = "\n| parameter | value | default | meaning |\n|---|---|---|---|\n";
+
+/// The table of what a script declares.
+fn declared_text(parameters: &[Declared]) -> String {
+    let mut text = HEADER.to_owned();
+    for parameter in parameters {
+        let default = match &parameter.default {
+            None => "required".to_owned(),
+            Some(serde_json::Value::Null) => "`()`".to_owned(),
+            Some(default) => format!("`{default}`"),
+        };
+        let (value, doc) = (parameter.describe(), parameter.doc.replace('|', "\\|"));
+        let _ = writeln!(text, "| `{}` | {value} | {default} | {doc} |", parameter.name);
+    }
+    text
+}
+
 fn script_text(script: &Script) -> String {
-    let mut text = format!("{}\n", script.text);
+    let mut text = match script.text.is_empty() {
+        true => String::new(),
+        false => format!("{}\n", script.text),
+    };
+    for (function, parameters) in &script.parameters {
+        if let Some(function) = function {
+            let _ = write!(text, "\nParameters of `{function}`:\n");
+        }
+        match parameters.is_empty() {
+            true => text.push_str("\nIt takes no parameters.\n"),
+            false => text.push_str(&declared_text(parameters)),
+        }
+    }
     for (head, comment) in script.functions.iter().filter(|(_, comment)| !comment.is_empty()) {
         let _ = write!(text, "\n`{head}`: {comment}\n");
     }

@@ -1,9 +1,13 @@
-//! The standard library, as its scripts describe themselves: `//!` comments for a script, `///` comments
-//! for its functions.
+//! Scripts as they describe themselves: `//!` comments for a script, `///` comments for its functions, and the
+//! parameters that they declare. Those of the standard library, and those of a project.
 
+use crate::Result;
+use crate::registry::Declared;
+use crate::script::declaration::Declaration;
+use crate::script::host::Host;
 use crate::script::stdlib;
 
-/// A script of the standard library.
+/// A script that may be imported as a component.
 #[derive(Clone, Debug)]
 pub struct Script {
     /// Its import path: `std.transformers.standardise`.
@@ -12,16 +16,49 @@ pub struct Script {
     pub text: String,
     /// Its public functions: how each is written, and its comment.
     pub functions: Vec<(String, String)>,
+    /// The parameters it declares, with the function they are of, or `None` where they are of the whole.
+    pub parameters: Vec<(Option<String>, Vec<Declared>)>,
 }
 
-/// Returns all scripts, in the order of their list.
+/// Returns all scripts of the standard library, in the order of their list.
 pub fn scripts() -> Vec<Script> {
-    stdlib::names().filter_map(|name| Some(read(name, stdlib::text(name)?))).collect()
+    let host = Host::builder(".").build();
+    stdlib::names()
+        .filter_map(|name| {
+            let import = format!("std.{}", name.replace('/', "."));
+            // Every script here can be described, which a test holds; without a folder to stand in none can.
+            host.as_ref().ok().and_then(|host| script(host, &import).ok())
+        })
+        .collect()
 }
 
-fn read(name: &str, source: &str) -> Script {
-    let mut script =
-        Script { import: format!("std.{}", name.replace('/', ".")), text: String::new(), functions: Vec::new() };
+/// Returns the script that an import path names, below the project root of a host or in the standard library; of a
+/// path to a function, that function alone.
+///
+/// # Errors
+/// No such script, one that does not compile, a wrong declaration of parameters.
+pub fn script(host: &Host, import: &str) -> Result<Script> {
+    let (compiled, function) = host.resolve(import)?;
+    // The parameters are asked for, not given: the whole script is no function's component.
+    let path = import.strip_suffix(&format!(".{}", function.as_deref().unwrap_or_default())).unwrap_or(import);
+    let mut script = read(import, &compiled.script.text);
+    script.parameters = match host.undeclared(path)?.declaration()? {
+        None => Vec::new(),
+        Some(Declaration::Whole(parameters)) => vec![(None, parameters)],
+        Some(Declaration::Functions(functions)) => {
+            functions.into_iter().map(|(name, parameters)| (Some(name), parameters)).collect()
+        }
+    };
+    if let Some(function) = function {
+        script.parameters.retain(|(owner, _)| owner.as_ref().is_none_or(|owner| *owner == function));
+        script.functions.retain(|(head, _)| head.split('(').next() == Some(&function));
+    }
+    Ok(script)
+}
+
+fn read(import: &str, source: &str) -> Script {
+    let (text, functions, parameters) = (String::new(), Vec::new(), Vec::new());
+    let mut script = Script { import: import.to_owned(), text, functions, parameters };
     let mut comment = String::new();
     for line in source.lines() {
         if let Some(text) = line.strip_prefix("//!") {

@@ -72,6 +72,7 @@ fn parts(seed: u64) -> Parts {
         epochs: 3,
         seed,
         device: device::cpu(),
+        kernels: true,
         folder: PathBuf::new(),
         graph: Vec::new(),
     }

@@ -6,11 +6,12 @@ use crate::error::Result;
 use crate::kernel::attention::{Masks, Sizes, Steps, StepsMut, gather, gather_back, weigh, weigh_back};
 use crate::kernel::gemm::{Matrix, MatrixMut, product};
 use crate::kernel::pool::{self, Shared};
+use crate::kernel::rows;
 use crate::network::kernel::{Backward, Forward, Kernel, Values};
 use crate::random::Random;
 
 use super::super::attention::Looks;
-use super::super::{factors, sum_rows};
+use super::super::factors;
 use super::{MultiHeadAttention, Settings};
 
 pub(super) struct Run {
@@ -115,36 +116,36 @@ impl Run {
 
 impl Kernel for Run {
     fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
-        let (rows, sizes) = (step.rows, self.sizes);
+        let (count, sizes) = (step.rows, self.sizes);
         let (pairs, wide) = (self.pairs(), sizes.heads * sizes.value);
         for index in 0..3 {
             let (steps, wide) = self.projection(index);
             let mut projected = std::mem::take(&mut self.projected[index]);
-            projected.resize(rows * steps * wide, 0.0);
+            projected.resize(count * steps * wide, 0.0);
             let (kernel, length) = (self.kernel_at(index), self.lengths[index]);
             if self.own.use_bias {
                 let bias = step.weights.get(kernel + 1);
-                projected.chunks_exact_mut(wide).for_each(|row| row.copy_from_slice(bias));
+                rows::fill(&mut projected, bias);
             }
-            let x = Matrix::new(step.inputs.get(self.source(index)), rows * steps, length);
+            let x = Matrix::new(step.inputs.get(self.source(index)), count * steps, length);
             let kernel = Matrix::new(step.weights.get(kernel), length, wide);
-            product(MatrixMut::new(&mut projected, rows * steps, wide), self.own.use_bias, x, kernel, 1.0);
+            product(MatrixMut::new(&mut projected, count * steps, wide), self.own.use_bias, x, kernel, 1.0);
             self.projected[index] = projected;
         }
         self.training = step.training && self.own.dropout > 0.0;
         if self.training {
-            draw(&mut self.factors, rows * pairs, self.own.dropout, &mut step.random);
-            self.dropped.resize(rows * pairs, 0.0);
+            draw(&mut self.factors, count * pairs, self.own.dropout, &mut step.random);
+            self.dropped.resize(count * pairs, 0.0);
         }
         let mut weights = std::mem::take(&mut self.weights);
         let mut dropped = std::mem::take(&mut self.dropped);
         let mut gathered = std::mem::take(&mut self.gathered);
-        weights.resize(rows * pairs, 0.0);
-        gathered.resize(rows * sizes.queries * wide, 0.0);
+        weights.resize(count * pairs, 0.0);
+        gathered.resize(count * sizes.queries * wide, 0.0);
         {
             let (weights, gathered, dropped) =
                 (Shared::new(&mut weights), Shared::new(&mut gathered), Shared::new(&mut dropped));
-            pool::split(rows, self.work(rows), |range| {
+            pool::split(count, self.work(count), |range| {
                 for row in range {
                     let all = row * pairs..(row + 1) * pairs;
                     let out = row * sizes.queries * wide..(row + 1) * sizes.queries * wide;
@@ -168,7 +169,7 @@ impl Kernel for Run {
         }
         let mut out = std::mem::take(&mut self.out);
         let kernel = self.kernel_at(3);
-        let all = rows * sizes.queries;
+        let all = count * sizes.queries;
         {
             let values = if self.own.scores {
                 out.resize(all * self.output, 0.0);
@@ -178,7 +179,7 @@ impl Kernel for Run {
             };
             if self.own.use_bias {
                 let bias = step.weights.get(kernel + 1);
-                values.chunks_exact_mut(self.output).for_each(|row| row.copy_from_slice(bias));
+                rows::fill(values, bias);
             }
             let kernel = Matrix::new(step.weights.get(kernel), wide, self.output);
             let gathered = Matrix::new(&gathered, all, wide);
@@ -196,9 +197,9 @@ impl Kernel for Run {
     }
 
     fn backward(&mut self, step: &mut Backward<'_>) -> Result<()> {
-        let (rows, sizes) = (step.rows, self.sizes);
+        let (count, sizes) = (step.rows, self.sizes);
         let (pairs, wide) = (self.pairs(), sizes.heads * sizes.value);
-        let (all, own, width) = (rows * sizes.queries, sizes.queries * self.output, self.width());
+        let (all, own, width) = (count * sizes.queries, sizes.queries * self.output, self.width());
         if self.own.scores {
             for (out, gradient) in self.out.chunks_exact_mut(own).zip(step.gradient.chunks_exact(width)) {
                 out.copy_from_slice(&gradient[..own]);
@@ -215,25 +216,25 @@ impl Kernel for Run {
         if self.own.use_bias
             && let Some(target) = step.weight_gradients.take(last + 1)
         {
-            sum_rows(out, target.values, target.add);
+            rows::sum(out, target.values, target.add);
         }
         self.of_gathered.resize(all * wide, 0.0);
         let kernel = Matrix::new(step.weights.get(last), wide, self.output);
         product(MatrixMut::new(&mut self.of_gathered, all, wide), false, of_out, kernel.t(), 1.0);
 
         let mut of_weights = std::mem::take(&mut self.of_weights);
-        of_weights.resize(rows * pairs, 0.0);
+        of_weights.resize(count * pairs, 0.0);
         let mut gradients = std::mem::take(&mut self.gradients);
         for (index, gradient) in gradients.iter_mut().enumerate() {
             let (steps, wide) = self.projection(index);
-            gradient.resize(rows * steps * wide, 0.0);
+            gradient.resize(count * steps * wide, 0.0);
         }
         {
             let [of_query, of_key, of_value] = &mut gradients;
             let (of_query, of_key) = (Shared::new(of_query), Shared::new(of_key));
             let (of_value, of_weights) = (Shared::new(of_value), Shared::new(&mut of_weights));
             let gradient = &*step.gradient;
-            pool::split(rows, 2 * self.work(rows), |range| {
+            pool::split(count, 2 * self.work(count), |range| {
                 for row in range {
                     let [query, key, value] = [0, 1, 2].map(|index| self.steps(&self.projected[index], index, row));
                     let range = |index: usize| {
@@ -272,19 +273,19 @@ impl Kernel for Run {
         for (index, gradient) in gradients.iter().enumerate() {
             let ((steps, wide), length) = (self.projection(index), self.lengths[index]);
             let (kernel, source) = (self.kernel_at(index), self.source(index));
-            let of = Matrix::new(gradient, rows * steps, wide);
+            let of = Matrix::new(gradient, count * steps, wide);
             if let Some(target) = step.weight_gradients.take(kernel) {
-                let x = Matrix::new(step.inputs.get(source), rows * steps, length);
+                let x = Matrix::new(step.inputs.get(source), count * steps, length);
                 product(MatrixMut::new(target.values, length, wide), target.add, x.t(), of, 1.0);
             }
             if self.own.use_bias
                 && let Some(target) = step.weight_gradients.take(kernel + 1)
             {
-                sum_rows(gradient, target.values, target.add);
+                rows::sum(gradient, target.values, target.add);
             }
             if let Some(target) = step.input_gradients.take(source) {
                 let kernel = Matrix::new(step.weights.get(kernel), length, wide);
-                product(MatrixMut::new(target.values, rows * steps, length), target.add, of, kernel.t(), 1.0);
+                product(MatrixMut::new(target.values, count * steps, length), target.add, of, kernel.t(), 1.0);
             }
         }
         let masks = [self.looks.query_mask, self.looks.value_mask, self.looks.key_mask, self.looks.pairs];

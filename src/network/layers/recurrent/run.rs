@@ -8,6 +8,7 @@ use crate::kernel::gemm::{Matrix, MatrixMut, product};
 use crate::kernel::packed::{Onto, Packed, Rows, RowsMut, multiply};
 use crate::kernel::pool::{self, Shared};
 use crate::kernel::recurrent::{BLOCK, Course, Sequence, SequenceGradient, gru, lstm, lstm::Curves, simple};
+use crate::kernel::rows as rows_of;
 use crate::network::kernel::{Backward, Forward, Kernel};
 
 use super::{Cell, Recurrent, Settings};
@@ -181,7 +182,7 @@ impl Kernel for Run {
         if short {
             self.packed.input.pack(Matrix::new(kernel, self.input, wide));
         } else {
-            self.kept.gates.chunks_exact_mut(wide).for_each(|gates| gates.copy_from_slice(&self.packed.bias));
+            rows_of::fill(&mut self.kept.gates, &self.packed.bias);
             let sums = MatrixMut::new(&mut self.kept.gates, rows * steps, wide);
             let (x, kernel) = (Matrix::new(x, rows * steps, self.input), Matrix::new(kernel, self.input, wide));
             product(sums, true, x, kernel, 1.0);
@@ -284,10 +285,7 @@ impl Kernel for Run {
             if self.started
                 && let Some(target) = step.input_gradients.take(1 + index)
             {
-                match target.add {
-                    true => target.values.iter_mut().zip(own).for_each(|(sum, own)| *sum += own),
-                    false => target.values.copy_from_slice(own),
-                }
+                target.put(own);
             }
         }
         if self.masked

@@ -3,7 +3,7 @@
 use rhai::plugin::*;
 use rhai::{Dynamic, Module};
 
-use crate::error::Error;
+use crate::error::{Error, codes};
 use crate::script::api::arguments::{Answer, operand};
 use crate::script::api::table::{NUMBER, TENSOR, TENSOR_OR_NUMBER, TENSOR_TOO, register as add};
 use crate::script::traceback::{raise, type_phrase};
@@ -107,6 +107,7 @@ fn both(
                 type_phrase(arguments[0].type_name()),
                 type_phrase(arguments[1].type_name())
             ))
+            .coded(codes::WRONG_OPERANDS)
             .hint("a tensor goes with a tensor or a number"),
         )),
     }

@@ -2,11 +2,11 @@
 
 use candle_core::{CpuStorage, InplaceOp1, Layout, Storage, Var};
 
+use super::Graph;
 use crate::error::{Error, Result};
-use crate::tensor::Graph;
 
 /// Calls `read` with the numbers in row-major order: in place on the CPU, a copy from another device.
-pub(super) fn read<T>(tensor: &Graph, read: impl FnOnce(&[f32]) -> T) -> Result<T> {
+pub fn read<T>(tensor: &Graph, read: impl FnOnce(&[f32]) -> T) -> Result<T> {
     let tensor = tensor.contiguous()?;
     {
         let (storage, layout) = tensor.storage_and_layout();
@@ -21,7 +21,7 @@ pub(super) fn read<T>(tensor: &Graph, read: impl FnOnce(&[f32]) -> T) -> Result<
 }
 
 /// Replaces a variable's numbers, in place on the CPU; whoever shares its memory sees the new ones.
-pub(super) fn write(variable: &Var, numbers: &[f32]) -> Result<()> {
+pub fn write(variable: &Var, numbers: &[f32]) -> Result<()> {
     match variable.device().is_cpu() {
         true => Ok(variable.inplace_op1(&Write(numbers))?),
         false => Ok(variable.set(&Graph::from_slice(numbers, variable.shape(), variable.device())?)?),
@@ -50,7 +50,7 @@ impl InplaceOp1 for Write<'_> {
 }
 
 /// Returns a scalar's value.
-pub(super) fn scalar(tensor: &Graph) -> Result<f64> {
+pub fn scalar(tensor: &Graph) -> Result<f64> {
     match tensor.elem_count() {
         1 => read(&tensor.to_dtype(candle_core::DType::F32)?, |numbers| f64::from(numbers[0])),
         _ => Err(Error::data(format!("a loss must be one number, found shape {:?}", tensor.dims()))),

@@ -1,0 +1,351 @@
+//! A network made ready for a CPU: kernels in order, with all buffers they need.
+//!
+//! A [`Plan`] is made once, for the shape that records have; the number of records may change from pass to pass. It owns
+//! the values and their gradients: after the first pass of a batch size nothing is allocated. Values stay until
+//! the next pass; gradients share memory, since each is only needed between the layers that use a value and the
+//! one that makes it. The first layer that has a gradient for a value stores it, the others add theirs. Gradients that
+//! lead to no trainable weight are not computed, so the input batch never has one.
+//!
+//! A layer without a kernel is composed of Candle's operations within the plan ([`composed`]).
+
+mod composed;
+mod layout;
+mod weights;
+
+use crate::error::{Error, Result};
+use crate::random::Random;
+use crate::record::Name;
+use crate::tensor::{Array, Device, Dtype};
+
+use super::kernel::{Backward, Buffers, Forward, Target, Targets, Values};
+use super::{Kernel, Network};
+use composed::Composed;
+pub use weights::FlatWeights;
+
+/// A network for inputs of one shape, with its buffers.
+pub struct Plan {
+    inputs: Vec<Vec<usize>>,
+    steps: Vec<Step>,
+    outputs: Vec<Output>,
+    /// The size of each value, for one record. Values of equal numbers under several shapes stand once.
+    sizes: Vec<usize>,
+    values: Vec<Vec<f32>>,
+    /// The buffer of the gradient of each value.
+    places: Vec<usize>,
+    gradients: Vec<Vec<f32>>,
+    wanted: Vec<bool>,
+    written: Vec<bool>,
+    /// New values of weights that gradients do not train, until the layer is done.
+    moved: Vec<(usize, Vec<f32>)>,
+    /// The number of records of the last pass.
+    rows: usize,
+    /// Multiplications for one record, about.
+    work: usize,
+}
+
+/// A layer of a plan, applied to some values.
+struct Step {
+    name: Name,
+    kind: &'static str,
+    inputs: Vec<usize>,
+    output: usize,
+    weights: std::ops::Range<usize>,
+    /// Its position in the network, from which it draws its random numbers.
+    position: u64,
+    way: Way,
+}
+
+enum Way {
+    Kernel(Box<dyn Kernel>),
+    Composed(Composed),
+}
+
+struct Output {
+    value: usize,
+    /// The shape of one record.
+    shape: Vec<usize>,
+}
+
+/// The weights of a pass.
+enum Access<'a> {
+    Read(&'a FlatWeights),
+    Train(&'a mut FlatWeights),
+}
+
+impl Plan {
+    /// Returns whether f32 holds all numbers of this network as exactly as composed operations do.
+    pub fn suits(network: &Network) -> bool {
+        layout::exact(network)
+    }
+
+    /// Makes a plan for inputs whose records have these shapes; `device` is the CPU, for what has to be composed.
+    ///
+    /// # Errors
+    /// Shapes that a layer refuses.
+    pub fn new(network: &Network, inputs: &[Vec<usize>], device: &Device) -> Result<Plan> {
+        // By the number of a value in the network: where it stands here, its shape, its dtype.
+        let mut places: Vec<usize> = (0..inputs.len()).collect();
+        let mut shapes = inputs.to_vec();
+        let mut dtypes: Vec<Dtype> = network.inputs.iter().map(|port| port.dtype).collect();
+        let mut sizes: Vec<usize> = inputs.iter().map(|shape| shape.iter().product()).collect();
+        let mut wanted = vec![false; inputs.len()];
+        let (mut steps, mut work) = (Vec::new(), 0);
+        for (position, node) in network.nodes.iter().enumerate() {
+            let within = |error: Error| error.within(format!("layer `{}`, `{}`", node.name, node.layer.kind()));
+            let own: Vec<&[usize]> = node.inputs.iter().map(|value| &*shapes[*value]).collect();
+            let shape = layout::shape(&*node.layer, &own).map_err(within)?;
+            dtypes.push(node.dtype);
+            if node.layer.keeps_values()
+                && let [input] = node.inputs[..]
+            {
+                places.push(places[input]);
+                shapes.push(shape);
+                continue;
+            }
+            let numbers: Vec<usize> = node.inputs.iter().map(|value| places[*value]).collect();
+            let weights = &network.weights[node.weights.clone()];
+            let size = shape.iter().product();
+            wanted.push(weights.iter().any(|weight| weight.trainable) || numbers.iter().any(|value| wanted[*value]));
+            work += layout::work(&*node.layer, &own, &shape, weights);
+            let way = match node.layer.kernel(&own) {
+                Some(kernel) => Way::Kernel(kernel),
+                None => {
+                    let taken = |value: &usize| if node.floats { Dtype::F32 } else { dtypes[*value] };
+                    Way::Composed(Composed::new(
+                        node.layer.clone(),
+                        own.iter().map(|shape| shape.to_vec()).collect(),
+                        &node.inputs.iter().map(taken).collect::<Vec<_>>(),
+                        weights.iter().map(|weight| weight.shape.clone()).collect(),
+                        device.clone(),
+                    ))
+                }
+            };
+            steps.push(Step {
+                name: node.name.clone(),
+                kind: node.layer.kind(),
+                inputs: numbers,
+                output: sizes.len(),
+                weights: node.weights.clone(),
+                position: position as u64,
+                way,
+            });
+            places.push(sizes.len());
+            shapes.push(shape);
+            sizes.push(size);
+        }
+        let output = |value: &usize| Output { value: places[*value], shape: shapes[*value].clone() };
+        let outputs: Vec<Output> = network.output_values.iter().map(output).collect();
+        let (places, buffers) = layout::share(&steps, &outputs, &sizes, &wanted);
+        Ok(Plan {
+            inputs: inputs.to_vec(),
+            steps,
+            outputs,
+            values: vec![Vec::new(); sizes.len()],
+            places,
+            gradients: vec![Vec::new(); buffers],
+            written: vec![false; sizes.len()],
+            wanted,
+            sizes,
+            moved: Vec::new(),
+            rows: 0,
+            work,
+        })
+    }
+
+    /// Returns the shapes of the inputs, for one record.
+    pub fn inputs(&self) -> &[Vec<usize>] {
+        &self.inputs
+    }
+
+    /// Returns about how many multiplications a pass forward takes for one record.
+    pub fn work(&self) -> usize {
+        self.work
+    }
+
+    /// Begins a pass of `rows` records; the inputs are to be given next.
+    pub fn begin(&mut self, rows: usize) {
+        self.rows = rows;
+        let grow = |buffer: &mut Vec<f32>, size: usize| {
+            if buffer.len() < rows * size {
+                buffer.resize(rows * size, 0.0);
+            }
+        };
+        self.values.iter_mut().zip(&self.sizes).for_each(|(buffer, size)| grow(buffer, *size));
+    }
+
+    /// Takes in an input of the pass that was begun; integers become floats.
+    ///
+    /// # Errors
+    /// Another number of values than the input has.
+    pub fn feed(&mut self, input: usize, array: &Array) -> Result<()> {
+        let place = &mut self.values[input][..self.rows * self.sizes[input]];
+        match layout::copy(array, place) {
+            true => Ok(()),
+            false => Err(Error::run(format!("expected {} input values, found {}", place.len(), array.size()))),
+        }
+    }
+
+    /// Computes the outputs from the inputs that were fed. Statistics move while training; `random` is the stream of this
+    /// step.
+    ///
+    /// # Errors
+    /// Values that a layer refuses.
+    pub fn train_forward(&mut self, weights: &mut FlatWeights, random: &Random) -> Result<()> {
+        for (size, place) in self.sizes.iter().zip(&self.places) {
+            if let Some(buffer) = self.gradients.get_mut(*place)
+                && buffer.len() < self.rows * size
+            {
+                buffer.resize(self.rows * size, 0.0);
+            }
+        }
+        self.written.fill(false);
+        weights.clear();
+        self.run(Access::Train(weights), random)
+    }
+
+    /// Computes the outputs from the inputs that were fed, without what is random or moves in training.
+    ///
+    /// # Errors
+    /// Values that a layer refuses.
+    pub fn forward(&mut self, weights: &FlatWeights, random: &Random) -> Result<()> {
+        self.run(Access::Read(weights), random)
+    }
+
+    fn run(&mut self, mut weights: Access<'_>, random: &Random) -> Result<()> {
+        let Plan { steps, values, sizes, wanted, moved, rows, .. } = self;
+        for step in steps {
+            let training = matches!(weights, Access::Train(_));
+            let flat = weights.get();
+            let (before, after) = values.split_at_mut(step.output);
+            let Some(output) = after.first_mut() else { continue };
+            let mut move_weight = |index: usize, values: &[f32]| keep(moved, step.weights.start + index, values);
+            let mut pass = Forward {
+                rows: *rows,
+                training,
+                random: random.derive(step.position),
+                inputs: Values::buffers(before, sizes, &step.inputs, *rows),
+                weights: Values::flat(flat.values(), &flat.ranges()[step.weights.clone()]),
+                output: &mut output[..*rows * sizes[step.output]],
+                moved: &mut move_weight,
+            };
+            match &mut step.way {
+                Way::Kernel(kernel) => kernel.forward(&mut pass),
+                Way::Composed(composed) => {
+                    let trainable = &flat.trainable()[step.weights.clone()];
+                    composed.forward(pass, (|at: usize| wanted[step.inputs[at]], |at: usize| trainable[at]))
+                }
+            }
+            .map_err(|error| error.within(format!("layer `{}`, `{}`", step.name, step.kind)))?;
+            // A layer that is applied again in this pass reads what it moved before.
+            if let Access::Train(flat) = &mut weights {
+                for (at, values) in moved.iter_mut().filter(|(_, values)| !values.is_empty()) {
+                    flat.get_mut(*at).copy_from_slice(values);
+                    values.clear();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the shape of an output, for one record.
+    pub fn output_shape(&self, output: usize) -> &[usize] {
+        &self.outputs[output].shape
+    }
+
+    /// Returns the values of an output.
+    pub fn output(&self, output: usize) -> &[f32] {
+        let value = self.outputs[output].value;
+        &self.values[value][..self.rows * self.sizes[value]]
+    }
+
+    /// Calls `loss` with the values of an output, the shape of one record, and where their gradient goes: `None` when no
+    /// trainable weight leads there. What it returns is returned; when that is `None`, no gradient was written.
+    pub fn loss<T>(
+        &mut self,
+        output: usize,
+        loss: impl FnOnce(&[f32], &[usize], Option<Target<'_>>) -> Option<T>,
+    ) -> Option<T> {
+        let Output { value, shape } = &self.outputs[output];
+        let len = self.rows * self.sizes[*value];
+        let target = self.wanted[*value]
+            .then(|| Target { values: &mut self.gradients[self.places[*value]][..len], add: self.written[*value] });
+        let result = loss(&self.values[*value][..len], shape, target)?;
+        self.written[*value] = true;
+        Some(result)
+    }
+
+    /// Computes the gradients of the weights from those of the outputs.
+    ///
+    /// # Errors
+    /// None for most layers.
+    pub fn backward(&mut self, weights: &mut FlatWeights) -> Result<()> {
+        let Plan { steps, values, sizes, places, gradients, wanted, written, rows, .. } = self;
+        for step in steps.iter_mut().rev() {
+            // What no loss depends on gets no gradient; the weights there are missed by who asks.
+            if !wanted[step.output] || !written[step.output] {
+                continue;
+            }
+            let mut own = std::mem::take(&mut gradients[places[step.output]]);
+            let len = *rows * sizes[step.output];
+            let gradient = &mut own[..len];
+            let (flat, weight_gradients, weights_written, trainable) = weights.parts();
+            let ranges = &flat.1[step.weights.clone()];
+            let mut input_gradients =
+                Targets::buffers(Buffers { buffers: gradients, sizes, places }, &step.inputs, *rows, wanted, written);
+            let mut weight_gradients = Targets::flat(
+                weight_gradients,
+                ranges,
+                &trainable[step.weights.clone()],
+                &mut weights_written[step.weights.clone()],
+            );
+            let done = match &mut step.way {
+                Way::Composed(composed) => composed.backward(gradient, &mut input_gradients, &mut weight_gradients),
+                Way::Kernel(kernel) => kernel.backward(&mut Backward {
+                    rows: *rows,
+                    inputs: Values::buffers(values, sizes, &step.inputs, *rows),
+                    weights: Values::flat(flat.0, ranges),
+                    output: &values[step.output][..len],
+                    gradient,
+                    input_gradients,
+                    weight_gradients,
+                }),
+            };
+            gradients[places[step.output]] = own;
+            done.map_err(|error| error.within(format!("layer `{}`, `{}`", step.name, step.kind)))?;
+        }
+        Ok(())
+    }
+}
+
+impl Access<'_> {
+    fn get(&self) -> &FlatWeights {
+        match self {
+            Access::Read(weights) => weights,
+            Access::Train(weights) => weights,
+        }
+    }
+}
+
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let way = |step: &Step| match step.way {
+            Way::Kernel(_) => format!("{} ({})", step.name, step.kind),
+            Way::Composed(_) => format!("{} ({}, composed)", step.name, step.kind),
+        };
+        f.debug_list().entries(self.steps.iter().map(way)).finish()
+    }
+}
+
+/// Remembers a new value of a weight, in memory that is there from the step before.
+fn keep(moved: &mut Vec<(usize, Vec<f32>)>, at: usize, values: &[f32]) {
+    match moved.iter_mut().find(|(own, _)| *own == at) {
+        Some((_, own)) => {
+            own.clear();
+            own.extend_from_slice(values);
+        }
+        None => moved.push((at, values.to_vec())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! All weights of a network in one slice of numbers, their gradients in another.
+
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+use crate::network::{Network, WeightInfo};
+use crate::tensor::Array;
+
+/// A weight starts at a multiple of this many numbers, so that vectors load it at once.
+const ALIGNMENT: usize = 16;
+
+/// The weights of a network, the trainable ones first, with the gradients of these.
+///
+/// One pass over the first part updates everything that gradients train. Gaps between weights hold zeros.
+#[derive(Clone, Debug)]
+pub struct FlatWeights {
+    values: Vec<f32>,
+    gradients: Vec<f32>,
+    /// Where each weight stands, in the order of the network.
+    ranges: Vec<Range<usize>>,
+    trainable: Vec<bool>,
+    /// Which gradients have been written since [`FlatWeights::clear`].
+    written: Vec<bool>,
+}
+
+impl FlatWeights {
+    /// Creates the storage from values in the order of the network.
+    ///
+    /// # Errors
+    /// Another number of weights than the network has, or another shape.
+    pub fn new(network: &Network, weights: &[Array]) -> Result<Self> {
+        let infos = network.weights();
+        if infos.len() != weights.len() {
+            return Err(Error::artifact(format!("expected {} weights, found {}", infos.len(), weights.len())));
+        }
+        let mut ranges = vec![0..0; infos.len()];
+        let mut end = 0usize;
+        let mut place = |trainable: bool| {
+            for (info, range) in infos.iter().zip(&mut ranges).filter(|(info, _)| info.trainable == trainable) {
+                *range = end..end + info.shape.iter().product::<usize>();
+                end = range.end.next_multiple_of(ALIGNMENT);
+            }
+            end
+        };
+        let (trained, all) = (place(true), place(false));
+        let mut flat = FlatWeights {
+            values: vec![0.0; all],
+            gradients: vec![0.0; trained],
+            ranges,
+            trainable: infos.iter().map(|info| info.trainable).collect(),
+            written: vec![false; infos.len()],
+        };
+        infos.iter().zip(weights).enumerate().try_for_each(|(at, (info, weight))| flat.set(at, info, weight))?;
+        Ok(flat)
+    }
+
+    /// Replaces one weight.
+    ///
+    /// # Errors
+    /// A value of another shape.
+    pub fn set(&mut self, at: usize, info: &WeightInfo, weight: &Array) -> Result<()> {
+        if info.shape != weight.shape() {
+            let (name, expected, found) = (&info.name, &info.shape, weight.shape());
+            return Err(Error::artifact(format!("weight `{name}`: expected shape {expected:?}, found {found:?}")));
+        }
+        self.values[self.ranges[at].clone()].copy_from_slice(&weight.as_f32());
+        Ok(())
+    }
+
+    /// Returns one weight.
+    pub fn get(&self, at: usize) -> &[f32] {
+        &self.values[self.ranges[at].clone()]
+    }
+
+    /// Returns one weight to be changed.
+    pub fn get_mut(&mut self, at: usize) -> &mut [f32] {
+        &mut self.values[self.ranges[at].clone()]
+    }
+
+    /// Returns where each weight stands, in the order of the network.
+    pub fn ranges(&self) -> &[Range<usize>] {
+        &self.ranges
+    }
+
+    /// Returns all numbers; those that gradients train come first.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// Returns what gradients train, and the gradients.
+    pub fn trained(&mut self) -> (&mut [f32], &mut [f32]) {
+        (&mut self.values[..self.gradients.len()], &mut self.gradients)
+    }
+
+    /// Returns what gradients do not train: moving statistics, frozen weights.
+    pub fn untrained(&mut self) -> &mut [f32] {
+        &mut self.values[self.gradients.len()..]
+    }
+
+    /// Returns which weights gradients train, in the order of the network.
+    pub fn trainable(&self) -> &[bool] {
+        &self.trainable
+    }
+
+    /// Begins a backward pass: no gradient has been written.
+    pub fn clear(&mut self) {
+        self.written.fill(false);
+    }
+
+    /// Replaces the gradient of one weight.
+    pub fn set_gradient(&mut self, at: usize, gradient: &[f32]) {
+        self.gradients[self.ranges[at].clone()].copy_from_slice(gradient);
+        self.written[at] = true;
+    }
+
+    /// Returns the trainable weights that the last backward pass did not reach.
+    pub fn unreached(&self) -> impl Iterator<Item = usize> {
+        let pairs = self.trainable.iter().zip(&self.written).enumerate();
+        pairs.filter(|(_, (trainable, written))| **trainable && !**written).map(|(at, _)| at)
+    }
+
+    /// Returns values with their ranges, gradients, which of these are written, and which wanted.
+    #[allow(clippy::type_complexity)]
+    pub(super) fn parts(&mut self) -> ((&[f32], &[Range<usize>]), &mut [f32], &mut [bool], &[bool]) {
+        ((&self.values, &self.ranges), &mut self.gradients, &mut self.written, &self.trainable)
+    }
+}

@@ -1,0 +1,140 @@
+//! Writing records to a file: at once, or table after table.
+
+mod csv;
+mod file;
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+pub use file::NewFile;
+
+use crate::error::{Error, Result};
+use crate::record::cells::Cells;
+use crate::record::read::reason;
+use crate::record::{ColumnType, Format, Name, Records, parquet};
+
+impl Records {
+    /// Writes the records as `.csv`, `.json` (an array of objects, one a line) or `.jsonl`, with the cargo
+    /// feature `parquet` also as `.parquet` (compressed with snappy), replacing the file at once: it is
+    /// written beside it and then renamed. Missing values are an empty field in CSV and null elsewhere. The
+    /// file reads back as the same records, but for texts in CSV that look like something else (`NA`,
+    /// `007`): impose the schema to keep those, or write JSON.
+    ///
+    /// # Errors
+    /// Another ending, tensors or lists in CSV, columns of mixed types in Parquet, and whatever the file
+    /// system refuses.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let format = Format::of(path)?;
+        let name = path.display().to_string();
+        if format == Format::Csv {
+            self.check_flat().map_err(|error| error.within(name.clone()))?;
+        }
+        let mut writer = Writer::new(format, NewFile::create(path)?);
+        writer.write(self).map_err(|error| error.within(name.clone()))?;
+        writer.finish().map_err(|error| error.within(name))?.keep()
+    }
+
+    fn check_flat(&self) -> Result<()> {
+        let flat = [ColumnType::Int, ColumnType::Float, ColumnType::Bool, ColumnType::Text];
+        match self.table().columns().find(|(_, cells)| !flat.contains(&cells.kind())) {
+            Some((name, cells)) => {
+                Err(Error::data(format!("column `{name}` holds {}, which CSV cannot hold", cells.kind()))
+                    .hint("write .json or .jsonl, or `select` the other columns"))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Writes tables with the same columns one after another as one file, in memory that does not grow with their number.
+///
+/// In CSV a column of tensors or of lists of texts becomes one column for each element: `species_0`, `species_1` …,
+/// with more axes `image_0_0`, `image_0_1` …; one of a single element keeps its name.
+///
+/// ```
+/// use barrage::record::{Format, Records, Writer};
+/// use barrage::tensor::Array;
+///
+/// let scores = Records::from_columns(vec![("p".into(), Array::from_f32(vec![0.25, 0.75], &[1, 2])?.into())], "scores")?;
+/// let mut writer = Writer::new(Format::Csv, Vec::new());
+/// writer.write(&scores)?;
+/// writer.write(&scores)?;
+/// assert_eq!(writer.finish()?, b"p_0,p_1\n0.25,0.75\n0.25,0.75\n");
+/// # Ok::<(), barrage::Error>(())
+/// ```
+pub struct Writer<W: Write + Send>(Kind<W>);
+
+enum Kind<W: Write + Send> {
+    Csv(csv::Writer<W>),
+    Json { out: W, array: bool, begun: bool },
+    Parquet(parquet::Writer<W>),
+}
+
+impl<W: Write + Send> Writer<W> {
+    /// Begins a file; nothing is written before the first table.
+    pub fn new(format: Format, out: W) -> Self {
+        Writer(match format {
+            Format::Csv => Kind::Csv(csv::Writer::new(out)),
+            Format::Json | Format::Jsonl => Kind::Json { out, array: format == Format::Json, begun: false },
+            Format::Parquet => Kind::Parquet(parquet::Writer::new(out)),
+        })
+    }
+
+    /// Writes a table.
+    ///
+    /// # Errors
+    /// A table without columns, or with other columns than the first one; in CSV a column whose tensors have different
+    /// shapes, or of maps or mixed types; in Parquet a column of mixed types; whatever the output refuses.
+    pub fn write(&mut self, records: &Records) -> Result<()> {
+        match &mut self.0 {
+            Kind::Csv(writer) => writer.write(records),
+            Kind::Json { out, array, begun } => write_json(out, records, *array, begun),
+            Kind::Parquet(writer) => writer.write(records),
+        }
+    }
+
+    /// Ends the file, and returns what it was written to.
+    ///
+    /// # Errors
+    /// In Parquet, that no table was written: it has no columns then; whatever the output refuses.
+    pub fn finish(self) -> Result<W> {
+        match self.0 {
+            Kind::Csv(writer) => writer.finish(),
+            Kind::Json { mut out, array, begun } => {
+                let end = match (array, begun) {
+                    (true, true) => "\n]\n",
+                    (true, false) => "[]\n",
+                    (false, _) => "",
+                };
+                out.write_all(end.as_bytes()).and_then(|()| out.flush()).map_err(failed)?;
+                Ok(out)
+            }
+            Kind::Parquet(writer) => writer.finish(),
+        }
+    }
+}
+
+/// Returns the error of an output that takes no more.
+fn failed(error: io::Error) -> Error {
+    Error::data(format!("cannot write: {}", reason(&error)))
+}
+
+fn write_json(out: &mut impl Write, records: &Records, array: bool, begun: &mut bool) -> Result<()> {
+    let mut text = String::new();
+    for row in records.rows() {
+        if array {
+            text.push_str(if *begun { ",\n" } else { "[\n" });
+        }
+        *begun = true;
+        let field = |(name, cells): (&Name, &Arc<Cells>)| Ok((name.to_string(), cells.value(row as usize).to_json()?));
+        let object: serde_json::Map<_, _> = records.table().columns().map(field).collect::<Result<_>>()?;
+        text.push_str(&serde_json::Value::Object(object).to_string());
+        if !array {
+            text.push('\n');
+        }
+        out.write_all(text.as_bytes()).map_err(failed)?;
+        text.clear();
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! A network with its weights, ready to run: by a plan of kernels on a CPU, or composed of Candle's operations.
+//!
+//! Both ways give the same numbers, to rounding. The weights stand in one slice on the host in both; the composed way
+//! has them on its device besides. A pass is `forward`, then `losses`, then, in training, `train`.
+
+mod composed;
+mod planned;
+
+use std::sync::Arc;
+
+use super::feed::Target;
+use super::parts::OutputSpec;
+use crate::error::{Error, Result};
+use crate::network::{FlatWeights, Network, Plan};
+use crate::random::Random;
+use crate::tensor::{Array, Device};
+use composed::Composed;
+use planned::Planned;
+
+/// A network with weights.
+pub(crate) struct Engine {
+    network: Arc<Network>,
+    weights: FlatWeights,
+    device: Device,
+    way: Way,
+}
+
+enum Way {
+    Composed(Box<Composed>),
+    Planned(Box<Planned>),
+}
+
+/// The losses of a batch.
+pub(super) struct Losses {
+    /// The total: Σ loss weight · loss.
+    pub total: f64,
+    /// Each output's own loss, unweighted, in network order; empty with one output, where only the total is reported.
+    pub outputs: Vec<f64>,
+}
+
+impl Engine {
+    /// Creates an engine from weights in network order. Without `kernels`, or on another device than the CPU,
+    /// everything is composed.
+    ///
+    /// # Errors
+    /// Another number of weights than the network has, or another shape.
+    pub fn new(network: Arc<Network>, weights: &[Array], device: &Device, kernels: bool) -> Result<Self> {
+        let weights = FlatWeights::new(&network, weights)?;
+        let way = match kernels && device.is_cpu() && Plan::suits(&network) {
+            true => Way::Planned(Box::new(Planned::new(device))),
+            false => Way::Composed(Box::new(Composed::new(&network, &weights, device)?)),
+        };
+        Ok(Engine { network, weights, device: device.clone(), way })
+    }
+
+    /// Returns the network.
+    pub fn network(&self) -> &Arc<Network> {
+        &self.network
+    }
+
+    /// Returns where it computes.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Returns the weights.
+    pub fn weights(&self) -> &FlatWeights {
+        &self.weights
+    }
+
+    /// Changes the weights.
+    pub fn change(&mut self, change: impl FnOnce(&mut FlatWeights) -> Result<()>) -> Result<()> {
+        change(&mut self.weights)?;
+        match &mut self.way {
+            Way::Composed(composed) => composed.publish(&self.network, &self.weights),
+            Way::Planned(_) => Ok(()),
+        }
+    }
+
+    /// Computes the outputs for `rows` records. In training, `training` is the stream of the step's random numbers.
+    ///
+    /// # Errors
+    /// Inputs that the network or a layer refuses.
+    pub fn forward(&mut self, inputs: &[Array], rows: usize, training: Option<&Random>) -> Result<()> {
+        match &mut self.way {
+            Way::Composed(composed) => composed.forward(&self.network, inputs, training),
+            Way::Planned(planned) => planned.forward(&self.network, &mut self.weights, inputs, rows, training),
+        }
+    }
+
+    /// Returns an output of the last pass, with the batch axis.
+    pub fn output(&self, output: usize) -> Result<Array> {
+        match &self.way {
+            Way::Composed(composed) => composed.output(output),
+            Way::Planned(planned) => planned.output(output),
+        }
+    }
+
+    /// Computes the losses of the last pass; after a pass of training also what [`Engine::train`] starts from.
+    ///
+    /// # Errors
+    /// Targets that do not fit a loss, with the output's name.
+    pub(super) fn losses(&mut self, outputs: &[OutputSpec], targets: &[Target]) -> Result<Losses> {
+        match &mut self.way {
+            Way::Composed(composed) => composed.losses(outputs, targets),
+            Way::Planned(planned) => planned.losses(outputs, targets),
+        }
+    }
+
+    /// Computes the gradients of the losses and hands trained weights and gradients to `update`.
+    ///
+    /// # Errors
+    /// A trainable weight that was not reached, by name.
+    pub(super) fn train(&mut self, update: impl FnOnce(&mut [f32], &mut [f32]) -> Result<()> + Send) -> Result<()> {
+        let Engine { network, weights, way, .. } = self;
+        let check = |weights: &FlatWeights| match weights.unreached().next() {
+            None => Ok(()),
+            Some(at) => {
+                Err(Error::run(format!("weight `{}` received no gradient in this step", network.weights()[at].name))
+                    .hint("the loss or a scripted layer does not depend on it for every batch"))
+            }
+        };
+        match way {
+            Way::Composed(composed) => {
+                composed.backward(weights)?;
+                check(weights)?;
+                let (values, gradients) = weights.trained();
+                update(values, gradients)?;
+                composed.keep_moved(network, weights)?;
+                composed.publish(network, weights)
+            }
+            Way::Planned(planned) => planned.backward(weights, |weights| {
+                check(weights)?;
+                let (values, gradients) = weights.trained();
+                update(values, gradients)
+            }),
+        }
+    }
+
+    /// Computes the gradients of the losses and returns the names of the trainable weights that got none.
+    pub(super) fn unreached(&mut self) -> Result<Vec<String>> {
+        let Engine { network, weights, way, .. } = self;
+        match way {
+            Way::Composed(composed) => composed.backward(weights)?,
+            Way::Planned(planned) => planned.backward(weights, |_| Ok(()))?,
+        }
+        Ok(weights.unreached().map(|at| network.weights()[at].name.to_string()).collect())
+    }
+}
+
+/// Says at which output an error occurred.
+fn named(error: Error, output: &OutputSpec, target: &Target, prediction: &[usize]) -> Error {
+    error.within(format!("output `{}`, target {:?}, prediction {prediction:?}", output.name, target.value.shape()))
+}
+
+/// Checks that a loss is one number.
+fn check_scalar(loss: &crate::tensor::Graph, output: &OutputSpec) -> Result<()> {
+    match loss.rank() {
+        0 => Ok(()),
+        _ => Err(Error::recipe(format!(
+            "the loss of output `{}` is not one number: it has shape {:?}",
+            output.name,
+            loss.dims()
+        ))
+        .hint("leave its `reduction` at the default")),
+    }
+}
