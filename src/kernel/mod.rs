@@ -11,14 +11,19 @@
 //! of pieces that are added in order.
 
 pub mod activation;
+pub mod attention;
 pub mod batch_norm;
 pub mod conv2d;
+pub mod curve;
 pub mod depthwise;
 pub mod gather;
 pub mod gemm;
 mod lanes;
+pub mod layer_norm;
 pub mod math;
-pub mod pool2d;
+pub mod packed;
 pub mod pool;
+pub mod pool2d;
+pub mod recurrent;
 pub mod rows;
 pub mod simd;

@@ -1,8 +1,10 @@
 //! The built-in layers: one file for each, or for each small family, and one list.
 
 mod activation;
+mod attention;
 mod average_pooling;
 mod batch_normalization;
+mod bidirectional;
 mod concatenate;
 mod conv;
 mod conv_kernel;
@@ -10,31 +12,44 @@ mod conv_transpose;
 mod dense;
 mod depthwise_conv;
 mod dot;
+mod dot_attention;
 mod dropout;
 mod embedding;
+mod factors;
 mod flatten;
 mod global_pooling;
 mod group_normalization;
+mod layer_normalization;
 mod margins;
+mod mask;
+mod masking;
 mod max_pooling;
 mod merge;
 mod moved;
+mod multi_head_attention;
 mod noise;
+mod part;
 mod permute;
+mod position_embedding;
 mod prelu;
+mod recurrent;
 mod repeat_vector;
 mod rescaling;
 mod reshape;
 mod scale_normalization;
 mod separable_conv;
+mod time_distributed;
 mod up_sampling;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::error::{self, Error, Result};
 use crate::registry::{Arguments, Entry, Parameter, Params, Type};
 
 use super::{Initializer, Layer, LayerInstance, Weight};
+
+pub(super) use part::Part;
 
 /// A built-in layer.
 pub struct LayerEntry {
@@ -90,6 +105,8 @@ pub static LIST: &[LayerEntry] = &[
     repeat_vector::REPEAT_VECTOR,
     rescaling::RESCALING,
     embedding::EMBEDDING,
+    position_embedding::POSITION_EMBEDDING,
+    masking::MASKING,
     dropout::DROPOUT,
     noise::SPATIAL_DROPOUT_1D,
     noise::SPATIAL_DROPOUT_2D,
@@ -99,6 +116,15 @@ pub static LIST: &[LayerEntry] = &[
     group_normalization::GROUP_NORMALIZATION,
     scale_normalization::RMS_NORMALIZATION,
     scale_normalization::UNIT_NORMALIZATION,
+    recurrent::SIMPLE_RNN,
+    recurrent::LSTM,
+    recurrent::GRU,
+    bidirectional::BIDIRECTIONAL,
+    time_distributed::TIME_DISTRIBUTED,
+    multi_head_attention::MULTI_HEAD_ATTENTION,
+    dot_attention::ATTENTION,
+    dot_attention::ADDITIVE_ATTENTION,
+    layer_normalization::LAYER_NORMALIZATION,
     activation::ACTIVATION,
     activation::RELU,
     activation::LEAKY_RELU,
@@ -160,11 +186,12 @@ fn activation(arguments: &Arguments, name: &str) -> Result<Box<dyn super::Activa
 
 /// Declares a weight, whose size must be one that memory can hold.
 fn weight(
-    name: &'static str,
+    name: impl Into<Cow<'static, str>>,
     shape: Vec<usize>,
     initializer: &Arc<dyn Initializer>,
     trainable: bool,
 ) -> Result<Weight> {
+    let name = name.into();
     let count = shape.iter().try_fold(1usize, |count, length| count.checked_mul(*length));
     match count {
         Some(count) if count <= i32::MAX as usize => {
