@@ -1,8 +1,8 @@
 //! Convolution of images and steps with channels last, transposed convolution, and the gradients of both.
 //!
 //! y[r, c, f] = Σ x[r · s + i · d - b, c · s + j · d - b, k] · w[i, j, k, f]. The transposed form and the gradient of x are
-//! the same sum read from the other side, which is again a sweep of windows ([`sweep`]); the gradient of w sums
-//! products of x and the gradient of y over all places ([`outer`]). Images are done one by one, so that what one
+//! the same sum read from the other side, which is again a sweep of windows (`sweep`); the gradient of w sums
+//! products of x and the gradient of y over all places (`outer`). Images are done one by one, so that what one
 //! step leaves in the caches the next one finds there.
 
 mod geometry;

@@ -10,6 +10,9 @@
 //! never add to the same number), and where a sum over records must be split, it is split into a fixed number
 //! of pieces that are added in order.
 
+// Loops that count over fixed lanes are what the compiler keeps in registers; iterators over them are not always.
+#![allow(clippy::needless_range_loop)]
+
 pub mod activation;
 pub mod attention;
 pub mod batch_norm;

@@ -125,7 +125,8 @@ simd! {
         // Windows apart from each other write each place once, so the zeros between them come on the way.
         let write = !add && w.disjoint() && w.size == w.strides && w.before == [0, 0];
         let whole = (0..2).all(|axis| w.output[axis] * w.strides[axis] == w.input[axis]);
-        if !add && !(write && whole) {
+        let replaced = write && whole;
+        if !add && !replaced {
             to.fill(0.0);
         }
         for row in 0..w.output[0] {

@@ -148,6 +148,7 @@ impl Watch {
                 std::thread::sleep(HANG);
                 let now = seen.load(Ordering::Relaxed);
                 if now == last && now > 0 {
+                    #[allow(clippy::print_stderr)]
                     eprintln!("fuzz {name}: input {now} hangs, see {}", shown.display());
                     std::process::abort();
                 }

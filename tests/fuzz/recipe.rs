@@ -125,7 +125,7 @@ impl Target for Recipe {
         let text = String::from_utf8_lossy(input);
         // A host remembers what it compiled: now and then it starts anew.
         self.uses += 1;
-        if self.uses % 512 == 0 {
+        if self.uses.is_multiple_of(512) {
             self.host = None;
         }
         let folder = self.folder.path();
