@@ -136,6 +136,8 @@ struct Watch {
 }
 
 impl Watch {
+    // What hangs cannot report itself otherwise.
+    #[allow(clippy::print_stderr)]
     fn start(name: &'static str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("fuzz");
         fs::create_dir_all(&folder).unwrap();
@@ -148,7 +150,6 @@ impl Watch {
                 std::thread::sleep(HANG);
                 let now = seen.load(Ordering::Relaxed);
                 if now == last && now > 0 {
-                    #[allow(clippy::print_stderr)]
                     eprintln!("fuzz {name}: input {now} hangs, see {}", shown.display());
                     std::process::abort();
                 }
