@@ -63,7 +63,8 @@ fn check_gradients(layer: &str, options: Value, batch: usize, shapes: &[&[usize]
         if moving {
             continue;
         }
-        let gradient = gradients.get(tensor).unwrap_or_else(|| panic!("{place}: no gradient for value {index}"));
+        // No gradient is one of zeros, which has to be right as well: some layers only look at the shape.
+        let gradient = gradients.get(tensor).cloned().unwrap_or_else(|| tensor.zeros_like().unwrap());
         let gradient: Vec<f64> = gradient.flatten_all().unwrap().to_vec1().unwrap();
         let values: Vec<f64> = tensor.flatten_all().unwrap().to_vec1().unwrap();
         for at in 0..values.len() {
@@ -486,7 +487,7 @@ fn refusals_say_what_was_expected() {
             "UpSampling2D",
             json!({"interpolation": "bicubic"}),
             vec![&[8, 8, 1]],
-            "parameter `interpolation` of `UpSampling2D`: expected one of nearest, bilinear, found the text \"bicubic\" (`UpSampling2D`)",
+            "parameter `interpolation` of `UpSampling2D`: expected one of `nearest`, `bilinear`, found the text \"bicubic\" (`UpSampling2D`)",
         ),
         (
             "Permute",
