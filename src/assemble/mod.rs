@@ -7,6 +7,7 @@ mod blame;
 mod chain;
 mod check;
 mod faults;
+mod leaks;
 mod load;
 mod model;
 mod pack;
@@ -19,7 +20,7 @@ mod services;
 mod stations;
 mod train;
 
-pub use check::{Report, check};
+pub use check::{Facts, Report, Time, Values, check};
 pub use load::{Model, load};
 pub use pack::pack;
 pub use rehearse::{DryRun, dry_run, find_rate, overfit};
