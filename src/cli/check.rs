@@ -112,7 +112,11 @@ fn config(args: &Args) -> Result<Report> {
             Ok((train, validation))
         }),
         // The loader's script may make them itself.
-        _ => made(args, resolved.as_ref().ok().map(|(recipe, _)| recipe)),
+        _ => match &resolved {
+            Ok((recipe, _)) => made(args, recipe),
+            // What is wrong with the text needs no records.
+            Err(error) => return Err(error.clone()),
+        },
     };
     match (resolved, records) {
         (Ok((recipe, notes)), Ok((train, validation))) => {
@@ -127,9 +131,9 @@ fn config(args: &Args) -> Result<Report> {
 }
 
 /// Returns the records that the loader's script makes.
-fn made(args: &Args, recipe: Option<&Recipe>) -> Result<(Records, Records)> {
+fn made(args: &Args, recipe: &Recipe) -> Result<(Records, Records)> {
     let host = args.scripts.host(Roots::project_of(&args.file)).build()?;
-    recipe.and_then(|recipe| assemble::data_loaders(&host, recipe).ok()).ok_or_else(|| {
+    assemble::data_loaders(&host, recipe).map_err(|_| {
         Error::new(Kind::Usage, "a config is checked with its records")
             .hint("name them with `--records TRAIN VALIDATION`, or give `--config-only`")
     })
