@@ -1,9 +1,8 @@
 //! What the documents say is true: the README's commands run in order, with the files its snippets write, and
 //! every link between documents leads somewhere. The chores in `scripts/` do what their first comments say.
 
-use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -26,64 +25,14 @@ fn clone() -> tempfile::TempDir {
     folder
 }
 
-/// The binary's folder before the rest of the path.
-fn path() -> OsString {
-    let mut path = PathBuf::from(env!("CARGO_BIN_EXE_barrage")).parent().unwrap().as_os_str().to_owned();
-    path.push(":");
-    path.push(std::env::var_os("PATH").unwrap_or_default());
-    path
-}
-
-/// The fenced blocks of a document: their language and text.
-fn blocks(document: &str) -> Vec<(String, String)> {
-    let mut blocks = Vec::new();
-    let mut lines = document.lines();
-    while let Some(line) = lines.next() {
-        if let Some(language) = line.strip_prefix("```") {
-            let text: Vec<&str> = lines.by_ref().take_while(|line| !line.starts_with("```")).collect();
-            blocks.push((language.to_owned(), text.join("\n") + "\n"));
-        }
-    }
-    blocks
-}
-
-/// Commands that build are no part of the test: `cargo run --release -- …` is the program, the rest succeeds.
-const CARGO: &str = "cargo() { if [ \"$1 $2 $3\" = 'run --release --' ]; then shift 3; barrage \"$@\"; fi; }\n";
-
 #[test]
 #[cfg(unix)]
-fn the_commands_and_snippets_of_the_readme_run() {
-    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+fn the_readme_goes_as_written() {
     let folder = clone();
-    let (mut commands, mut files) = (0, 0);
-    for (language, text) in blocks(&readme) {
-        match language.as_str() {
-            "sh" => {
-                commands += 1;
-                let output = Command::new("sh")
-                    .args(["-ec", &format!("{CARGO}{text}")])
-                    .current_dir(folder.path())
-                    .env("PATH", path())
-                    .output()
-                    .unwrap();
-                assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-            }
-            "rhai" => {
-                files += 1;
-                let name = text.lines().next().and_then(|line| line.strip_prefix("// ")).unwrap_or_default();
-                let file = folder.path().join(name);
-                assert!(
-                    name.ends_with(".rhai") && file.parent().is_some_and(Path::exists),
-                    "a snippet begins with the comment that names its file, not `{name}`"
-                );
-                fs::write(file, text).unwrap();
-            }
-            other => assert_eq!(other, "text", "a block of README.md is sh, rhai or text"),
-        }
-    }
-    assert!(commands >= 5 && files >= 5, "{commands} blocks of commands, {files} files");
-    // The project of the snippets was trained and kept.
-    assert!(folder.path().join("flowers/artifacts/best_checkpoint/model.safetensors").is_file());
+    let (commands, complaints) = crate::transcript::run(&Path::new(ROOT).join("README.md"), folder.path());
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    assert!(commands >= 15, "only {commands} commands");
+    assert!(folder.path().join("artifacts/best_checkpoint/model.safetensors").is_file());
 }
 
 #[test]

@@ -13,3 +13,4 @@ mod numeric;
 mod recipe;
 mod resume;
 mod script;
+mod transcript;

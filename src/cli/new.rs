@@ -79,13 +79,37 @@ pub fn run(args: Args) -> Result<()> {
         let here = PathBuf::from(folder.file_name().unwrap_or(folder.as_os_str()));
         artifact::write_atomic(&file, adapt(name, contents, &here).as_ref())?;
     }
-    artifact::write_atomic(&folder.join(".gitignore"), b"artifacts*/\n")?;
+    artifact::write_atomic(&folder.join(".gitignore"), b"artifacts*/\nscores.json\nheld_out.*\n")?;
     artifact::write_atomic(
         &folder.join("barrage.toml"),
         b"# Marks the root of the project: scripts and data are named relative to it.\n",
     )?;
-    terminal::message(&format!("made `{0}`; train it with: barrage run {0}/recipe.rhai\n", folder.display()));
+    terminal::message(&format!(
+        "made `{0}`:\n{1}next: cd {0} && barrage check recipe.rhai && barrage run recipe.rhai\n",
+        folder.display(),
+        contents(args.template.files())
+    ));
     Ok(())
+}
+
+/// The files of a project, each with the first sentence it says about itself.
+fn contents(files: &[File]) -> String {
+    let width = files.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let line = |(name, contents): &File| {
+        let text = std::str::from_utf8(contents).unwrap_or_default();
+        let about = if name.ends_with(".rhai") { first_sentence(text) } else { "the data".to_owned() };
+        format!("  {name:width$}  {about}\n")
+    };
+    files.iter().map(line).collect()
+}
+
+/// The first sentence of a script's first comment, or what stands before its first colon.
+fn first_sentence(script: &str) -> String {
+    let comment = script.lines().map_while(|line| line.strip_prefix("//"));
+    let lines = comment.map(|line| line.trim_start_matches('!').trim()).take_while(|line| !line.is_empty());
+    let text = lines.collect::<Vec<_>>().join(" ");
+    let end = text.find(". ").unwrap_or(text.len()).min(text.find(": ").unwrap_or(text.len()));
+    text[..end].trim_end_matches('.').to_owned()
 }
 
 /// The command in a recipe's first comment names the example's folder; in a project it names the project.
