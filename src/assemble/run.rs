@@ -83,7 +83,7 @@ impl Run {
     fn resume_command(&self, folder: &str) -> String {
         match self.from_files {
             true => format!("barrage resume {folder}"),
-            false => format!("trainer({folder}).resume(train, validation)"),
+            false => format!("trainer({:?}).resume(train, validation)", folder.trim_matches('\'')),
         }
     }
 }
@@ -149,13 +149,15 @@ pub fn assemble(
     let loader = faults.take(stations::loader(host, &recipe.dataset));
     let on_error = &recipe.dataset.on_error;
     let mut refused = Vec::new();
-    let mut screened = |records: &Records, mode| match &loader {
-        Some(loader) if filled => {
-            let screened = screen::screen(records, &**loader, mode, on_error)?;
-            refused.extend(screened.refused);
-            Ok(screened.records)
+    let mut screened = |records: &Records, mode| -> Result<Records> {
+        match &loader {
+            Some(loader) if filled => {
+                let screened = screen::screen(records, &**loader, mode, on_error)?;
+                refused.extend(screened.refused);
+                Ok(screened.records)
+            }
+            _ => Ok(records.clone()),
         }
-        _ => Ok(records.clone()),
     };
     let from_files = train.is_whole_file() && validation.is_whole_file();
     let (train, validation) = (&screened(train, Mode::Train)?, &screened(validation, Mode::Validation)?);

@@ -36,6 +36,7 @@ pub mod station;
 
 pub use batch_loader::{BatchLoader, BatchSource, common_length};
 pub use data_record::{Column, Columns, DataColumns, DataRecord, DataRecords, Field, Fields};
+pub use describe::ColumnSummary;
 pub use files::{Files, read_array, read_bytes, read_text};
 pub use format::Format;
 pub use gather::{gather, gather_list, stray_text};

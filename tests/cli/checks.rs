@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use super::{command, edit, interrupt, project, text};
+use super::{command, edit, project, signal, text};
 use crate::broken::{copy, without_estimates};
 
 /// Every example is right; what is said of each stands in `examples.txt`.
@@ -91,7 +91,7 @@ fn a_watched_recipe_is_checked_whenever_it_is_saved() {
     // A column that the loader asks for is gone.
     edit(&project, "train.csv", "length,width", "size,width");
     wait(&["train.csv changed", "`length`", "watching"]);
-    interrupt(child.id());
+    signal(child.id(), "-INT");
     let status = child.wait().unwrap();
     assert_eq!(status.code(), Some(130));
     for stream in streams {

@@ -90,6 +90,12 @@ impl Records {
         Ok(Records::from_table(table).of_file(path))
     }
 
+    /// Returns the name of the format that a file's name stands for, if it stands for one of records.
+    pub fn format_of(path: &Path) -> Option<&'static str> {
+        let inner = compressed::of(path).map_or(path.to_owned(), |_| path.with_extension(""));
+        of(&inner).map(|format| format.name).or_else(|| Format::of(&inner).ok().map(Format::name))
+    }
+
     /// Reads several files as columns of one table: each must have one column, and as many rows as the others, as
     /// arrays of NumPy and the images and labels of MNIST have.
     ///
