@@ -67,6 +67,10 @@ pub fn run(args: Args) -> Result<()> {
         .into_iter()
         .flatten()
         .partition(|name| name.exists() || recipe::check_override(&name.to_string_lossy()).is_err());
+    if data.len() == 1 {
+        return Err(Error::new(Kind::Usage, "the validation records are missing")
+            .hint("barrage train CONFIG TRAIN VALIDATION; without both, the loader's script has to make them"));
+    }
     let misplaced = misplaced.into_iter().map(|name| name.to_string_lossy().into_owned());
     let changes: Vec<String> = misplaced.chain(args.overrides.all()).collect();
     let written = Written::read(&args.config)?.overridden(&changes)?;
@@ -79,7 +83,6 @@ pub fn run(args: Args) -> Result<()> {
     let builder = args.scripts.host(Roots::project_of(&args.config)).overwrite(args.overwrite);
     let host = builder.limit_batches(args.limits.batches()).build()?;
     let (train, validation) = match data.as_slice() {
-        [] => assemble::data_loaders(&host, &recipe)?,
         [train, validation] => {
             let train = Records::read_with(train, &args.scripts.reading(None))?;
             assemble::check_not_empty(&train, "training")?;
@@ -87,10 +90,7 @@ pub fn run(args: Args) -> Result<()> {
             let validation = Records::read_with(validation, &args.scripts.reading(Some(train.schema())))?;
             (train, validation)
         }
-        _ => {
-            return Err(Error::new(Kind::Usage, "the validation records are missing")
-                .hint("barrage train CONFIG TRAIN VALIDATION; without both, the loader's script has to make them"));
-        }
+        _ => assemble::data_loaders(&host, &recipe)?,
     };
     terminal::trace(&format!("read {} training and {} validation records", train.len(), validation.len()));
     if let Some(trial) = args.trials.chosen() {

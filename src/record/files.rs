@@ -113,9 +113,10 @@ impl Records {
 fn labelled(paths: &[String], classes: Option<&[String]>) -> Result<Vec<Row>> {
     let label = |path: &String| path.rsplit('/').nth(1).unwrap_or("").to_owned();
     let found: BTreeSet<String> = paths.iter().map(label).collect();
-    if found.contains("") {
+    if let Some(path) = paths.iter().find(|path| label(path).is_empty()) {
         return Err(Error::data("a file without a folder has no label")
-            .hint("put the files of each class into a folder of its own: `images/cat/1.png`"));
+            .hint("put the files of each class into a folder of its own: `images/cat/1.png`")
+            .within(path.clone()));
     }
     let found: Vec<String> = found.into_iter().collect();
     let classes = classes.unwrap_or(&found);

@@ -35,6 +35,18 @@ impl Callable {
         &self.function
     }
 
+    /// Returns what tells the function from others of its script, in every process: its name, or of a closure its
+    /// parameters and where it begins. (The name of a closure is a hash that differs from process to process.)
+    pub fn identity(&self) -> String {
+        let name = self.function.fn_name();
+        let closure = |module: &rhai::Shared<rhai::Module>| {
+            let (.., closure) = module.iter_script_fn_info().find(|(_, _, own, ..)| *own == name)?;
+            Some(format!("|{}| at {:?}", closure.params.join(", "), closure.body.start_position()))
+        };
+        let found = self.function.is_anonymous().then(|| self.sight.lib.iter().find_map(closure)).flatten();
+        found.unwrap_or_else(|| name.to_owned())
+    }
+
     /// Returns the name of the script it stands in.
     pub fn label(&self) -> &str {
         &self.label

@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 use crate::artifact;
 use crate::error::{Error, Result};
 use crate::script::callable::Callable;
-use crate::script::host::Host;
 use crate::script::traceback::{raise, type_phrase};
 use crate::script::{cast, state};
 use crate::tensor::Tensor;
@@ -68,6 +67,8 @@ impl Recent {
 pub struct Disk {
     /// The folder.
     pub folder: PathBuf,
+    /// The text of the script that the function stands in.
+    pub source: Arc<str>,
     /// A text that is changed when the results of before are no longer right.
     pub version: String,
 }
@@ -78,10 +79,9 @@ pub struct Disk {
 /// # Errors
 /// A function's name that Rhai cannot hold.
 pub fn on_disk(callable: Callable, disk: Disk) -> std::result::Result<FnPtr, Box<EvalAltResult>> {
-    native("kept", move |context, arguments| {
-        let host = Host::of(&context)?;
+    native("kept", move |_, arguments| {
         let arguments: Vec<Dynamic> = arguments.iter_mut().map(|argument| argument.flatten_clone()).collect();
-        let file = disk.file(&host, &callable, &arguments).map_err(raise)?;
+        let file = disk.file(&callable, &arguments).map_err(raise)?;
         if let Some(known) = read(&file) {
             return Ok(known);
         }
@@ -98,13 +98,12 @@ pub fn on_disk(callable: Callable, disk: Disk) -> std::result::Result<FnPtr, Box
 }
 
 impl Disk {
-    fn file(&self, host: &Host, callable: &Callable, arguments: &[Dynamic]) -> Result<PathBuf> {
+    fn file(&self, callable: &Callable, arguments: &[Dynamic]) -> Result<PathBuf> {
         let mut hash = Sha256::new();
-        let source = host.sources().get(callable.label()).map(|script| script.text).unwrap_or_default();
         let captured: Vec<Dynamic> = callable.function().curry().iter().map(Dynamic::flatten_clone).collect();
         let captured = key(&captured)
             .map_err(|error| error.within("what the function has captured").hint("pass it as an argument instead"))?;
-        for part in [&*source, callable.function().fn_name(), &captured, &key(arguments)?, &self.version] {
+        for part in [&*self.source, &callable.identity(), &captured, &key(arguments)?, &self.version] {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part.as_bytes());
         }

@@ -143,7 +143,7 @@ fn texts_become_padded_word_numbers() {
 
 #[test]
 fn gaps_are_filled() {
-    let loader = "fn load(record) { let x = #{ v: [record.get(\"a\", NAN), record.get(\"b\", NAN)] }; if this.mode == \"score\" { return [x]; } [x, #{ y: 1 }] }";
+    let loader = "fn load(record) { let x = #{ v: [record.get(\"a\", nan()), record.get(\"b\", nan())] }; if this.mode == \"score\" { return [x]; } [x, #{ y: 1 }] }";
     let rows = "[#{ a: 1.0 }, #{ a: 2.0 }, #{ b: () , a: () }, #{ a: 6.0 }]";
     for (strategy, expected) in [("mean", "[3.0, 9.0]"), ("median", "[2.0, 9.0]"), ("constant", "[9.0, 9.0]")] {
         let with = json!({ "strategy": strategy, "value": 9.0 });
@@ -158,10 +158,10 @@ fn an_augmentor_of_batches_gets_whole_batches() {
     use barrage::script::adaptor::ScriptBatchAugmentor;
     let project = Project::new();
     let host = project.host().build().unwrap();
-    let make = |import: &str| host.component(import, &params(json!({ "alpha": 0.4 }))).unwrap();
-    assert!(!ScriptBatchAugmentor::fits(&make("std.augmentors.noise")).unwrap());
-    assert!(ScriptBatchAugmentor::fits(&make("std.augmentors.mix.mixup")).unwrap());
-    let mixup = ScriptBatchAugmentor::new(make("std.augmentors.mix.mixup")).unwrap();
+    let make = |import: &str, with: Value| host.component(import, &params(with)).unwrap();
+    assert!(!ScriptBatchAugmentor::fits(&make("std.augmentors.noise", json!({ "input": "a" }))).unwrap());
+    assert!(ScriptBatchAugmentor::fits(&make("std.augmentors.mix.mixup", json!({}))).unwrap());
+    let mixup = ScriptBatchAugmentor::new(make("std.augmentors.mix.mixup", json!({ "alpha": 0.4 }))).unwrap();
     let tensor = |values: &[f32], shape: &[usize]| {
         Column::Dense(barrage::tensor::Array::from_f32(values.to_vec(), shape).unwrap().into())
     };

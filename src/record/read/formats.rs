@@ -173,15 +173,13 @@ fn explain(error: Error, path: &Path, inner: &Path) -> Error {
     if matches!(ending.as_str(), "pkl" | "pickle" | "pt" | "pth" | "joblib") || pickled(inner, &ending) {
         return refuse_pickle(&path.display().to_string());
     }
+    if ending == "bin" {
+        return error
+            .hint("name the format of a binary file: `#{ format: \"cifar10\" }`, or `raw` with `shape` and `dtype`");
+    }
     let endings: Vec<String> =
         FORMATS.iter().flat_map(|format| format.endings).map(|ending| format!(".{ending}")).collect();
-    let error =
-        error.hint(format!("also: {}; each may end in .gz or .zst too", list(endings.iter().map(String::as_str))));
-    match ending == "bin" {
-        true => error
-            .hint("name the format of a binary file: `#{ format: \"cifar10\" }`, or `raw` with `shape` and `dtype`"),
-        false => error,
-    }
+    error.hint(format!("also: {}; each may end in .gz or .zst too", list(endings.iter().map(String::as_str))))
 }
 
 fn unknown(name: &str) -> Error {

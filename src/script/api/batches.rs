@@ -251,8 +251,11 @@ mod functions {
         let folder = options.text("dir")?.unwrap_or_else(|| ".cache".to_owned());
         let version = options.text("version")?.unwrap_or_default();
         options.finish()?;
-        let folder = Host::of(&context)?.roots().writable(&folder).map_err(raise)?;
-        memo::on_disk(Callable::new(&context, function)?, Disk { folder, version })
+        let host = Host::of(&context)?;
+        let folder = host.roots().writable(&folder).map_err(raise)?;
+        let callable = Callable::new(&context, function)?;
+        let source = host.sources().get(callable.label()).map(|script| script.text).unwrap_or_default();
+        memo::on_disk(callable, Disk { folder, source, version })
     }
 
     #[rhai_fn(name = "memo_disk", return_raw)]

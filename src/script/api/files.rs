@@ -22,7 +22,7 @@ pub const PAGE: Page = Page {
             that a folder may be larger than the memory. Names are relative to the project root. `barrage pack` turns a \
             folder into one file, which is many times faster to read in random order.\n\n\
             ```rhai\n\
-            let pictures = files(\"images/**/*.png\", #{ label: \"folder\" });\n\
+            let pictures = files(\"images/*/*.png\", #{ label: \"folder\" });\n\
             fn load(record) {\n    \
                 let x = #{ picture: image(record.path, #{ size: [32, 32], channels: 3 }).to_f32() / 255.0 };\n    \
                 if this.mode == \"score\" { return [x]; }\n    \

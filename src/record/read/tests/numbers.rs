@@ -203,7 +203,7 @@ fn idx_files_are_those_of_mnist() {
     let labels = folder.file("labels-idx1-ubyte", &idx(8, &[3], &[1, 2, 3]));
     let files: [(Name, &Path); 2] = [("image".into(), &images), ("label".into(), &labels)];
     let error = Records::read_columns(&files, &plain).unwrap_err();
-    assert!(error.message().ends_with("labels-idx1-ubyte has 3 rows"), "{error}");
+    assert!(error.message().ends_with("labels-idx1-ubyte has 3"), "{error}");
 }
 
 #[test]
