@@ -238,6 +238,8 @@ fn symbols(workload: &str) -> Result<(Symbol, Symbol)> {
         _ => {
             let x = input(&[64], Dtype::I64)?;
             let mut value = layer("Embedding", json!({"input_dim": 10_000, "output_dim": 128}), &[&x])?;
+            let places = layer("PositionEmbedding", json!({"sequence_length": 64}), &[&value])?;
+            value = layer("Add", json!({}), &[&value, &places])?;
             for _ in 0..2 {
                 let attention = json!({"num_heads": 4, "key_dim": 32});
                 let seen = layer("MultiHeadAttention", attention, &[&value, &value])?;
