@@ -165,3 +165,6 @@ fn check_scalar(loss: &crate::tensor::Graph, output: &OutputSpec) -> Result<()> 
         .hint("leave its `reduction` at the default")),
     }
 }
+
+#[cfg(test)]
+mod tests;
