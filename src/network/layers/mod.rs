@@ -14,6 +14,7 @@ mod embedding;
 mod factors;
 mod flatten;
 mod global_pooling;
+mod lambda;
 mod layer_normalization;
 mod mask;
 mod masking;
@@ -34,6 +35,7 @@ use crate::registry::{Arguments, Entry, Parameter, Params, Type};
 
 use super::{Initializer, Layer, LayerInstance, Weight};
 
+pub use lambda::{Function, Lambda};
 pub(super) use part::Part;
 
 /// A built-in layer.
@@ -118,6 +120,10 @@ pub fn find(name: &str) -> Result<&'static LayerEntry> {
         Some(known) => Some(format!("write `{known}`")),
         None => error::did_you_mean(last, names()),
     };
+    if ["Lambda", "lambda"].contains(&last) {
+        return Err(Error::recipe("a `Lambda` has a function, so only a script can have one")
+            .hint("in the script of a network: `x.lambda(|x| x * 2)`"));
+    }
     Err(Error::recipe(format!("unknown layer `{name}`"))
         .maybe_hint(hint)
         .hint(format!("built in: {}", error::list(names()))))
