@@ -179,12 +179,12 @@ impl<'a> Targets<'a> {
     pub fn part(&mut self, range: Range<usize>) -> Targets<'_> {
         match &mut self.places {
             Places::Buffers { buffers: Buffers { buffers, sizes, places }, numbers, rows } => {
-                let buffers = Buffers { buffers: &mut **buffers, sizes: *sizes, places: *places };
+                let buffers = Buffers { buffers, sizes, places };
                 let places = Places::Buffers { buffers, numbers: &numbers[range], rows: *rows };
                 Targets { places, wanted: self.wanted, written: self.written }
             }
             Places::Flat { values, ranges } => Targets {
-                places: Places::Flat { values: &mut **values, ranges: &ranges[range.clone()] },
+                places: Places::Flat { values, ranges: &ranges[range.clone()] },
                 wanted: &self.wanted[range.clone()],
                 written: &mut self.written[range],
             },

@@ -114,8 +114,8 @@ impl LayerInstance {
         let mut mask = mask;
         let part = |index: usize| {
             let name = self.name.as_ref().map(|name| format!("{name}_{index}"));
-            let part =
-                LayerInstance::new(Arc::new(Part::new(&parts, index)), name.as_deref())?.apply(&[whole.clone()])?;
+            let part = LayerInstance::new(Arc::new(Part::new(&parts, index)), name.as_deref())?
+                .apply(std::slice::from_ref(&whole))?;
             Ok(part.with_mask(mask.take()))
         };
         (0..parts.len()).map(part).collect()

@@ -2,29 +2,54 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::record::cells::{Cells, Data};
-use crate::record::{Records, Value};
+use crate::record::{ColumnType, Name, Records, Value};
 
 /// How many rows are shown.
 const SHOWN: usize = 10;
 /// How many characters of a cell are shown.
 const WIDTH: usize = 30;
 
+/// What stands in one column.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnSummary {
+    /// Its name.
+    pub name: Name,
+    /// The type of its values.
+    pub kind: ColumnType,
+    /// How many values are missing.
+    pub missing: usize,
+    /// Of numbers, when there are any: the least, the mean and the greatest.
+    pub range: Option<[f64; 3]>,
+    /// Of texts and of `true` and `false`: how many different ones there are.
+    pub distinct: Option<usize>,
+}
+
 impl Records {
+    /// Returns what stands in each column.
+    pub fn summary(&self) -> Vec<ColumnSummary> {
+        let rows = self.rows();
+        let summary = |(name, cells): (&Name, &Arc<Cells>)| ColumnSummary {
+            name: name.clone(),
+            kind: cells.kind(),
+            missing: rows.iter().filter(|&&row| cells.is_null(row as usize)).count(),
+            range: numbers(cells, &rows).and_then(|numbers| range(&numbers)),
+            distinct: distinct(cells, &rows),
+        };
+        self.table().columns().map(summary).collect()
+    }
+
     /// Returns a table with a line for each column: name, type, number of missing values, and the least,
     /// mean and greatest of numbers or the number of distinct values of texts and `true`/`false`.
     pub fn describe(&self) -> String {
-        let rows = self.rows();
         let mut lines =
             vec![["column", "type", "missing", "min", "mean", "max", "distinct"].map(str::to_owned).to_vec()];
-        for (name, cells) in self.table().columns() {
-            let missing = rows.iter().filter(|&&row| cells.is_null(row as usize)).count();
-            let mut line = vec![name.to_string(), cells.kind().to_string(), missing.to_string()];
-            match numbers(cells, &rows) {
-                Some(numbers) => line.extend(range(&numbers).into_iter().chain([String::new()])),
-                None => line.extend(["", "", ""].map(str::to_owned).into_iter().chain([distinct(cells, &rows)])),
-            }
+        for column in self.summary() {
+            let mut line = vec![column.name.to_string(), column.kind.to_string(), column.missing.to_string()];
+            line.extend(column.range.map_or([const { String::new() }; 3], |range| range.map(digits)));
+            line.push(column.distinct.map(|count| count.to_string()).unwrap_or_default());
             lines.push(line);
         }
         format!("{}, {}\n{}", title(self), self.source(), align(&lines))
@@ -61,22 +86,19 @@ fn numbers(cells: &Cells, rows: &[u32]) -> Option<Vec<f64>> {
 }
 
 /// Returns the least, the mean and the greatest number.
-fn range(numbers: &[f64]) -> [String; 3] {
-    if numbers.is_empty() {
-        return [const { String::new() }; 3];
-    }
+fn range(numbers: &[f64]) -> Option<[f64; 3]> {
     let mean = numbers.iter().sum::<f64>() / numbers.len() as f64;
     let least = numbers.iter().copied().fold(f64::INFINITY, f64::min);
     let greatest = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    [least, mean, greatest].map(digits)
+    (!numbers.is_empty()).then_some([least, mean, greatest])
 }
 
-fn distinct(cells: &Cells, rows: &[u32]) -> String {
+fn distinct(cells: &Cells, rows: &[u32]) -> Option<usize> {
     let present = || rows.iter().map(|&row| row as usize).filter(|&row| !cells.is_null(row));
     match &cells.data {
-        Data::Text(texts) => present().map(|row| &texts[row]).collect::<HashSet<_>>().len().to_string(),
-        Data::Bool(values) => present().map(|row| values[row]).collect::<HashSet<_>>().len().to_string(),
-        _ => String::new(),
+        Data::Text(texts) => Some(present().map(|row| &texts[row]).collect::<HashSet<_>>().len()),
+        Data::Bool(values) => Some(present().map(|row| values[row]).collect::<HashSet<_>>().len()),
+        _ => None,
     }
 }
 

@@ -29,6 +29,7 @@ pub mod published;
 pub mod station;
 
 pub use data_record::{Column, Columns, DataColumns, DataRecord, DataRecords, Field, Fields};
+pub use describe::ColumnSummary;
 pub use format::Format;
 pub use gather::{gather, gather_list, stray_text};
 pub use mode::Mode;

@@ -11,7 +11,7 @@ use rhai::{Array as List, Dynamic, Engine, FnPtr, Map};
 use crate::error::Error;
 use crate::network::layers::Lambda;
 use crate::network::{LayerEntry, Network, Symbol, layers};
-use crate::registry::Type;
+use crate::registry::{Parameter, Type};
 use crate::script::adaptor::ScriptFunction;
 use crate::script::api::arguments::{Answer, Layers, Shape};
 use crate::script::api::{Page, options::Options, table};
@@ -57,7 +57,7 @@ fn register_layer(module: &mut rhai::Module, entry: &'static LayerEntry) {
         entry.entry.name,
         entry.entry.doc.lines().next().unwrap_or_default().trim_start()
     );
-    let declared = |name: &str| entry.entry.parameters.iter().find(|parameter| parameter.name == name);
+    let declared = |name: &str| declared(entry, name);
     let mut parameters = vec![if entry.merges { ("values", table::ARRAY) } else { ("layer", table::LAYER) }];
     for taken in 0..=entry.positional.len() {
         if let Some(name) = taken.checked_sub(1).and_then(|at| entry.positional.get(at)) {
@@ -98,6 +98,10 @@ pub fn type_name(kind: Type) -> &'static str {
     }
 }
 
+fn declared(entry: &LayerEntry, name: &str) -> Option<&'static Parameter> {
+    entry.entry.parameters.iter().find(|parameter| parameter.name == name)
+}
+
 fn apply(entry: &LayerEntry, arguments: &mut [&mut Dynamic], taken: usize, options: bool) -> Answer<Dynamic> {
     let inputs = match entry.merges {
         true => symbols(&arguments[0].clone(), entry.script_name)?,
@@ -105,6 +109,13 @@ fn apply(entry: &LayerEntry, arguments: &mut [&mut Dynamic], taken: usize, optio
     };
     let mut options =
         if options { arguments[taken + 1].clone().try_cast::<Map>().unwrap_or_default() } else { Map::new() };
+    // A lone import block is the layer that is asked for, not the options.
+    if let Some(name) = entry.positional.get(taken)
+        && declared(entry, name).is_some_and(|parameter| parameter.kind == Type::Component)
+        && options.contains_key("import")
+    {
+        options = Map::from([((*name).into(), Dynamic::from(options))]);
+    }
     let named = take_values(&mut options);
     let mut params = cast::to_params(&Dynamic::from(options), "options").map_err(raise)?;
     for (name, value) in entry.positional.iter().zip(&arguments[1..=taken]) {
@@ -114,8 +125,7 @@ fn apply(entry: &LayerEntry, arguments: &mut [&mut Dynamic], taken: usize, optio
         }
     }
     // A name that the layer does not have is refused as that of any other option.
-    let declared = |name: &str| entry.entry.parameters.iter().any(|parameter| parameter.name == name);
-    let unknown = named.iter().filter(|(name, _)| !declared(name));
+    let unknown = named.iter().filter(|(name, _)| declared(entry, name).is_none());
     params.extend(unknown.map(|(name, _)| (name.clone(), serde_json::Value::Null)));
     let layer = entry.make(&params).map_err(raise)?;
     let named: Vec<(&str, Vec<Symbol>)> = named.iter().map(|(name, values)| (&**name, values.clone())).collect();

@@ -194,6 +194,9 @@ fn layer_code(layer: &LayerEntry) -> String {
     if matches!(name, "attention" | "additive_attention") {
         return format!("{name}([input(\"a\", [20, 3]), input(\"b\", [10, 3])])");
     }
+    if name == "dot" {
+        return "dot([input(\"a\", [4]), input(\"b\", [4])], #{ axes: 1 })".to_owned();
+    }
     if layer.merges {
         return format!("{name}([input(\"a\", [4]), input(\"b\", [4])])");
     }
@@ -207,8 +210,10 @@ fn layer_code(layer: &LayerEntry) -> String {
         | "masking"
         | "position_embedding"
         | "multi_head_attention" => "input(\"x\", [20, 3])",
-        _ if name.ends_with("1d") => "input(\"x\", [8, 3])",
-        _ if name.ends_with("2d") || name == "flatten" => "input(\"x\", [8, 8, 3])",
+        "permute" => "input(\"x\", [20, 3])",
+        "group_normalization" => "input(\"x\", [8, 8, 64])",
+        _ if name.contains("1d") => "input(\"x\", [8, 3])",
+        _ if name.contains("2d") || name == "flatten" => "input(\"x\", [8, 8, 3])",
         _ => "input(\"x\", [4])",
     };
     let values: Vec<&str> = layer.positional.iter().map(|parameter| sample(layer, parameter)).collect();
@@ -220,6 +225,7 @@ fn sample(layer: &LayerEntry, name: &str) -> &'static str {
     let declared = layer.entry.parameters.iter().find(|parameter| parameter.name == name);
     match (name, declared) {
         ("target_shape", _) => "[2, 2]",
+        ("dims", _) => "[2, 1]",
         ("activation", _) => "\"relu\"",
         ("filters", _) => "16",
         ("kernel_size", _) => "3",

@@ -124,7 +124,7 @@ pub fn help(name: &str) -> crate::Result<String> {
 /// Returns the help on a script of a project, or a function in it, by its import path.
 ///
 /// # Errors
-/// See [`standard::script`].
+/// No such script, one that does not compile, a wrong declaration of parameters.
 pub fn help_on_script(host: &Host, path: &str) -> crate::Result<String> {
     let script = standard::script(host, path)?;
     Ok(plain(&format!("`{}`\n\n{}", script.import, script_text(&script).trim_start())))
