@@ -23,6 +23,7 @@ mod lambda;
 mod layer_normalization;
 mod margins;
 mod mask;
+mod masked_mean;
 mod masking;
 mod max_pooling;
 mod merge;
