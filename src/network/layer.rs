@@ -34,12 +34,15 @@ pub struct Pass {
     /// New values of weights that are not trained by gradients (moving statistics): index in the
     /// layer's weight list, new value. The network collects them; the trainer stores them after the step.
     pub updates: Vec<(usize, Graph)>,
+    /// The masks of the network's outputs, in their order: 1 for steps that count, 0 for others; the network sets
+    /// them.
+    pub masks: Vec<Option<Graph>>,
 }
 
 impl Pass {
     /// Creates a pass; `random` is the stream of this step.
     pub fn new(training: bool, random: Random) -> Self {
-        Pass { training, random, updates: Vec::new() }
+        Pass { training, random, updates: Vec::new(), masks: Vec::new() }
     }
 }
 
@@ -93,12 +96,17 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
         Ok(None)
     }
 
-    /// Returns the mask of the output, as Keras's layers hand theirs on; most lose it.
+    /// Returns whether the output has the mask of the first input, as Keras's layers that treat steps one by one.
+    fn keeps_mask(&self) -> bool {
+        false
+    }
+
+    /// Returns the mask of the output: that of the first input, where the layer keeps it.
     ///
     /// # Errors
     /// Explains which values the layer expects.
-    fn mask(&self, _inputs: &[Symbol]) -> Result<Option<Symbol>> {
-        Ok(None)
+    fn mask(&self, inputs: &[Symbol]) -> Result<Option<Symbol>> {
+        Ok(inputs.first().and_then(Symbol::mask).filter(|_| self.keeps_mask()).cloned())
     }
 
     /// Returns the shapes of the values that stand in its output one after the other, where it has several; none

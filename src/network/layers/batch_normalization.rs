@@ -8,7 +8,7 @@ use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::kernel::{Backward, Forward};
-use super::super::{Initializer, Kernel, Layer, Pass, Shape, Weight, shape, show_shape};
+use super::super::{Bound, Initializer, Kernel, Layer, Named, Pass, Shape, Symbol, Weight, shape, show_shape};
 use super::{LayerEntry, NAME, TRAINABLE, initializer, weight};
 
 pub(super) const BATCH_NORMALIZATION: LayerEntry = LayerEntry {
@@ -51,7 +51,7 @@ pub(super) const BATCH_NORMALIZATION: LayerEntry = LayerEntry {
     merges: false,
 };
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct BatchNormalization {
     axis: i64,
     momentum: f64,
@@ -63,6 +63,8 @@ struct BatchNormalization {
     moving_mean: Arc<dyn Initializer>,
     moving_variance: Arc<dyn Initializer>,
     trainable: bool,
+    /// Whether a mask of steps is the second input: statistics are those of the steps that count.
+    masked: bool,
 }
 
 impl BatchNormalization {
@@ -85,11 +87,12 @@ impl BatchNormalization {
             moving_mean: initializer(a, "moving_mean_initializer")?,
             moving_variance: initializer(a, "moving_variance_initializer")?,
             trainable: a.bool("trainable"),
+            masked: false,
         })
     }
 
     fn channels(&self, inputs: &[Shape]) -> Result<usize> {
-        let input = shape::single(inputs)?;
+        let input = shape::single(if self.masked { inputs.get(..1).unwrap_or(&[]) } else { inputs })?;
         let axis = shape::inner_axis(self.axis, input.len()).ok_or_else(|| {
             Error::recipe(format!(
                 "`axis` {} is outside of shape {} without the batch axis",
@@ -109,9 +112,21 @@ impl Layer for BatchNormalization {
         "BatchNormalization"
     }
 
+    fn keeps_mask(&self) -> bool {
+        true
+    }
+
+    fn bind(&self, inputs: &[Symbol], _: &Named<'_>) -> Result<Option<Bound>> {
+        let [x] = inputs else { return Ok(None) };
+        // As in Keras, where the mask has one axis less than the value.
+        let Some(mask) = x.mask().filter(|mask| mask.shape().len() + 1 == x.shape().len()) else { return Ok(None) };
+        let layer = Arc::new(BatchNormalization { masked: true, ..self.clone() });
+        Ok(Some(Bound { layer, inputs: vec![x.clone(), mask.clone()] }))
+    }
+
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
         self.channels(inputs)?;
-        shape::single(inputs).cloned()
+        shape::single(inputs.get(..1).unwrap_or(&[])).cloned()
     }
 
     fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
@@ -138,9 +153,15 @@ impl Layer for BatchNormalization {
         let along = |weight: &Graph| weight.reshape(wide.as_slice());
         let (centred, variance) = if pass.training && self.trainable {
             let others: Vec<usize> = (0..x.rank()).filter(|other| *other != axis).collect();
-            let mean = x.mean_keepdim(others.as_slice())?;
+            let (mean, variance) = match self.masked {
+                false => {
+                    let mean = x.mean_keepdim(others.as_slice())?;
+                    let variance = x.broadcast_sub(&mean)?.sqr()?.mean_keepdim(others.as_slice())?;
+                    (mean, variance)
+                }
+                true => masked_moments(x, &inputs[1], &others)?,
+            };
             let centred = x.broadcast_sub(&mean)?;
-            let variance = centred.sqr()?.mean_keepdim(others.as_slice())?;
             for (index, batch) in [(statistics, &mean), (statistics + 1, &variance)] {
                 let moving = weights[index].detach();
                 let batch = batch.detach().reshape(moving.shape())?;
@@ -163,7 +184,7 @@ impl Layer for BatchNormalization {
     }
 
     fn kernel(&self, inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {
-        let input = inputs.first()?;
+        let [input] = inputs else { return None };
         // Channels have to be next to each other.
         let channels = input.last().filter(|_| shape::inner_axis(self.axis, input.len()) == Some(input.len() - 1))?;
         Some(Box::new(Own {
@@ -179,6 +200,16 @@ impl Layer for BatchNormalization {
             moved: Vec::new(),
         }))
     }
+}
+
+/// Returns mean and variance of the steps that count, as Keras computes them.
+fn masked_moments(x: &Graph, mask: &Graph, axes: &[usize]) -> Result<(Graph, Graph)> {
+    let mask = mask.detach().to_dtype(x.dtype())?.unsqueeze(x.rank() - 1)?;
+    let weighted = x.broadcast_mul(&mask)?;
+    let count = mask.sum_keepdim(axes)?.affine(1.0, 1e-7)?;
+    let mean = weighted.sum_keepdim(axes)?.broadcast_div(&count)?;
+    let squares = weighted.broadcast_sub(&mean)?.sqr()?.broadcast_mul(&mask)?;
+    Ok((mean, squares.sum_keepdim(axes)?.broadcast_div(&count)?))
 }
 
 /// The layer on slices.

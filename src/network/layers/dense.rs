@@ -69,6 +69,10 @@ impl Layer for Dense {
         "Dense"
     }
 
+    fn keeps_mask(&self) -> bool {
+        true
+    }
+
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
         let mut shape = shape::single(inputs)?.clone();
         shape::last_axis(&shape)?;

@@ -111,6 +111,10 @@ impl Layer for GroupNormalization {
         "GroupNormalization"
     }
 
+    fn keeps_mask(&self) -> bool {
+        true
+    }
+
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
         let input = shape::single(inputs)?;
         self.channels(input)?;

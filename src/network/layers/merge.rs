@@ -7,7 +7,8 @@ use crate::simd;
 use crate::tensor::Graph;
 
 use super::super::kernel::{Backward, Forward};
-use super::super::{Kernel, Layer, Pass, Shape, Weight, show_shape};
+use super::super::{Kernel, Layer, Pass, Shape, Symbol, Weight, show_shape};
+use super::mask::Any;
 use super::{LayerEntry, NAME};
 
 pub(super) const ADD: LayerEntry =
@@ -72,6 +73,10 @@ impl Layer for Merge {
             Operation::Maximum => "Maximum",
             Operation::Minimum => "Minimum",
         }
+    }
+
+    fn mask(&self, inputs: &[Symbol]) -> Result<Option<Symbol>> {
+        Any::of(inputs)
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {

@@ -19,9 +19,11 @@ mod factors;
 mod flatten;
 mod global_pooling;
 mod group_normalization;
+mod lambda;
 mod layer_normalization;
 mod margins;
 mod mask;
+mod masked_mean;
 mod masking;
 mod max_pooling;
 mod merge;
@@ -49,6 +51,7 @@ use crate::registry::{Arguments, Entry, Parameter, Params, Type};
 
 use super::{Initializer, Layer, LayerInstance, Weight};
 
+pub use lambda::{Function, Lambda};
 pub(super) use part::Part;
 
 /// A built-in layer.
@@ -157,6 +160,10 @@ pub fn find(name: &str) -> Result<&'static LayerEntry> {
         Some(known) => Some(format!("write `{known}`")),
         None => error::did_you_mean(last, names()),
     };
+    if ["Lambda", "lambda"].contains(&last) {
+        return Err(Error::recipe("a `Lambda` has a function, so only a script can have one")
+            .hint("in the script of a network: `x.lambda(|x| x * 2)`"));
+    }
     Err(Error::recipe(format!("unknown layer `{name}`"))
         .maybe_hint(hint)
         .hint(format!("built in: {}", error::list(names()))))

@@ -77,6 +77,10 @@ impl Layer for Prelu {
         "PReLU"
     }
 
+    fn keeps_mask(&self) -> bool {
+        true
+    }
+
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
         let input = shape::single(inputs)?;
         self.slopes(input)?;

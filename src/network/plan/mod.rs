@@ -27,6 +27,8 @@ pub struct Plan {
     inputs: Vec<Vec<usize>>,
     steps: Vec<Step>,
     outputs: Vec<Output>,
+    /// The masks of the outputs.
+    masks: Vec<Option<Output>>,
     /// The size of each value, for one record. Values of equal numbers under several shapes stand once.
     sizes: Vec<usize>,
     values: Vec<Vec<f32>>,
@@ -135,11 +137,13 @@ impl Plan {
         }
         let output = |value: &usize| Output { value: places[*value], shape: shapes[*value].clone() };
         let outputs: Vec<Output> = network.output_values.iter().map(output).collect();
+        let masks = network.output_masks.iter().map(|mask| mask.as_ref().map(output)).collect();
         let (places, buffers) = layout::share(&steps, &outputs, &sizes, &wanted);
         Ok(Plan {
             inputs: inputs.to_vec(),
             steps,
             outputs,
+            masks,
             values: vec![Vec::new(); sizes.len()],
             places,
             gradients: vec![Vec::new(); buffers],
@@ -256,6 +260,12 @@ impl Plan {
     pub fn output(&self, output: usize) -> &[f32] {
         let value = self.outputs[output].value;
         &self.values[value][..self.rows * self.sizes[value]]
+    }
+
+    /// Returns the mask of an output and its shape, for one record: 1 for steps that count, 0 for others.
+    pub fn output_mask(&self, output: usize) -> Option<(&[f32], &[usize])> {
+        let Output { value, shape } = self.masks.get(output)?.as_ref()?;
+        Some((&self.values[*value][..self.rows * self.sizes[*value]], shape))
     }
 
     /// Calls `loss` with the values of an output, the shape of one record, and where their gradient goes: `None` when no

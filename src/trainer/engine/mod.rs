@@ -4,6 +4,7 @@
 //! has them on its device besides. A pass is `forward`, then `losses`, then, in training, `train`.
 
 mod composed;
+mod masked;
 mod planned;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::network::{FlatWeights, Network, Plan};
 use crate::random::Random;
 use crate::tensor::{Array, Device};
 use composed::Composed;
+pub(super) use masked::weight as masked_weight;
 use planned::Planned;
 
 /// A network with weights.
@@ -93,6 +95,14 @@ impl Engine {
         match &self.way {
             Way::Composed(composed) => composed.output(output),
             Way::Planned(planned) => planned.output(output),
+        }
+    }
+
+    /// Returns the mask of an output in the last pass, with the batch axis: 1 for steps that count, 0 for others.
+    pub fn mask(&self, output: usize) -> Result<Option<Array>> {
+        match &self.way {
+            Way::Composed(composed) => composed.mask(output),
+            Way::Planned(planned) => planned.mask(output),
         }
     }
 
