@@ -18,7 +18,7 @@ pub mod gather;
 pub mod gemm;
 mod lanes;
 pub mod math;
-pub mod pool2d;
 pub mod pool;
+pub mod pool2d;
 pub mod rows;
 pub mod simd;

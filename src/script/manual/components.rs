@@ -196,8 +196,10 @@ fn layer_code(layer: &LayerEntry) -> String {
     }
     let input = match name {
         "embedding" => "input(\"x\", [20], #{ dtype: \"i64\" })",
-        _ if name.ends_with("1d") => "input(\"x\", [8, 3])",
-        _ if name.ends_with("2d") || name == "flatten" => "input(\"x\", [8, 8, 3])",
+        "permute" => "input(\"x\", [8, 3])",
+        "group_normalization" => "input(\"x\", [8, 8, 64])",
+        _ if name.contains("1d") => "input(\"x\", [8, 3])",
+        _ if name.contains("2d") || name == "flatten" => "input(\"x\", [8, 8, 3])",
         _ => "input(\"x\", [4])",
     };
     let values: Vec<&str> = layer.positional.iter().map(|parameter| sample(layer, parameter)).collect();
@@ -209,6 +211,8 @@ fn sample(layer: &LayerEntry, name: &str) -> &'static str {
     let declared = layer.entry.parameters.iter().find(|parameter| parameter.name == name);
     match (name, declared) {
         ("target_shape", _) => "[2, 2]",
+        ("dims", _) => "[2, 1]",
+        ("axes", _) => "1",
         ("activation", _) => "\"relu\"",
         ("filters", _) => "16",
         ("kernel_size", _) => "3",
