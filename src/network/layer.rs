@@ -1,6 +1,8 @@
 //! The trait of a layer.
 
-use super::Kernel;
+use std::sync::Arc;
+
+use super::{Constraint, Kernel, Regularizer};
 use crate::error::Result;
 use crate::random::Random;
 use crate::tensor::Graph;
@@ -16,9 +18,13 @@ pub struct Weight {
     /// Its shape, in Keras layout.
     pub shape: Vec<usize>,
     /// How it starts.
-    pub initializer: std::sync::Arc<dyn crate::network::Initializer>,
+    pub initializer: Arc<dyn crate::network::Initializer>,
     /// Whether the optimizer changes it; moving statistics are not trainable.
     pub trainable: bool,
+    /// A penalty that joins the loss while it is trained.
+    pub regularizer: Option<Arc<dyn Regularizer>>,
+    /// A rule that is kept after each step of the optimizer.
+    pub constraint: Option<Arc<dyn Constraint>>,
 }
 
 /// One pass through a network.
@@ -31,12 +37,14 @@ pub struct Pass {
     /// New values of weights that are not trained by gradients (moving statistics): index in the
     /// layer's weight list, new value. The network collects them; the trainer stores them after the step.
     pub updates: Vec<(usize, Graph)>,
+    /// Penalties on values, which join the loss.
+    pub penalties: Vec<Graph>,
 }
 
 impl Pass {
     /// Creates a pass; `random` is the stream of this step.
     pub fn new(training: bool, random: Random) -> Self {
-        Pass { training, random, updates: Vec::new() }
+        Pass { training, random, updates: Vec::new(), penalties: Vec::new() }
     }
 }
 
@@ -69,6 +77,11 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
 
     /// Declares the weights for these input shapes, in Keras order.
     fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>>;
+
+    /// Returns a penalty on the output, which joins the loss divided by the number of records, as in Keras 3.
+    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
+        None
+    }
 
     /// Computes the output from inputs (with batch axis) and weights, by differentiable operations.
     fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> Result<Graph>;

@@ -9,6 +9,7 @@ use crate::tensor::Graph;
 
 use super::super::kernel::{Backward, Forward};
 use super::super::{Initializer, Kernel, Layer, Pass, Shape, Weight, shape, show_shape};
+use super::terms::{BETA_CONSTRAINT, BETA_REGULARIZER, GAMMA_CONSTRAINT, GAMMA_REGULARIZER, Terms};
 use super::{LayerEntry, NAME, TRAINABLE, initializer, weight};
 
 pub(super) const BATCH_NORMALIZATION: LayerEntry = LayerEntry {
@@ -41,6 +42,10 @@ pub(super) const BATCH_NORMALIZATION: LayerEntry = LayerEntry {
                 "\"ones\"",
                 "how the moving variance starts",
             ),
+            BETA_REGULARIZER,
+            GAMMA_REGULARIZER,
+            BETA_CONSTRAINT,
+            GAMMA_CONSTRAINT,
             TRAINABLE,
             NAME,
         ],
@@ -63,6 +68,7 @@ struct BatchNormalization {
     moving_mean: Arc<dyn Initializer>,
     moving_variance: Arc<dyn Initializer>,
     trainable: bool,
+    terms: Terms,
 }
 
 impl BatchNormalization {
@@ -85,6 +91,7 @@ impl BatchNormalization {
             moving_mean: initializer(a, "moving_mean_initializer")?,
             moving_variance: initializer(a, "moving_variance_initializer")?,
             trainable: a.bool("trainable"),
+            terms: Terms::new(a, &[("gamma", "gamma"), ("beta", "beta")])?,
         })
     }
 
@@ -125,7 +132,7 @@ impl Layer for BatchNormalization {
         }
         weights.push(weight("moving_mean", shape.clone(), &self.moving_mean, false)?);
         weights.push(weight("moving_variance", shape, &self.moving_variance, false)?);
-        Ok(weights)
+        self.terms.on(weights)
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> Result<Graph> {

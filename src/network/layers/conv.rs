@@ -9,8 +9,9 @@ use crate::tensor::Graph;
 
 use super::super::gradient::linear;
 use super::super::window::{self, DATA_FORMAT, Padding, Windows};
-use super::super::{Activation, Initializer, Kernel, Layer, Pass, Shape, Weight, shape};
+use super::super::{Activation, Initializer, Kernel, Layer, Pass, Regularizer, Shape, Weight, shape};
 use super::conv_kernel::{self, Convolved};
+use super::terms::{ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, KERNEL_CONSTRAINT, KERNEL_REGULARIZER, Terms};
 use super::{LayerEntry, NAME, TRAINABLE, activation, initializer, weight};
 
 pub(super) const CONV_1D: LayerEntry = LayerEntry {
@@ -37,6 +38,11 @@ pub(super) const CONV_1D: LayerEntry = LayerEntry {
             USE_BIAS,
             KERNEL_INITIALIZER,
             BIAS_INITIALIZER,
+            KERNEL_REGULARIZER,
+            BIAS_REGULARIZER,
+            ACTIVITY_REGULARIZER,
+            KERNEL_CONSTRAINT,
+            BIAS_CONSTRAINT,
             TRAINABLE,
             NAME,
         ],
@@ -66,6 +72,11 @@ pub(super) const CONV_2D: LayerEntry = LayerEntry {
             USE_BIAS,
             KERNEL_INITIALIZER,
             BIAS_INITIALIZER,
+            KERNEL_REGULARIZER,
+            BIAS_REGULARIZER,
+            ACTIVITY_REGULARIZER,
+            KERNEL_CONSTRAINT,
+            BIAS_CONSTRAINT,
             TRAINABLE,
             NAME,
         ],
@@ -103,6 +114,7 @@ struct Convolution {
     kernel: Arc<dyn Initializer>,
     bias: Arc<dyn Initializer>,
     trainable: bool,
+    terms: Terms,
 }
 
 impl Convolution {
@@ -128,6 +140,7 @@ impl Convolution {
             kernel: initializer(a, "kernel_initializer")?,
             bias: initializer(a, "bias_initializer")?,
             trainable: a.bool("trainable"),
+            terms: Terms::new(a, &[("kernel", "kernel"), ("bias", "bias")])?,
         })
     }
 
@@ -179,7 +192,11 @@ impl Layer for Convolution {
         if self.use_bias {
             weights.push(weight("bias", vec![self.filters], &self.bias, self.trainable)?);
         }
-        Ok(weights)
+        self.terms.on(weights)
+    }
+
+    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
+        self.terms.activity()
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {

@@ -12,13 +12,15 @@ mod composed;
 mod layout;
 mod weights;
 
+use std::sync::Arc;
+
 use crate::error::{Error, Result};
 use crate::random::Random;
 use crate::record::Name;
 use crate::tensor::{Array, Device, Dtype};
 
 use super::kernel::{Backward, Buffers, Forward, Target, Targets, Values};
-use super::{Kernel, Network};
+use super::{Kernel, Network, Regularizer};
 use composed::Composed;
 pub use weights::FlatWeights;
 
@@ -41,6 +43,8 @@ pub struct Plan {
     rows: usize,
     /// Multiplications for one record, about.
     work: usize,
+    /// The sum of the penalties on values of the last pass.
+    penalty: f64,
 }
 
 /// A layer of a plan, applied to some values.
@@ -52,6 +56,8 @@ struct Step {
     weights: std::ops::Range<usize>,
     /// Its position in the network, from which it draws its random numbers.
     position: u64,
+    /// A penalty on the output.
+    activity: Option<Arc<dyn Regularizer>>,
     way: Way,
 }
 
@@ -127,6 +133,7 @@ impl Plan {
                 output: sizes.len(),
                 weights: node.weights.clone(),
                 position: position as u64,
+                activity: node.layer.activity().cloned(),
                 way,
             });
             places.push(sizes.len());
@@ -149,6 +156,7 @@ impl Plan {
             moved: Vec::new(),
             rows: 0,
             work,
+            penalty: 0.0,
         })
     }
 
@@ -212,7 +220,8 @@ impl Plan {
     }
 
     fn run(&mut self, mut weights: Access<'_>, random: &Random) -> Result<()> {
-        let Plan { steps, values, sizes, wanted, moved, rows, .. } = self;
+        let Plan { steps, values, sizes, wanted, moved, rows, penalty, .. } = self;
+        *penalty = 0.0;
         for step in steps {
             let training = matches!(weights, Access::Train(_));
             let flat = weights.get();
@@ -236,6 +245,10 @@ impl Plan {
                 }
             }
             .map_err(|error| error.within(format!("layer `{}`, `{}`", step.name, step.kind)))?;
+            if let Some(activity) = &step.activity {
+                let own = &values[step.output][..*rows * sizes[step.output]];
+                *penalty += activity.value(own, &[own.len()]) / (*rows).max(1) as f64;
+            }
             // A layer that is applied again in this pass reads what it moved before.
             if let Access::Train(flat) = &mut weights {
                 for (at, values) in moved.iter_mut().filter(|(_, values)| !values.is_empty()) {
@@ -245,6 +258,11 @@ impl Plan {
             }
         }
         Ok(())
+    }
+
+    /// Returns the sum of the penalties on values of the last pass, which joins the loss.
+    pub fn penalty(&self) -> f64 {
+        self.penalty
     }
 
     /// Returns the shape of an output, for one record.
@@ -281,6 +299,14 @@ impl Plan {
     pub fn backward(&mut self, weights: &mut FlatWeights) -> Result<()> {
         let Plan { steps, values, sizes, places, gradients, wanted, written, rows, .. } = self;
         for step in steps.iter_mut().rev() {
+            if let Some(activity) = step.activity.as_ref().filter(|_| wanted[step.output]) {
+                let len = *rows * sizes[step.output];
+                let own = &mut gradients[places[step.output]][..len];
+                if !std::mem::replace(&mut written[step.output], true) {
+                    own.fill(0.0);
+                }
+                activity.add_gradient(&values[step.output][..len], &[len], 1.0 / (*rows).max(1) as f32, own);
+            }
             // What no loss depends on gets no gradient; the weights there are missed by who asks.
             if !wanted[step.output] || !written[step.output] {
                 continue;

@@ -31,7 +31,7 @@ impl Layer for Squares {
     }
     fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
         let initializer = crate::network::initializer::from_value(&json!("glorot_uniform"))?;
-        Ok(vec![Weight { name: "w", shape: vec![inputs[0][0].unwrap()], initializer, trainable: true }])
+        Ok(vec![Weight { name: "w", shape: vec![inputs[0][0].unwrap()], initializer, trainable: true, regularizer: None, constraint: None }])
     }
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {
         Ok(inputs[0].sqr()?.broadcast_mul(&weights[0])?)

@@ -22,6 +22,8 @@ pub(super) struct Composed {
     plain: Vec<Graph>,
     predictions: Vec<Graph>,
     total: Option<Graph>,
+    /// Penalties on values of the last pass.
+    penalties: Vec<Graph>,
     /// New values of weights that gradients do not train.
     moved: Vec<(usize, Graph)>,
 }
@@ -38,7 +40,7 @@ impl Composed {
             variables.push(variable);
         }
         let device = device.clone();
-        Ok(Composed { device, variables, tracked, plain, predictions: Vec::new(), total: None, moved: Vec::new() })
+        Ok(Composed { device, variables, tracked, plain, predictions: Vec::new(), total: None, penalties: Vec::new(), moved: Vec::new() })
     }
 
     /// Copies the weights to where passes read them.
@@ -63,6 +65,7 @@ impl Composed {
         let mut pass = Pass::new(training.is_some(), random);
         self.predictions = network.forward(weights, &inputs, &mut pass)?;
         self.moved = pass.updates;
+        self.penalties = pass.penalties;
         Ok(())
     }
 
@@ -89,7 +92,10 @@ impl Composed {
                 Some(sum) => (sum + share)?,
             });
         }
-        let total = total.ok_or_else(|| Error::recipe("the network has no outputs to train"))?;
+        let mut total = total.ok_or_else(|| Error::recipe("the network has no outputs to train"))?;
+        for penalty in &self.penalties {
+            total = (total + penalty)?;
+        }
         let losses = Losses { total: scalar(&total)?, outputs: values };
         self.total = Some(total);
         Ok(losses)

@@ -103,6 +103,7 @@ impl Planned {
                 losses.outputs.push(value);
             }
         }
+        losses.total += plan.penalty();
         Ok(losses)
     }
 
