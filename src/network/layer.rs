@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Constraint, Kernel, Regularizer};
 use crate::error::Result;
+use crate::kernel::activation::Activation;
 use crate::random::Random;
 use crate::tensor::Graph;
 
@@ -90,6 +91,16 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
     /// CPU.
     fn keeps_values(&self) -> bool {
         false
+    }
+
+    /// Returns the activation that this layer is and nothing else; the layer before may then do it on the way.
+    fn activation(&self) -> Option<Activation> {
+        None
+    }
+
+    /// Returns a kernel that also does an activation which follows, or `None` where there is none for both together.
+    fn kernel_with(&self, _inputs: &[&[usize]], _then: Activation) -> Option<Box<dyn Kernel>> {
+        None
     }
 
     /// Returns the CPU kernel for inputs of these shapes (of one record), or `None` where the layer has none for

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::kernel::activation::Activation as Function;
 use crate::kernel::conv2d::Geometry;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
@@ -172,6 +173,14 @@ impl Convolution {
     }
 }
 
+impl Convolution {
+    fn convolved(&self, inputs: &[&[usize]], activation: Function) -> Option<Box<dyn Kernel>> {
+        let geometry = conv_kernel::geometry(&self.windows, inputs.first()?)?;
+        let geometry = Geometry { filters: self.filters, groups: self.groups, ..geometry };
+        Some(Box::new(Convolved::new(geometry, self.use_bias, activation)))
+    }
+}
+
 impl Layer for Convolution {
     fn kind(&self) -> &'static str {
         self.kind
@@ -222,9 +231,12 @@ impl Layer for Convolution {
     }
 
     fn kernel(&self, inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {
-        let geometry = conv_kernel::geometry(&self.windows, inputs.first()?)?;
-        let geometry = Geometry { filters: self.filters, groups: self.groups, ..geometry };
-        Some(Box::new(Convolved::new(geometry, self.use_bias, self.activation.kernel()?)))
+        self.convolved(inputs, self.activation.kernel()?)
+    }
+
+    fn kernel_with(&self, inputs: &[&[usize]], then: Function) -> Option<Box<dyn Kernel>> {
+        self.activation.kernel().filter(Function::is_linear)?;
+        self.convolved(inputs, then)
     }
 }
 
@@ -233,7 +245,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::network::kernel::testing::{check, noise};
+    use crate::network::kernel::testing::{check, check_with, noise};
 
     fn kernel(entry: &LayerEntry, params: Value, shapes: &[&[usize]]) {
         let layer = entry.entry.make(params.as_object().unwrap()).unwrap();
@@ -252,6 +264,10 @@ mod tests {
                 json!({"filters": 16, "kernel_size": 3, "padding": "same", "activation": activation}),
                 &[&[7, 5, 3], &[1, 1, 16]],
             );
+        }
+        for activation in ["relu", "gelu"] {
+            let params = json!({"filters": 5, "kernel_size": 2});
+            check_with(CONV_2D.entry.make(params.as_object().unwrap()).unwrap(), activation, &[&[3, 4, 2]], 3, noise);
         }
         let shapes = [&[5, 8, 4][..], &[7, 7, 32], &[13, 4, 18]];
         kernel(&CONV_2D, json!({"filters": 32, "kernel_size": [3, 2], "use_bias": false}), &shapes);

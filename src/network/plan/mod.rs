@@ -15,6 +15,7 @@ mod weights;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::kernel::activation::Activation;
 use crate::random::Random;
 use crate::record::Name;
 use crate::tensor::{Array, Device, Dtype};
@@ -95,15 +96,16 @@ impl Plan {
         let mut dtypes: Vec<Dtype> = network.inputs.iter().map(|port| port.dtype).collect();
         let mut sizes: Vec<usize> = inputs.iter().map(|shape| shape.iter().product()).collect();
         let mut wanted = vec![false; inputs.len()];
-        let (mut steps, mut work) = (Vec::new(), 0);
+        let (mut steps, mut work, mut fused) = (Vec::new(), 0, Vec::new());
         for (position, node) in network.nodes.iter().enumerate() {
             let within = |error: Error| error.within(format!("layer `{}`, `{}`", node.name, node.layer.kind()));
             let own: Vec<&[usize]> = node.inputs.iter().map(|value| &*shapes[*value]).collect();
             let shape = layout::shape(&*node.layer, &own).map_err(within)?;
             dtypes.push(node.dtype);
-            if node.layer.keeps_values()
-                && let [input] = node.inputs[..]
-            {
+            // Done by the layer before, or only other axes of the same numbers.
+            let done = fused.contains(&position) || node.layer.keeps_values();
+            if let (true, [input]) = (done, &node.inputs[..]) {
+                let input = *input;
                 places.push(places[input]);
                 shapes.push(shape);
                 continue;
@@ -113,7 +115,15 @@ impl Plan {
             let size = shape.iter().product();
             wanted.push(weights.iter().any(|weight| weight.trainable) || numbers.iter().any(|value| wanted[*value]));
             work += layout::work(&*node.layer, &own, &shape, weights);
-            let way = match node.layer.kernel(&own) {
+            let then = follower(network, position).and_then(|(at, then)| Some((at, node.layer.kernel_with(&own, then)?)));
+            let kernel = match then {
+                Some((at, kernel)) => {
+                    fused.push(at);
+                    Some(kernel)
+                }
+                None => node.layer.kernel(&own),
+            };
+            let way = match kernel {
                 Some(kernel) => Way::Kernel(kernel),
                 None => {
                     let taken = |value: &usize| if node.floats { Dtype::F32 } else { dtypes[*value] };
@@ -359,6 +369,21 @@ impl std::fmt::Debug for Plan {
             Way::Composed(_) => format!("{} ({}, composed)", step.name, step.kind),
         };
         f.debug_list().entries(self.steps.iter().map(way)).finish()
+    }
+}
+
+/// Returns the activation that takes the output of a layer, and its position, if nothing else takes it.
+fn follower(network: &Network, position: usize) -> Option<(usize, Activation)> {
+    let value = network.inputs.len() + position;
+    if network.output_values.contains(&value) || network.nodes[position].layer.activity().is_some() {
+        return None;
+    }
+    let mut takers = network.nodes.iter().enumerate().filter(|(_, node)| node.inputs.contains(&value));
+    match (takers.next(), takers.next()) {
+        (Some((at, taker)), None) if taker.inputs.len() == 1 && taker.layer.activity().is_none() => {
+            taker.layer.activation().map(|activation| (at, activation))
+        }
+        _ => None,
     }
 }
 
