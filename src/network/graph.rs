@@ -16,7 +16,7 @@ use crate::tensor::{Array, Dtype, Graph};
 
 use super::names::{self, Names};
 use super::symbol::{Inner, LayerInstance, Source};
-use super::{Initializer, Integers, Layer, Pass, Shape, Symbol, summary};
+use super::{Constraint, Initializer, Integers, Layer, Pass, Regularizer, Shape, Symbol, summary};
 
 /// A named input or output.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +40,10 @@ pub struct WeightInfo {
     pub trainable: bool,
     /// How it starts.
     pub initializer: Arc<dyn Initializer>,
+    /// A penalty that joins the loss while it is trained.
+    pub regularizer: Option<Arc<dyn Regularizer>>,
+    /// A rule that is kept after each step of the optimizer.
+    pub constraint: Option<Arc<dyn Constraint>>,
 }
 
 impl Port {
@@ -202,6 +206,10 @@ impl Network {
             }
             let mut own = Pass::new(pass.training, pass.random.derive(position as u64));
             let value = node.layer.compose(&arguments, &weights[node.weights.clone()], &mut own).map_err(within)?;
+            if let Some(activity) = node.layer.activity() {
+                let rows = value.dims().first().copied().unwrap_or(1).max(1);
+                pass.penalties.push(activity.compose(&value)?.affine(1.0 / rows as f64, 0.0)?);
+            }
             for (index, update) in own.updates {
                 let index = node.weights.start + index;
                 if node.shared {
@@ -268,6 +276,8 @@ impl Network {
                         shape: weight.shape,
                         trainable: weight.trainable,
                         initializer: weight.initializer,
+                        regularizer: weight.regularizer,
+                        constraint: weight.constraint,
                     }));
                     start..self.weights.len()
                 }

@@ -136,6 +136,10 @@ impl Layer for Activation {
         self.activation.compose(&inputs[0])
     }
 
+    fn activation(&self) -> Option<crate::kernel::activation::Activation> {
+        self.activation.kernel()
+    }
+
     fn kernel(&self, inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {
         let width = inputs.first()?.last().copied().unwrap_or(1);
         Some(Box::new(Own { activation: self.activation.kernel()?, width }))

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::kernel::batch_norm::{Statistics, normalize};
+use crate::kernel::activation::Activation as Function;
+use crate::kernel::batch_norm::{Affine, Statistics};
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::kernel::{Backward, Forward};
 use super::super::{Bound, Initializer, Kernel, Layer, Named, Pass, Shape, Symbol, Weight, shape, show_shape};
+use super::terms::{BETA_CONSTRAINT, BETA_REGULARIZER, GAMMA_CONSTRAINT, GAMMA_REGULARIZER, Terms};
 use super::{LayerEntry, NAME, TRAINABLE, initializer, weight};
 
 pub(super) const BATCH_NORMALIZATION: LayerEntry = LayerEntry {
@@ -41,6 +43,10 @@ pub(super) const BATCH_NORMALIZATION: LayerEntry = LayerEntry {
                 "\"ones\"",
                 "how the moving variance starts",
             ),
+            BETA_REGULARIZER,
+            GAMMA_REGULARIZER,
+            BETA_CONSTRAINT,
+            GAMMA_CONSTRAINT,
             TRAINABLE,
             NAME,
         ],
@@ -65,6 +71,7 @@ struct BatchNormalization {
     trainable: bool,
     /// Whether a mask of steps is the second input: statistics are those of the steps that count.
     masked: bool,
+    terms: Terms,
 }
 
 impl BatchNormalization {
@@ -88,6 +95,7 @@ impl BatchNormalization {
             moving_variance: initializer(a, "moving_variance_initializer")?,
             trainable: a.bool("trainable"),
             masked: false,
+            terms: Terms::new(a, &[("gamma", "gamma"), ("beta", "beta")])?,
         })
     }
 
@@ -140,7 +148,7 @@ impl Layer for BatchNormalization {
         }
         weights.push(weight("moving_mean", shape.clone(), &self.moving_mean, false)?);
         weights.push(weight("moving_variance", shape, &self.moving_variance, false)?);
-        Ok(weights)
+        self.terms.on(weights)
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> Result<Graph> {
@@ -184,6 +192,16 @@ impl Layer for BatchNormalization {
     }
 
     fn kernel(&self, inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {
+        self.own(inputs, false)
+    }
+
+    fn kernel_with(&self, inputs: &[&[usize]], then: Function) -> Option<Box<dyn Kernel>> {
+        if then.is_relu() { self.own(inputs, true) } else { None }
+    }
+}
+
+impl BatchNormalization {
+    fn own(&self, inputs: &[&[usize]], relu: bool) -> Option<Box<dyn Kernel>> {
         let [input] = inputs else { return None };
         // Channels have to be next to each other.
         let channels = input.last().filter(|_| shape::inner_axis(self.axis, input.len()) == Some(input.len() - 1))?;
@@ -194,9 +212,9 @@ impl Layer for BatchNormalization {
             center: self.center,
             scale: self.scale,
             trainable: self.trainable,
+            relu,
             measured: false,
             statistics: Statistics::default(),
-            factors: Vec::new(),
             moved: Vec::new(),
         }))
     }
@@ -220,10 +238,11 @@ struct Own {
     center: bool,
     scale: bool,
     trainable: bool,
+    /// Whether numbers below 0 become 0 in the end.
+    relu: bool,
     /// Whether the last forward used the statistics of the batch.
     measured: bool,
     statistics: Statistics,
-    factors: Vec<f32>,
     moved: Vec<f32>,
 }
 
@@ -241,13 +260,14 @@ impl Kernel for Own {
         let scale = self.scale.then(|| step.weights.get(0));
         let shift = self.center.then(|| step.weights.get(beta));
         self.measured = step.training && self.trainable;
+        match self.measured {
+            true => self.statistics.measure(x, self.channels),
+            false => self.statistics.keep(step.weights.get(moving), step.weights.get(moving + 1)),
+        }
+        self.statistics.apply(x, Affine { epsilon: self.epsilon, scale, shift, relu: self.relu }, step.output);
         if !self.measured {
-            let moving = [step.weights.get(moving), step.weights.get(moving + 1)];
-            normalize(x, moving, self.epsilon, scale, shift, &mut self.factors, step.output);
             return Ok(());
         }
-        self.statistics.measure(x, self.channels);
-        self.statistics.apply(x, self.epsilon, scale, shift, step.output);
         for (index, batch) in [(moving, &self.statistics.mean), (moving + 1, &self.statistics.variance)] {
             let pairs = step.weights.get(index).iter().zip(batch);
             self.moved.clear();
@@ -258,15 +278,12 @@ impl Kernel for Own {
     }
 
     fn backward(&mut self, step: &mut Backward<'_>) -> Result<()> {
-        let (beta, moving) = self.places();
-        if !self.measured {
-            // A frozen layer in a network that trains: mean and variance do not depend on the input.
-            self.statistics.keep(step.weights.get(moving), step.weights.get(moving + 1));
-        }
+        let (beta, _) = self.places();
         let scale = self.scale.then(|| step.weights.get(0));
+        let shift = self.center.then(|| step.weights.get(beta));
         let of_x = step.input_gradients.take(0).map(|target| (target.values, target.add));
-        let x = step.inputs.get(0);
-        self.statistics.backward(x, step.gradient, self.epsilon, scale, of_x, self.measured);
+        let affine = Affine { epsilon: self.epsilon, scale, shift, relu: self.relu };
+        self.statistics.backward(step.inputs.get(0), step.gradient, affine, of_x, self.measured);
         let (of_gamma, of_beta) = self.statistics.weight_gradients();
         for (wanted, index, gradient) in [(self.scale, 0, of_gamma), (self.center, beta, of_beta)] {
             if wanted && let Some(target) = step.weight_gradients.take(index) {
@@ -285,7 +302,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::network::kernel::testing::{check, noise};
+    use crate::network::kernel::testing::{check, check_with, noise};
 
     #[test]
     fn kernels_compute_what_composition_does() {
@@ -303,6 +320,8 @@ mod tests {
                 check(&*layer, &[shape], 7, noise);
                 // A mean far from 0 does not cost digits of the variance.
                 check(&*layer, &[shape], 7, |input, at| noise(input, at) + 30.0);
+                let layer = BATCH_NORMALIZATION.entry.make(case.as_object().unwrap()).unwrap();
+                check_with(layer, "relu", &[shape], 7, noise);
             }
         }
     }

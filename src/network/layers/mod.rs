@@ -40,6 +40,7 @@ mod rescaling;
 mod reshape;
 mod scale_normalization;
 mod separable_conv;
+mod terms;
 mod time_distributed;
 mod up_sampling;
 
@@ -202,7 +203,7 @@ fn weight(
     let count = shape.iter().try_fold(1usize, |count, length| count.checked_mul(*length));
     match count {
         Some(count) if count <= i32::MAX as usize => {
-            Ok(Weight { name, shape, initializer: Arc::clone(initializer), trainable })
+            Ok(Weight { name, shape, initializer: Arc::clone(initializer), trainable, regularizer: None, constraint: None })
         }
         _ => Err(Error::recipe(format!("weight `{name}` of shape {shape:?} is too large"))
             .hint("at most 2,147,483,647 numbers: check the sizes of the layer and of its input")),

@@ -24,7 +24,7 @@ impl ScriptFunction {
         let mut function = function.clone();
         let captured: Vec<Dynamic> = function.curry().iter().map(Dynamic::flatten_clone).collect();
         function.set_curry(captured);
-        let label = context.source().unwrap_or_default().to_owned();
+        let label = context.fn_source().unwrap_or_default().to_owned();
         ScriptFunction { host, function, global: context.global_runtime_state().clone(), label }
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct Composed {
     /// The masks of the outputs.
     masks: Vec<Option<Graph>>,
     total: Option<Graph>,
+    /// Penalties on values of the last pass.
+    penalties: Vec<Graph>,
     /// New values of weights that gradients do not train.
     moved: Vec<(usize, Graph)>,
 }
@@ -48,6 +50,7 @@ impl Composed {
             predictions: Vec::new(),
             masks: Vec::new(),
             total: None,
+            penalties: Vec::new(),
             moved: Vec::new(),
         })
     }
@@ -74,6 +77,7 @@ impl Composed {
         let mut pass = Pass::new(training.is_some(), random);
         self.predictions = network.forward(weights, &inputs, &mut pass)?;
         (self.moved, self.masks) = (pass.updates, pass.masks);
+        self.penalties = pass.penalties;
         Ok(())
     }
 
@@ -105,7 +109,10 @@ impl Composed {
                 Some(sum) => (sum + share)?,
             });
         }
-        let total = total.ok_or_else(|| Error::recipe("the network has no outputs to train"))?;
+        let mut total = total.ok_or_else(|| Error::recipe("the network has no outputs to train"))?;
+        for penalty in &self.penalties {
+            total = (total + penalty)?;
+        }
         let losses = Losses { total: scalar(&total)?, outputs: values };
         self.total = Some(total);
         Ok(losses)

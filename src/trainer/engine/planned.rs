@@ -110,6 +110,7 @@ impl Planned {
                 losses.outputs.push(value);
             }
         }
+        losses.total += self.plans.first().ok_or_else(no_plan)?.penalty();
         Ok(losses)
     }
 
