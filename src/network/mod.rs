@@ -27,8 +27,8 @@ pub mod constraint;
 mod gradient;
 pub mod initializer;
 pub mod layers;
-pub mod regularizer;
 pub mod plan;
+pub mod regularizer;
 mod window;
 
 pub use activation::Activation;

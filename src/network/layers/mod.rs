@@ -202,9 +202,14 @@ fn weight(
     let name = name.into();
     let count = shape.iter().try_fold(1usize, |count, length| count.checked_mul(*length));
     match count {
-        Some(count) if count <= i32::MAX as usize => {
-            Ok(Weight { name, shape, initializer: Arc::clone(initializer), trainable, regularizer: None, constraint: None })
-        }
+        Some(count) if count <= i32::MAX as usize => Ok(Weight {
+            name,
+            shape,
+            initializer: Arc::clone(initializer),
+            trainable,
+            regularizer: None,
+            constraint: None,
+        }),
         _ => Err(Error::recipe(format!("weight `{name}` of shape {shape:?} is too large"))
             .hint("at most 2,147,483,647 numbers: check the sizes of the layer and of its input")),
     }
