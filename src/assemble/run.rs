@@ -79,7 +79,7 @@ impl Run {
     fn resume_command(&self, folder: &str) -> String {
         match self.from_files {
             true => format!("barrage resume {folder}"),
-            false => format!("trainer({folder}).resume(train, validation)"),
+            false => format!("trainer({:?}).resume(train, validation)", folder.trim_matches('\'')),
         }
     }
 }

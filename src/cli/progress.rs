@@ -110,8 +110,9 @@ impl Progress for Display {
         ));
         if self.how == How::Bar {
             let bar = ProgressBar::with_draw_target(Some(run.batches as u64), ProgressDrawTarget::stderr());
-            // The message gives way where the terminal is narrow; a bar never takes two lines.
+            // The message is cut where the terminal is narrow, its last metrics first; a bar never takes two lines.
             let style = ProgressStyle::with_template("{prefix} [{bar:20}] {pos}/{len} {wide_msg}");
+            bar.set_prefix(format!("epoch {}/{}", run.first_epoch + 1, run.epochs));
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
             terminal::show(Some(bar.clone()));
             self.bar = Some(Bar { bar, drawn: now });
@@ -134,7 +135,7 @@ impl Progress for Display {
             bar.set_length(at.batches as u64);
             bar.set_prefix(format!("epoch {}/{}", at.epoch + 1, at.epochs));
         }
-        bar.set_message(format!("{}{}", values(at.logs), pace(run, at, now)));
+        bar.set_message(format!("{}  {}", pace(run, at, now), values(at.logs)));
         bar.set_position(at.batch as u64 + 1);
     }
 
@@ -199,12 +200,12 @@ fn pace(run: &Started, at: &Step, now: Instant) -> String {
     let epoch = now.duration_since(run.epoch_at).as_secs_f64();
     // The first step of an epoch is where its clock starts.
     let rate = match at.batch > 0 && epoch > 0.0 {
-        true => format!("  {} steps/s", short(at.batch as f64 / epoch)),
+        true => format!("{} steps/s  ", short(at.batch as f64 / epoch)),
         false => String::new(),
     };
     let elapsed = now.duration_since(run.at).as_secs_f64();
     let left = elapsed / run.done.max(1) as f64 * run.steps.saturating_sub(run.done) as f64;
-    format!("{rate}  {} left", duration(left))
+    format!("{rate}{} left", duration(left))
 }
 
 /// Returns a number with three digits: `0.123`, `12.3`, `1234`.
@@ -262,8 +263,8 @@ mod tests {
         let run = Started { at: start, epoch_at: start + Duration::from_secs(10), steps: 100, done: 25 };
         let logs = Vec::new();
         let at = Step { epoch: 2, epochs: 10, batch: 4, batches: 10, loss: 0.0, logs: &logs };
-        assert_eq!(pace(&run, &at, start + Duration::from_secs(20)), "  0.400 steps/s  1:00 left");
+        assert_eq!(pace(&run, &at, start + Duration::from_secs(20)), "0.400 steps/s  1:00 left");
         let first = Step { batch: 0, ..at };
-        assert_eq!(pace(&run, &first, start + Duration::from_secs(20)), "  1:00 left");
+        assert_eq!(pace(&run, &first, start + Duration::from_secs(20)), "1:00 left");
     }
 }

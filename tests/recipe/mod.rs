@@ -9,6 +9,7 @@ mod cases;
 mod codes;
 mod commands;
 mod schema;
+pub(crate) use schema::holds;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -52,7 +52,7 @@ fn every_key_is_described() {
 }
 
 /// Returns whether a value holds to a schema: the part of draft 2020-12 that ours uses, and nothing else.
-fn holds(schema: &Value, value: &Value, root: &Value) -> bool {
+pub(crate) fn holds(schema: &Value, value: &Value, root: &Value) -> bool {
     let Value::Object(keywords) = schema else { panic!("not a schema: {schema}") };
     let number = || value.as_f64();
     let conditional = match keywords.get("if") {
