@@ -1,215 +1,210 @@
 //! A recipe is checked without training: everything `train` checks before it makes a folder, a preview of
 //! what the run costs, and what in the data looks like a mistake.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fmt::Write;
 use std::path::Path;
 
+use crate::assemble::leaks;
 use crate::assemble::run::{Fitted, Run, assemble};
-use crate::dataset::{Batch, Dataset};
-use crate::error::Result;
+use crate::dataset::{Arrays, Dataset};
+use crate::error::{Error, Result};
 use crate::recipe::Recipe;
-use crate::record::{Records, Value};
-use crate::script::Host;
+use crate::script::{Host, Wanted};
 use crate::service::clock;
-use crate::tensor::{Array, Dtype};
+use crate::trainer::Footprint;
 
-/// What checking found; errors are returned as such.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// What checking found.
+#[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// What the run is made of and what it costs, line by line.
-    pub facts: Vec<String>,
+    /// What the run is made of and what it costs; `None` when errors hide it.
+    pub facts: Option<Facts>,
+    /// What would stop the run until after its first step.
+    pub errors: Vec<Error>,
     /// What looks like a mistake and does not stop training.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Error>,
 }
 
-impl Report {
-    /// Returns the report as text.
-    pub fn text(&self) -> String {
-        let mut text = String::new();
-        for fact in &self.facts {
-            let _ = writeln!(text, "{fact}");
-        }
-        for warning in &self.warnings {
-            let _ = writeln!(text, "warning: {warning}");
-        }
-        text
+/// What a run is made of and what it costs.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Training records in a pass.
+    pub records: usize,
+    /// Validation records.
+    pub validation_records: usize,
+    /// Records in a batch.
+    pub batch_size: usize,
+    /// Steps in an epoch.
+    pub steps: usize,
+    /// Epochs at most.
+    pub epochs: usize,
+    /// Inputs of a first batch: name, dtype and shape.
+    pub inputs: Vec<Values>,
+    /// Outputs of a first batch.
+    pub outputs: Vec<Values>,
+    /// Numbers that training changes.
+    pub trainable: usize,
+    /// Other numbers of the network.
+    pub fixed: usize,
+    /// Memory, in bytes, beside that of the records.
+    pub memory: Footprint,
+    /// Memory that the loaded records take, in bytes; 0 when they are not kept.
+    pub records_bytes: usize,
+    /// What steps took.
+    pub time: Time,
+}
+
+/// A named array of a batch.
+#[derive(Clone, Debug)]
+pub struct Values {
+    /// Its name.
+    pub name: String,
+    /// Its dtype: `f32`.
+    pub dtype: &'static str,
+    /// Its shape, the batch first.
+    pub shape: Vec<usize>,
+}
+
+/// What a few steps took, in seconds: estimates, of this machine as busy as it was.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Time {
+    /// Steps that were measured.
+    pub measured: usize,
+    /// Loading, until the first batch was there: all records, when they are kept.
+    pub first_load: f64,
+    /// Making a batch after that; the median.
+    pub load: f64,
+    /// Forward, backward and update; the median.
+    pub compute: f64,
+    /// Scoring a batch of validation records.
+    pub score: f64,
+    /// An epoch, with its validation.
+    pub epoch: f64,
+}
+
+impl Time {
+    /// Returns whether making batches takes longer than computing with them.
+    pub fn is_data_bound(&self) -> bool {
+        self.load > self.compute
     }
 }
 
-/// Checks a recipe with its records; nothing is written.
-///
-/// # Errors
-/// Whatever would stop the run before its first step.
-pub fn check(host: &Host, recipe: &Recipe, notes: &[String], train: &Records, validation: &Records) -> Result<Report> {
-    let mut recipe = recipe.clone();
+/// Steps that are measured at most, and the time after which no other one is.
+const STEPS: usize = 12;
+const ENOUGH_SECONDS: f64 = 0.25;
+
+/// Checks a run that is not started; nothing is written. What is wrong is in the report.
+pub fn check(host: &Host, wanted: &Wanted) -> Report {
+    let note = |note: &String| Error::recipe(note.clone());
+    let mut report = Report { warnings: wanted.notes.iter().map(note).collect(), ..Report::default() };
+    // Records are looked at whatever else is wrong.
+    match leaks::of_records(wanted.train, wanted.validation) {
+        Ok(found) => report.warnings.extend(found),
+        Err(error) => report.errors.extend(error.split()),
+    }
+    match run(host, wanted, &mut report) {
+        Ok(facts) => report.facts = Some(facts),
+        Err(error) => report.errors.extend(error.split()),
+    }
+    report
+}
+
+fn run(host: &Host, wanted: &Wanted, report: &mut Report) -> Result<Facts> {
+    let mut recipe = wanted.recipe.clone();
     recipe.dataset.seed.get_or_insert(0);
-    let mut run = assemble(host, &recipe, Fitted::Afresh, train, validation, Path::new("artifacts"))?;
+    let mut run = assemble(host, &recipe, Fitted::Afresh, wanted.train, wanted.validation, Path::new("artifacts"))?;
     let started = clock::now();
+    // An error here is found again, and explained, by the check.
+    let _ = run.trainer.train_data().epoch(0).batch(0);
+    let first_load = since(started);
     run.check(&recipe)?;
-    let first = (clock::now().saturating_sub(started)).as_secs_f64();
-    // The first pass loaded records and took memory; the second is like any other step.
-    let started = clock::now();
-    run.check(&recipe)?;
-    let step = (clock::now().saturating_sub(started)).as_secs_f64();
-
-    let mut report = Report { facts: facts(&recipe, &run, first, step)?, warnings: notes.to_vec() };
-    report.warnings.extend(duplicates(train, validation)?);
-    report.warnings.extend(constant_columns(train)?);
-    report.warnings.extend(unseen_classes(run.trainer.train_data(), run.trainer.validation_data())?);
-    Ok(report)
+    report.warnings.extend(leaks::unseen_classes(run.trainer.train_data(), run.trainer.validation_data())?);
+    facts(&recipe, &mut run, first_load)
 }
 
-fn facts(recipe: &Recipe, run: &Run, first: f64, step: f64) -> Result<Vec<String>> {
-    let network = run.trainer.network();
-    let numbers = |trainable: bool| -> usize {
-        let counted = network.weights().iter().filter(|weight| weight.trainable == trainable);
-        counted.map(|weight| weight.shape.iter().product::<usize>()).sum()
+fn facts(recipe: &Recipe, run: &mut Run, first_load: f64) -> Result<Facts> {
+    let time = measure(run, first_load)?;
+    let trainer = &run.trainer;
+    let (train, validation) = (trainer.train_data(), trainer.validation_data());
+    let count = |trainable: bool| -> usize {
+        let weights = trainer.network().weights().iter().filter(|weight| weight.trainable == trainable);
+        weights.map(|weight| weight.shape.iter().product::<usize>()).sum()
     };
-    let (train, validation) = (run.trainer.train_data(), run.trainer.validation_data());
-    let mut facts = vec![
-        format!(
-            "training records: {}, {} steps an epoch of {}",
-            train.len(),
-            train.batches(),
-            recipe.solver.batch_size
-        ),
-        format!("validation records: {}", validation.map_or(0, Dataset::len)),
-    ];
     let batch = train.epoch(0).batch(0)?;
-    for (name, array) in &batch.x {
-        facts.push(format!("input `{name}`: {} {:?}", array.dtype().name(), array.shape()));
-    }
-    for (name, array) in batch.y.iter().flatten() {
-        facts.push(format!("output `{name}`: {} {:?}", array.dtype().name(), array.shape()));
-    }
-    let (trained, frozen) = (numbers(true), numbers(false));
-    facts.push(format!("parameters: {trained} trainable, {frozen} not"));
-    // Weights, gradients and (for most optimizers) two slots of f32, and one batch in and out.
-    let batch_bytes: usize =
-        batch.x.iter().chain(batch.y.iter().flatten()).map(|(_, array)| array.size() * array.dtype().size()).sum();
-    facts.push(format!(
-        "memory: about {} for weights, gradients and optimizer, {} for a batch",
-        bytes((trained * 4 + frozen) * 4),
-        bytes(batch_bytes)
-    ));
-    let epoch = step * train.batches() as f64;
-    facts.push(format!(
-        "a step takes about {}, an epoch {}, the run {} at most",
-        seconds(step),
-        seconds(epoch),
-        seconds(epoch * recipe.solver.epochs as f64)
-    ));
-    let loading = (first - step).max(0.0);
-    facts.push(match loading > epoch {
-        true => format!("loading all records took {}: more than an epoch of training", seconds(loading)),
-        false => format!("loading all records took {}: less than an epoch of training", seconds(loading)),
-    });
-    Ok(facts)
-}
-
-/// Rows of the validation records that are also in the training records.
-fn duplicates(train: &Records, validation: &Records) -> Result<Option<String>> {
-    let text = |records: &Records, index: usize| -> Result<String> {
-        let record = records.record(index);
-        let values: Vec<String> = record
-            .keys()
-            .iter()
-            .map(|name| {
-                record.get_or(name)?.map_or(Ok("null".to_owned()), |value| value.to_json().map(|json| json.to_string()))
-            })
-            .collect::<Result<_>>()?;
-        Ok(values.join("\u{1f}"))
+    let arrays = || batch.x.iter().chain(batch.y.iter().flatten()).chain(batch.w.iter().flatten());
+    let bytes: usize = arrays().map(|(_, array)| array.size() * array.dtype().size()).sum();
+    let validation_records = validation.map_or(0, Dataset::len);
+    let kept = match recipe.dataset.cache {
+        crate::recipe::Cache::Off => 0,
+        _ => bytes / batch.len.max(1) * (train.len() + validation_records),
     };
-    let seen: HashSet<String> = (0..train.len()).map(|index| text(train, index)).collect::<Result<_>>()?;
-    let mut twice = Vec::new();
-    for index in 0..validation.len() {
-        if seen.contains(&text(validation, index)?) {
-            twice.push(validation.record(index).place());
-        }
-    }
-    Ok(twice.first().map(|first| {
-        format!(
-            "{} of {} validation records are also training records; the first is {first}",
-            twice.len(),
-            validation.len()
-        )
-    }))
+    Ok(Facts {
+        records: train.len(),
+        validation_records,
+        batch_size: recipe.solver.batch_size,
+        steps: train.batches(),
+        epochs: recipe.solver.epochs,
+        inputs: values(&batch.x),
+        outputs: batch.y.as_ref().map(values).unwrap_or_default(),
+        trainable: count(true),
+        fixed: count(false),
+        memory: trainer.footprint(batch.len)?,
+        // More than this is not kept.
+        records_bytes: if kept <= crate::dataset::CACHE_BUDGET_BYTES as usize { kept } else { 0 },
+        time,
+    })
 }
 
-fn constant_columns(train: &Records) -> Result<Option<String>> {
-    if train.len() < 2 {
-        return Ok(None);
-    }
-    let mut constant = Vec::new();
-    for name in train.columns() {
-        let first = train.record(0).get_or(name)?;
-        let same = |value: &Option<Value>| match (value, &first) {
-            (Some(value), Some(first)) => value.to_json().ok() == first.to_json().ok(),
-            (None, None) => true,
-            _ => false,
-        };
-        let mut all = true;
-        for record in train.iter().skip(1) {
-            if !same(&record.get_or(name)?) {
-                all = false;
-                break;
-            }
-        }
-        if all {
-            constant.push(&**name);
-        }
-    }
-    Ok((!constant.is_empty())
-        .then(|| format!("the same value in every training record: {}", crate::error::list(constant))))
+fn values(arrays: &Arrays) -> Vec<Values> {
+    let one = |(name, array): &(crate::record::Name, crate::tensor::Array)| Values {
+        name: name.to_string(),
+        dtype: array.dtype().name(),
+        shape: array.shape().to_vec(),
+    };
+    arrays.iter().map(one).collect()
 }
 
-/// Class numbers of whole-number outputs that only the validation records have.
-fn unseen_classes(train: &Dataset, validation: Option<&Dataset>) -> Result<Vec<String>> {
-    let Some(validation) = validation else { return Ok(Vec::new()) };
-    let (known, found) = (classes(train)?, classes(validation)?);
-    let mut warnings = Vec::new();
-    for (name, classes) in found {
-        let unseen: Vec<String> = match known.get(&name) {
-            Some(known) => classes.difference(known).map(ToString::to_string).collect(),
-            None => continue,
-        };
-        if !unseen.is_empty() {
-            warnings.push(format!("output `{name}`: classes {} are in the validation records only", unseen.join(", ")));
-        }
+/// Takes a few steps as training would. The clock decides how many, and nothing else.
+fn measure(run: &mut Run, first_load: f64) -> Result<Time> {
+    let (mut loads, mut computes, mut loaded) = (Vec::new(), Vec::new(), Vec::new());
+    let data = run.trainer.train_data();
+    let batches = data.batches().max(1);
+    // Batches first, in the order of an epoch, which keeps its permutation from one to the next.
+    let (mut epoch, begun) = (data.epoch(0), clock::now());
+    while loads.len() < STEPS.min(batches) && (loads.len() < 2 || since(begun) < ENOUGH_SECONDS) {
+        let started = clock::now();
+        loaded.push(epoch.batch(loads.len())?);
+        loads.push(since(started));
     }
-    Ok(warnings)
+    let begun = clock::now();
+    while computes.len() < STEPS && (computes.len() < 2 || since(begun) < ENOUGH_SECONDS) {
+        let step = computes.len();
+        let started = clock::now();
+        let rate = run.trainer.rate_at(step as u64)?;
+        run.trainer.learn(&loaded[step % loaded.len()], rate)?;
+        computes.push(since(started));
+    }
+    // The first of each takes memory that the others use again.
+    let later = |times: &mut Vec<f64>| match times.len() {
+        0 | 1 => median(times),
+        _ => median(&mut times[1..]),
+    };
+    let (load, compute) = (later(&mut loads), later(&mut computes));
+    let (mut score, mut scored) = (0.0, 0);
+    let first = run.trainer.validation_data().map(|data| (data.epoch(0).batch(0), data.batches()));
+    if let Some((batch, batches)) = first {
+        let batch = batch?;
+        let started = clock::now();
+        run.trainer.score(&batch)?;
+        (score, scored) = (since(started), batches);
+    }
+    let epoch = (load + compute) * batches as f64 + score * scored as f64;
+    Ok(Time { measured: computes.len(), first_load, load, compute, score, epoch })
 }
 
-fn classes(data: &Dataset) -> Result<BTreeMap<String, BTreeSet<i64>>> {
-    let mut classes: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
-    let mut epoch = data.epoch(0);
-    for index in 0..data.batches() {
-        let batch: Batch = epoch.batch(index)?;
-        for (name, array) in batch.y.into_iter().flatten() {
-            let whole = matches!(array.dtype(), Dtype::I64 | Dtype::U8);
-            if whole {
-                let array: Array = array.cast(Dtype::I64);
-                classes.entry(name.to_string()).or_default().extend(array.as_i64().iter());
-            }
-        }
-    }
-    Ok(classes)
+fn since(started: std::time::Duration) -> f64 {
+    clock::now().saturating_sub(started).as_secs_f64()
 }
 
-fn seconds(time: f64) -> String {
-    match time {
-        time if time < 1e-3 => format!("{:.0} µs", time * 1e6),
-        time if time < 1.0 => format!("{:.1} ms", time * 1e3),
-        time if time < 120.0 => format!("{time:.1} s"),
-        time => format!("{:.0} min", time / 60.0),
-    }
-}
-
-fn bytes(count: usize) -> String {
-    match count {
-        count if count < 1 << 10 => format!("{count} B"),
-        count if count < 1 << 20 => format!("{:.1} KiB", count as f64 / 1024.0),
-        count => format!("{:.1} MiB", count as f64 / (1024.0 * 1024.0)),
-    }
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
 }

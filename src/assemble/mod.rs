@@ -6,6 +6,7 @@
 mod blame;
 mod check;
 mod faults;
+mod leaks;
 mod load;
 mod model;
 mod provenance;
@@ -16,7 +17,7 @@ mod services;
 mod stations;
 mod train;
 
-pub use check::{Report, check};
+pub use check::{Facts, Report, Time, Values, check};
 pub use load::{Model, load};
 pub use rehearse::{DryRun, dry_run, find_rate, overfit};
 pub use resume::resume;

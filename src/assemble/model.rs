@@ -114,9 +114,16 @@ fn loss(host: &Host, import: &Import) -> Result<Box<dyn Loss>> {
 fn metric_spec(host: &Host, import: &Import) -> Result<MetricSpec> {
     let own = import.clone();
     let make: crate::trainer::MetricFactory = match is_built_in(&import.path) {
-        true => Box::new(move |target: &MetricTarget| {
-            metric::make(&own.path, &own.params, target).map_err(|error| own.locate(error))
-        }),
+        true => {
+            if !by_shape(&import.path) {
+                // Any shapes do: they say nothing about its name and parameters, which are looked at with the others.
+                let any = MetricTarget { labels: &[1], output: &[1] };
+                metric::make(&own.path, &own.params, &any).map_err(|error| own.locate(error))?;
+            }
+            Box::new(move |target: &MetricTarget| {
+                metric::make(&own.path, &own.params, target).map_err(|error| own.locate(error))
+            })
+        }
         false => {
             // Made once here, so that a mistake is found before any data is read.
             scripted_metric(host, import)?;
@@ -127,12 +134,15 @@ fn metric_spec(host: &Host, import: &Import) -> Result<MetricSpec> {
     Ok(MetricSpec { make, weighted: false })
 }
 
-/// Whether a name is a built-in metric, a built-in loss, or one that shapes decide about.
-fn is_built_in(path: &str) -> bool {
+/// Whether shapes decide what a metric's name means.
+fn by_shape(path: &str) -> bool {
     let short = path.strip_prefix("barrage.metrics.").unwrap_or(path);
     matches!(short, "accuracy" | "acc" | "crossentropy" | "ce")
-        || registry::lookup(metric::LIST, path).is_some()
-        || registry::lookup(loss::LIST, path).is_some()
+}
+
+/// Whether a name is a built-in metric, a built-in loss, or one that shapes decide about.
+fn is_built_in(path: &str) -> bool {
+    by_shape(path) || registry::lookup(metric::LIST, path).is_some() || registry::lookup(loss::LIST, path).is_some()
 }
 
 fn scripted_metric(host: &Host, import: &Import) -> Result<Box<dyn metric::Metric>> {

@@ -11,7 +11,7 @@ use crate::network::LayerInfo;
 use crate::recipe::{Cache, Recipe};
 use crate::record::{Loader, Mode, Name, Records, Transformer};
 use crate::registry::Params;
-use crate::script::Host;
+use crate::script::{Host, imports};
 use crate::service::{GraphNode, terminate_on_nan};
 use crate::trainer::{History, Parts, Progress, Trainer};
 
@@ -160,6 +160,8 @@ pub fn assemble(
     let rate = faults.take(model::rate(host, &recipe.solver.optimizer.learning_rate));
     let device = faults.take(open(recipe.solver.device).map_err(|error| blame::key(recipe, error, "solver.device")));
     let services = faults.take(services::services(host, recipe));
+    // What scripts import only when they are called.
+    faults.take(imports::check(host));
     faults.finish()?;
     if fitted.is_some() {
         host.trace(|| format!("made loader, transformer `{}` and network", recipe.dataset.transformer.path));

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::assemble::faults::Faults;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::recipe::Recipe;
 use crate::registry::{self, Params};
 use crate::script::Host;
@@ -21,14 +21,17 @@ pub fn services(host: &Host, recipe: &Recipe) -> Result<Vec<Box<dyn Service>>> {
                 Some(reducer) => map(reducer),
                 None => continue,
             },
-            "resume_checkpoints" => match recipe.services.resume_checkpoints {
+            "resume_checkpoint" => match recipe.services.resume_checkpoints {
                 true => recipe.services.keep.map(|keep| ("keep".to_owned(), Value::from(keep))).into_iter().collect(),
                 false => continue,
             },
             "terminate_on_nan" if !recipe.services.terminate_on_nan => continue,
-            name => match &json["services"][name] {
-                Value::Bool(false) => continue,
-                configured => map(configured),
+            // They have no key: a run without its report would be no run.
+            "csv_report" | "events" => Params::new(),
+            name => match json["services"].get(name) {
+                Some(Value::Bool(false)) => continue,
+                Some(configured) => map(configured),
+                None => return Err(Error::run(format!("the service `{name}` has no key in a recipe"))),
             },
         };
         // A key of the recipe that the service does not take (`verbose`) was checked there.

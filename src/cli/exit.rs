@@ -34,15 +34,20 @@ pub fn finish(result: crate::Result<()>) -> ExitCode {
     if terminal::settings().json {
         error.clone().split().iter().for_each(|one| events::error(one, code));
     }
-    terminal::message(&error::draw(&error, terminal::colored()));
-    let mut codes: Vec<&str> = std::iter::once(&error).chain(error.also()).filter_map(Error::code).collect();
+    report(&error);
+    ExitCode::from(code)
+}
+
+/// Prints an error, with the pages that tell more about it.
+pub fn report(error: &Error) {
+    terminal::message(&error::draw(error, terminal::colored()));
+    let mut codes: Vec<&str> = std::iter::once(error).chain(error.also()).filter_map(Error::code).collect();
     codes.sort_unstable();
     codes.dedup();
     if !codes.is_empty() {
         let pages: Vec<String> = codes.iter().map(|code| format!("`barrage help {code}`")).collect();
         terminal::message(&format!("\nmore about it: {}\n", pages.join(", ")));
     }
-    ExitCode::from(code)
 }
 
 /// Prints what clap has to say: help on standard output, mistakes on standard error.

@@ -4,6 +4,7 @@
 //! standard error.
 
 mod check;
+mod check_json;
 mod completions;
 mod evaluate;
 mod events;
@@ -25,6 +26,7 @@ mod signals;
 mod terminal;
 mod train;
 mod trial;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -113,7 +115,7 @@ pub fn main() -> ExitCode {
     let Output { color, .. } = arguments.output;
     terminal::set(Settings { color, verbosity: arguments.output.verbosity(), json });
     terminal::trace(&format!("barrage {}, {} threads", env!("CARGO_PKG_VERSION"), options::threads()));
-    exit::finish(run(arguments.verb))
+    run(arguments.verb)
 }
 
 /// Whether the verb has the option `--json`, and it was given.
@@ -122,13 +124,13 @@ fn asks_for_json(matches: &ArgMatches) -> bool {
     verb.and_then(|verb| verb.try_get_one::<bool>("json").ok().flatten()).copied().unwrap_or(false)
 }
 
-fn run(verb: Verb) -> crate::Result<()> {
-    match verb {
+fn run(verb: Verb) -> ExitCode {
+    let result = match verb {
         Verb::Run(args) => run::run(args),
         Verb::Train(args) => train::run(args),
         Verb::Resume(args) => resume::run(args),
         Verb::Predict(args) => predict::run(args),
-        Verb::Check(args) => check::run(args),
+        Verb::Check(args) => return check::run(&args),
         Verb::Schema(args) => schema::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Inspect(args) => inspect::run(args),
@@ -137,5 +139,6 @@ fn run(verb: Verb) -> crate::Result<()> {
         Verb::Completions(args) => completions::run(args),
         Verb::Man(args) => man::run(args),
         Verb::Help(args) => help::run(args),
-    }
+    };
+    exit::finish(result)
 }

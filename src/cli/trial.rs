@@ -16,21 +16,21 @@ use crate::{artifact, assemble};
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Trials, which write no artifacts")]
 pub struct Trials {
-    /// Check everything, do one training step, and stop
+    /// Check everything, do one step, and stop
     #[arg(long, conflicts_with_all = ["overfit_batch", "lr_find", "print_config", "json"])]
     dry_run: bool,
 
-    /// Try to learn one batch by heart
+    /// Learn the first batch alone by heart, or say why not
     ///
-    /// Trains on the first batch alone, without augmentation, for 1000 or N steps, and tells whether its loss falls
-    /// near zero; if it does not, why that may be.
-    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "1000")]
+    /// Trains on it for 1000 or STEPS steps, without augmentation, and tells whether its loss falls near zero, as
+    /// it does with a sound network, loss and labels.
+    #[arg(long, value_name = "STEPS", num_args = 0..=1, require_equals = true, default_missing_value = "1000")]
     #[arg(conflicts_with_all = ["lr_find", "print_config", "json"])]
     overfit_batch: Option<NonZeroUsize>,
 
-    /// Suggest a learning rate; its curve goes into FILE
+    /// Suggest a learning rate, with a curve in lr_find.svg
     ///
-    /// Tries rates from 1e-7 to 10 and draws the curve of their losses into FILE (`lr_find.svg`).
+    /// Takes a step at each of 100 rates from 1e-7 to 10 and draws the losses into FILE.
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "lr_find.svg")]
     #[arg(conflicts_with_all = ["print_config", "json"])]
     lr_find: Option<PathBuf>,

@@ -9,22 +9,31 @@ use super::{Error, IMPORT, Place};
 ///
 /// The errors of one check ([`Error::also`]) follow each other, a blank line between them.
 pub fn draw(error: &Error, color: bool) -> String {
+    all(error, &Level::ERROR, color)
+}
+
+/// Returns an error that stops nothing as a person reads it: as [`draw`] does, without a code.
+pub fn draw_warning(warning: &Error, color: bool) -> String {
+    all(warning, &Level::WARNING, color)
+}
+
+fn all(error: &Error, level: &Level<'static>, color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() }.decor_style(DecorStyle::Ascii);
-    let mut drawn = one(error, &renderer);
+    let mut drawn = one(error, level, &renderer);
     for other in error.also() {
         drawn.push('\n');
-        drawn.push_str(&one(other, &renderer));
+        drawn.push_str(&one(other, level, &renderer));
     }
     drawn
 }
 
-fn one(error: &Error, renderer: &Renderer) -> String {
+fn one(error: &Error, level: &Level<'static>, renderer: &Renderer) -> String {
     let notes: Vec<String> = error.context().iter().map(|context| format!("in {context}")).collect();
     let frames = frames(error);
     let mut groups = Vec::new();
 
-    let title = Level::ERROR.primary_title(error.message());
-    let title = match error.code() {
+    let title = level.clone().primary_title(error.message());
+    let title = match error.code().filter(|_| *level == Level::ERROR) {
         Some(code) => title.id(code),
         None => title,
     };

@@ -12,7 +12,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use draw::draw;
+pub use draw::{draw, draw_warning};
 pub use nearest::{did_you_mean, list, near_file, nearest};
 
 /// What every fallible function of this crate returns.

@@ -77,6 +77,11 @@ impl Activation {
         matches!(self.kind, Kind::Linear)
     }
 
+    /// Returns whether it is the plain relu, which some kernels do on the way.
+    pub fn is_relu(&self) -> bool {
+        matches!(self.kind, Kind::Each(each) if each.name == "relu")
+    }
+
     /// Returns whether [`Activation::backward`] needs the values before the activation, rather than those after.
     pub fn needs_input(&self) -> bool {
         matches!(self.kind, Kind::Each(each) if !each.of_output)

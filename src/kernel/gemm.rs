@@ -33,6 +33,21 @@ impl<'a> Matrix<'a> {
         Matrix { values, shape, strides }
     }
 
+    /// Returns the numbers of rows and columns.
+    pub fn shape(&self) -> [usize; 2] {
+        self.shape
+    }
+
+    /// Returns the distances between rows and between columns.
+    pub(super) fn strides(&self) -> [usize; 2] {
+        self.strides
+    }
+
+    /// Returns the slice that the view is of.
+    pub(super) fn values(&self) -> &'a [f32] {
+        self.values
+    }
+
     /// Returns the transposed view.
     pub fn t(self) -> Self {
         let ([rows, columns], [down, right]) = (self.shape, self.strides);

@@ -10,9 +10,23 @@
 //! never add to the same number), and where a sum over records must be split, it is split into a fixed number
 //! of pieces that are added in order.
 
+// Loops that count over fixed lanes are what the compiler keeps in registers; iterators over them are not always.
+#![allow(clippy::needless_range_loop)]
+
 pub mod activation;
+pub mod attention;
+pub mod batch_norm;
+pub mod conv2d;
+pub mod curve;
+pub mod depthwise;
+pub mod gather;
 pub mod gemm;
+mod lanes;
+pub mod layer_norm;
 pub mod math;
+pub mod packed;
 pub mod pool;
+pub mod pool2d;
+pub mod recurrent;
 pub mod rows;
 pub mod simd;

@@ -237,10 +237,10 @@ impl Network {
         let values = self.values(inputs, symbols);
         let mut declared: HashMap<*const (), Range<usize>> = HashMap::new();
         for symbol in symbols {
-            let Source::Layer { instance, inputs: arguments } = &symbol.0.source else { continue };
+            let Source::Layer { instance, layer, inputs: arguments } = &symbol.0.source else { continue };
             let name = names.get(&instance_key(instance)).cloned().unwrap_or_else(|| Name::from(""));
             let shapes: Vec<Shape> = arguments.iter().map(|argument| argument.0.shape.clone()).collect();
-            let own = instance.layer.weights(&shapes)?;
+            let own = layer.weights(&shapes)?;
             let range = match declared.get(&instance_key(instance)) {
                 Some(range) => {
                     let shapes = self.weights[range.clone()].iter().map(|weight| &weight.shape);
@@ -268,13 +268,13 @@ impl Network {
             let integer = |argument: &Symbol| matches!(argument.dtype(), Dtype::I64 | Dtype::U8);
             self.nodes.push(Node {
                 name,
-                layer: Arc::clone(&instance.layer),
+                layer: Arc::clone(layer),
                 inputs: arguments.iter().filter_map(|argument| values.get(&key(argument)).copied()).collect(),
                 shape: symbol.0.shape.clone(),
                 dtype: symbol.dtype(),
                 weights: range,
                 shared,
-                floats: instance.layer.integers() == Integers::AsFloats && arguments.iter().any(integer),
+                floats: layer.integers() == Integers::AsFloats && arguments.iter().any(integer),
                 last_used: Vec::new(),
             });
         }

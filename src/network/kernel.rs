@@ -94,6 +94,17 @@ impl<'a> Values<'a> {
         self.len() == 0
     }
 
+    /// Returns some of them, for a layer inside another.
+    #[must_use]
+    pub fn part(&self, range: Range<usize>) -> Self {
+        Values(match self.0 {
+            Of::Buffers { buffers, sizes, numbers, rows } => {
+                Of::Buffers { buffers, sizes, numbers: &numbers[range], rows }
+            }
+            Of::Flat { values, ranges } => Of::Flat { values, ranges: &ranges[range] },
+        })
+    }
+
     /// Returns one; a layer knows how many it has.
     pub fn get(&self, index: usize) -> &'a [f32] {
         match self.0 {
@@ -157,6 +168,40 @@ impl<'a> Targets<'a> {
         written: &'a mut [bool],
     ) -> Self {
         Targets { places: Places::Flat { values, ranges }, wanted, written }
+    }
+
+    /// Returns the same places, to be handed on.
+    pub fn again(&mut self) -> Targets<'_> {
+        self.part(0..self.len())
+    }
+
+    /// Returns some of the places, for a layer inside another.
+    pub fn part(&mut self, range: Range<usize>) -> Targets<'_> {
+        match &mut self.places {
+            Places::Buffers { buffers: Buffers { buffers, sizes, places }, numbers, rows } => {
+                let buffers = Buffers { buffers, sizes, places };
+                let places = Places::Buffers { buffers, numbers: &numbers[range], rows: *rows };
+                Targets { places, wanted: self.wanted, written: self.written }
+            }
+            Places::Flat { values, ranges } => Targets {
+                places: Places::Flat { values, ranges: &ranges[range.clone()] },
+                wanted: &self.wanted[range.clone()],
+                written: &mut self.written[range],
+            },
+        }
+    }
+
+    /// Returns how many there are.
+    pub fn len(&self) -> usize {
+        match &self.places {
+            Places::Buffers { numbers, .. } => numbers.len(),
+            Places::Flat { ranges, .. } => ranges.len(),
+        }
+    }
+
+    /// Returns whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Returns whether somebody wants this gradient; a kernel may save work where not.

@@ -1,6 +1,9 @@
 //! The trait of a layer.
 
-use super::Kernel;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::{Kernel, Symbol};
 use crate::error::Result;
 use crate::random::Random;
 use crate::tensor::Graph;
@@ -11,12 +14,12 @@ pub type Shape = Vec<Option<usize>>;
 /// One weight of a layer, declared before any memory is taken.
 #[derive(Clone, Debug)]
 pub struct Weight {
-    /// Its Keras name, without the layer's: `kernel`, `moving_mean`.
-    pub name: &'static str,
+    /// Its Keras name, without the layer's: `kernel`, `moving_mean`; of a layer inside another, `forward/kernel`.
+    pub name: Cow<'static, str>,
     /// Its shape, in Keras layout.
     pub shape: Vec<usize>,
     /// How it starts.
-    pub initializer: std::sync::Arc<dyn crate::network::Initializer>,
+    pub initializer: Arc<dyn crate::network::Initializer>,
     /// Whether the optimizer changes it; moving statistics are not trainable.
     pub trainable: bool,
 }
@@ -51,6 +54,18 @@ pub enum Integers {
     Indices,
 }
 
+/// A layer as it runs on certain values.
+#[derive(Debug)]
+pub struct Bound {
+    /// What runs: the same layer, made for these inputs.
+    pub layer: Arc<dyn Layer>,
+    /// All its inputs.
+    pub inputs: Vec<Symbol>,
+}
+
+/// Values that a layer is given by name, such as an initial state.
+pub type Named<'a> = [(&'a str, Vec<Symbol>)];
+
 /// A layer: what it makes of shapes, which weights it has, and how it composes.
 ///
 /// A [`Kernel`] is a second, optional way to run the same layer, on a CPU; `compose` stays the reference on any
@@ -62,6 +77,37 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
     /// Returns what it does with inputs of an integer dtype.
     fn integers(&self) -> Integers {
         Integers::AsFloats
+    }
+
+    /// Returns the names under which it takes further values of the network.
+    fn named(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Returns what runs where further inputs come with these values: masks that it uses, and values given under
+    /// one of [`Layer::named`]. `None` where it runs as it is, on these values alone.
+    ///
+    /// # Errors
+    /// Explains which values the layer expects.
+    fn bind(&self, _inputs: &[Symbol], _named: &Named<'_>) -> Result<Option<Bound>> {
+        Ok(None)
+    }
+
+    /// Returns the mask of the output, as Keras's layers hand theirs on; most lose it.
+    ///
+    /// # Errors
+    /// Explains which values the layer expects.
+    fn mask(&self, _inputs: &[Symbol]) -> Result<Option<Symbol>> {
+        Ok(None)
+    }
+
+    /// Returns the shapes of the values that stand in its output one after the other, where it has several; none
+    /// where the output is one value.
+    ///
+    /// # Errors
+    /// As [`Layer::output_shape`].
+    fn parts(&self, _inputs: &[Shape]) -> Result<Vec<Shape>> {
+        Ok(Vec::new())
     }
 
     /// Returns the output's shape, or explains why these inputs do not fit.

@@ -33,7 +33,7 @@ pub use description::LayerInfo;
 pub use graph::{Network, Port, WeightInfo};
 pub use initializer::Initializer;
 pub use kernel::Kernel;
-pub use layer::{Integers, Layer, Pass, Shape, Weight};
+pub use layer::{Bound, Integers, Layer, Named, Pass, Shape, Weight};
 pub use layers::LayerEntry;
 pub use plan::{FlatWeights, Plan};
 pub use sequential::{render, sequential_from_config};

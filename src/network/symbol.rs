@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::record::Name;
 use crate::registry::{Arguments, Parameter, Params, Type};
 use crate::tensor::Dtype;
 
-use super::{Integers, Layer, Shape, names, shape};
+use super::layers::Part;
+use super::{Bound, Integers, Layer, Named, Shape, names, shape};
 
 /// Longest chain of layers. Candle walks its graph recursively, so a longer chain could overflow a
 /// thread's stack while gradients are computed.
@@ -58,32 +59,73 @@ impl LayerInstance {
     /// Returns the value of this layer applied to others.
     ///
     /// # Errors
-    /// Explains which shapes the layer expects.
+    /// Explains which shapes the layer expects; refuses a layer of several outputs.
     pub fn apply(self: &Arc<Self>, inputs: &[Symbol]) -> Result<Symbol> {
+        let mut outputs = self.apply_with(inputs, &[])?;
+        match (outputs.pop(), outputs.is_empty()) {
+            (Some(output), true) => Ok(output),
+            _ => Err(Error::recipe(format!("{} has several outputs", self.described()))
+                .hint("only a script can take them apart: leave out `return_state` and the like")),
+        }
+    }
+
+    /// Returns the values of this layer applied to others and to values given by name: one, or, in a layer such as
+    /// `LSTM` with `return_state`, several.
+    ///
+    /// # Errors
+    /// Explains which shapes the layer expects, and which names.
+    pub fn apply_with(self: &Arc<Self>, inputs: &[Symbol], named: &Named<'_>) -> Result<Vec<Symbol>> {
+        let within = |error: Error| error.within(self.described());
+        let taken = self.layer.named();
+        if let Some((name, _)) = named.iter().find(|(name, _)| !taken.contains(name)) {
+            return Err(within(Error::recipe(format!("`{name}` is not a value of the network")).hint(match taken {
+                [] => "this layer takes no values by name".to_owned(),
+                names => format!("values of the network go to {}", error::list(names.iter().copied())),
+            })));
+        }
+        let bound = self.layer.bind(inputs, named).map_err(within)?;
+        let mask = self.layer.mask(inputs).map_err(within)?;
+        let Bound { layer, inputs } =
+            bound.unwrap_or_else(|| Bound { layer: Arc::clone(&self.layer), inputs: inputs.to_vec() });
         let shapes: Vec<Shape> = inputs.iter().map(|input| input.0.shape.clone()).collect();
-        let described = || match &self.name {
-            Some(name) => format!("layer `{name}`, `{}`", self.layer.kind()),
-            None => format!("layer `{}`", self.layer.kind()),
-        };
-        let shape = self.layer.output_shape(&shapes).map_err(|error| error.within(described()))?;
+        let shape = layer.output_shape(&shapes).map_err(within)?;
         // The weights are declared again when the network is made; here a wrong size is found at once.
-        self.layer.weights(&shapes).map_err(|error| error.within(described()))?;
+        layer.weights(&shapes).map_err(within)?;
         let depth = 1 + inputs.iter().map(|input| input.0.depth).max().unwrap_or(0);
         if depth > MAX_DEPTH {
             return Err(Error::recipe(format!("a chain of more than {MAX_DEPTH} layers is too deep")));
         }
         let dtypes: Vec<Dtype> = inputs.iter().map(Symbol::dtype).collect();
         let dtype = match dtypes.as_slice() {
-            [first, rest @ ..]
-                if self.layer.integers() == Integers::Kept && rest.iter().all(|other| other == first) =>
-            {
+            [first, rest @ ..] if layer.integers() == Integers::Kept && rest.iter().all(|other| other == first) => {
                 *first
             }
             all if all.contains(&Dtype::F64) => Dtype::F64,
             _ => Dtype::F32,
         };
-        let source = Source::Layer { instance: Arc::clone(self), inputs: inputs.to_vec() };
-        Ok(Symbol(Arc::new(Inner { source, shape, dtype, depth, serial: next_serial() })))
+        let parts = layer.parts(&shapes).map_err(within)?;
+        let source = Source::Layer { instance: Arc::clone(self), layer, inputs };
+        let masked = |mask| Symbol(Arc::new(Inner { source, shape, dtype, depth, serial: next_serial(), mask }));
+        if parts.is_empty() {
+            return Ok(vec![masked(mask)]);
+        }
+        // The first part is the output proper: the mask is its.
+        let whole = masked(None);
+        let mut mask = mask;
+        let part = |index: usize| {
+            let name = self.name.as_ref().map(|name| format!("{name}_{index}"));
+            let part = LayerInstance::new(Arc::new(Part::new(&parts, index)), name.as_deref())?
+                .apply(std::slice::from_ref(&whole))?;
+            Ok(part.with_mask(mask.take()))
+        };
+        (0..parts.len()).map(part).collect()
+    }
+
+    fn described(&self) -> String {
+        match &self.name {
+            Some(name) => format!("layer `{name}`, `{}`", self.layer.kind()),
+            None => format!("layer `{}`", self.layer.kind()),
+        }
     }
 
     /// Returns the layer.
@@ -108,11 +150,21 @@ pub(super) struct Inner {
     depth: usize,
     /// Order of creation, which is also a topological order: a layer is applied to what exists.
     pub(super) serial: u64,
+    /// Which steps count: 1, or 0 for a step that layers which know masks leave out.
+    mask: Option<Symbol>,
 }
 
+#[derive(Clone)]
 pub(super) enum Source {
-    Input { name: Option<Name> },
-    Layer { instance: Arc<LayerInstance>, inputs: Vec<Symbol> },
+    Input {
+        name: Option<Name>,
+    },
+    /// The instance gives name and weights; what runs is made for these inputs.
+    Layer {
+        instance: Arc<LayerInstance>,
+        layer: Arc<dyn Layer>,
+        inputs: Vec<Symbol>,
+    },
 }
 
 impl Symbol {
@@ -137,6 +189,7 @@ impl Symbol {
             dtype,
             depth: 0,
             serial: next_serial(),
+            mask: None,
         })))
     }
 
@@ -202,6 +255,19 @@ impl Symbol {
             Source::Input { .. } => "Input",
             Source::Layer { instance, .. } => instance.layer.kind(),
         }
+    }
+
+    /// Returns the mask: which steps count, 1 or 0 a step; `None` where all do.
+    pub fn mask(&self) -> Option<&Symbol> {
+        self.0.mask.as_ref()
+    }
+
+    /// Returns the same value with another mask, of which there is one number a step: 1 where it counts, or 0.
+    #[must_use]
+    pub fn with_mask(&self, mask: Option<Symbol>) -> Symbol {
+        let Inner { source, shape, dtype, depth, serial, .. } = &*self.0;
+        let (source, shape) = (source.clone(), shape.clone());
+        Symbol(Arc::new(Inner { source, shape, dtype: *dtype, depth: *depth, serial: *serial, mask }))
     }
 
     /// Returns whether both are the same value.

@@ -139,7 +139,7 @@ impl Windows {
     }
 
     /// The length of the output along one axis, and the padding before its start.
-    fn axis(&self, axis: usize, length: usize) -> Result<(usize, usize)> {
+    pub(super) fn axis(&self, axis: usize, length: usize) -> Result<(usize, usize)> {
         let stride = self.strides[axis];
         let span = (self.size[axis] - 1)
             .checked_mul(self.dilation[axis])

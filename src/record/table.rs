@@ -92,7 +92,7 @@ impl Table {
     }
 
     /// Says that the table is a part of its source, whose first row is this one.
-    pub fn from_row(mut self, first: usize) -> Self {
+    pub fn starting_at(mut self, first: usize) -> Self {
         if let (Origin::Source(source), true) = (&self.origin, first > 0) {
             let rows = (first..first + self.len).map(|row| (0, u32::try_from(row).unwrap_or(u32::MAX)));
             self.origin = Origin::Rows { sources: [source.clone()].into(), rows: rows.collect() };

@@ -26,19 +26,27 @@ pub fn known(engine: &rhai::Engine) -> Known {
     known
 }
 
-/// Checks every call in a script.
+/// Checks every call in a script, but for methods where modules are imported, which may bring some: see
+/// [`super::imports`].
 ///
 /// # Errors
 /// All unknown functions at once, and calls with a number of arguments that no version takes.
 pub fn check(host: &Host, ast: &AST, label: &str) -> Result<()> {
+    let imports = ast.statements().iter().any(|statement| matches!(statement, Stmt::Import(..)));
+    calls(host, ast, label, &|_, method| !(method && imports))
+}
+
+/// Checks the calls in a script that are picked by name and by whether they are methods.
+///
+/// # Errors
+/// See [`check`].
+pub(super) fn calls(host: &Host, ast: &AST, label: &str, picked: &dyn Fn(&str, bool) -> bool) -> Result<()> {
     let mut own: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
     let functions: Vec<_> = ast.iter_functions().collect();
     for function in &functions {
         own.entry(function.name).or_default().insert(function.params.len());
     }
     let variables = variables(ast);
-    // A module may bring methods for any type.
-    let imports = ast.statements().iter().any(|statement| matches!(statement, Stmt::Import(..)));
     let mut errors = Vec::new();
     ast.walk(&mut |path: &[ASTNode]| {
         let call = match path.last() {
@@ -48,7 +56,7 @@ pub fn check(host: &Host, ast: &AST, label: &str) -> Result<()> {
             _ => None,
         };
         if let Some((call, position, method)) = call
-            && !(method && imports)
+            && picked(&call.name, method)
             && !variables.contains(call.name.as_str())
             && let Some(error) = wrong(host, call, method, &own)
         {
@@ -94,7 +102,7 @@ fn wrong(host: &Host, call: &FnCallExpr, method: bool, own: &BTreeMap<&str, BTre
     Some(all.iter().take(4).fold(error, |error, signature| error.hint(format!("it is `{signature}`"))))
 }
 
-fn place(host: &Host, error: Error, label: &str, position: Position) -> Error {
+pub(super) fn place(host: &Host, error: Error, label: &str, position: Position) -> Error {
     match host.sources().place(label, position) {
         Some(place) => error.at(place),
         None => error,

@@ -15,6 +15,7 @@ pub mod component;
 pub mod declaration;
 pub mod engine;
 pub mod host;
+pub mod imports;
 pub mod limits;
 pub mod lint;
 pub mod literal;

@@ -261,6 +261,28 @@ impl Drop for UnderWay {
     }
 }
 
+/// Finds the script that an `import` statement names.
+///
+/// # Errors
+/// A path out of the project, and one without a script, with the places that were looked at.
+pub fn imported(host: &Host, path: &str) -> Result<Script> {
+    let relative = path.strip_suffix(".rhai").unwrap_or(path).replace('.', "/");
+    if relative.starts_with('/') || Path::new(&relative).components().any(|part| part == Part::ParentDir) {
+        return Err(Error::script(format!("the import `{path}` leaves the project"))
+            .coded(codes::OUTSIDE)
+            .hint("import paths are relative to the project root, without `..`"));
+    }
+    let mut looked = Vec::new();
+    find(host, &relative, &mut looked)?.ok_or_else(|| {
+        let slashed: Vec<String> = known_paths(host).iter().map(|name| name.replace('.', "/")).collect();
+        let near = nearest(&relative, slashed.iter().map(String::as_str));
+        Error::script(format!("no script `{path}` to import"))
+            .coded(codes::NO_SCRIPT)
+            .maybe_hint(near.map(|near| format!("did you mean `{near}`?")))
+            .hint(format!("looked at: {}", looked.join(", ")))
+    })
+}
+
 /// Resolves Rhai's `import` statements for one host.
 pub struct Resolver(pub(crate) Weak);
 
@@ -274,29 +296,7 @@ impl ModuleResolver for Resolver {
     ) -> std::result::Result<Shared<Module>, Box<EvalAltResult>> {
         let fail = |error: Error| Box::new(EvalAltResult::ErrorRuntime(rhai::Dynamic::from(error), position));
         let host = self.0.upgrade().ok_or_else(|| fail(Error::script("the script's host is gone")))?;
-        let relative = path.strip_suffix(".rhai").unwrap_or(path).replace('.', "/");
-        let mut looked = Vec::new();
-        let outside =
-            relative.starts_with('/') || Path::new(&relative).components().any(|part| part == Part::ParentDir);
-        let found = match outside {
-            true => Err(Error::script(format!("the import `{path}` leaves the project"))
-                .coded(codes::OUTSIDE)
-                .hint("import paths are relative to the project root, without `..`")),
-            false => find(&host, &relative, &mut looked),
-        };
-        let script = found.map_err(fail)?.ok_or_else(|| {
-            let known = known_paths(&host);
-            let slashed: Vec<String> = known.iter().map(|name| name.replace('.', "/")).collect();
-            fail(
-                Error::script(format!("no script `{path}` to import"))
-                    .coded(codes::NO_SCRIPT)
-                    .maybe_hint(
-                        nearest(&relative, slashed.iter().map(String::as_str))
-                            .map(|near| format!("did you mean `{near}`?")),
-                    )
-                    .hint(format!("looked at: {}", looked.join(", "))),
-            )
-        })?;
+        let script = imported(&host, path).map_err(fail)?;
         let label = script.label.clone();
         let _under_way = UnderWay::enter(&label).map_err(fail)?;
         let ast = compile(engine, &host, script).map_err(fail)?;

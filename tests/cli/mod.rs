@@ -1,6 +1,7 @@
 //! The command line: transcripts in `cli/` (trycmd; `TRYCMD=overwrite` rewrites them), and what a transcript
 //! cannot show: scripts edited between runs, interrupts.
 
+mod checks;
 mod output;
 mod scores;
 mod trials;

@@ -120,7 +120,7 @@ fn the_range_test_suggests_a_rate_and_draws_its_curve() {
     assert!((1e-4..1.0).contains(&value), "{out}");
     assert!(out.ends_with("the curve is in `lr_find.svg`\n"), "{out}");
     let svg = fs::read_to_string(project.path().join("lr_find.svg")).unwrap();
-    assert!(svg.starts_with("<svg xmlns=") && svg.contains(&format!("suggestion, ")) && svg.contains(rate), "{svg}");
+    assert!(svg.starts_with("<svg xmlns=") && svg.contains("suggestion, ") && svg.contains(rate), "{svg}");
     // A line for the losses as they are, and one for the smoothed ones.
     assert_eq!(svg.matches("<polyline").count(), 2);
     let mut after = before.clone();
@@ -157,6 +157,24 @@ fn limited_epochs_are_written_down_and_go_on_after_a_resume() {
     let one = train(&whole, &["--overwrite", "solver.batch_size=1", "--limit-batches=1"]);
     assert!(one.0 == 0 && one.2.contains("validating on 1:"), "{}", one.2);
     assert_eq!(train(&whole, &["--limit-batches", "0"]).0, 2);
+}
+
+#[test]
+fn old_checkpoints_are_pruned_as_the_config_says() {
+    let kept = |words: &[&str]| {
+        let project = project();
+        let (code, _, err) = train(&project, &[&["solver.epochs=4"], words].concat());
+        assert_eq!(code, 0, "{err}");
+        let folder = project.path().join("artifacts/resume_checkpoints");
+        let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(kept(&["services.keep=2"]), ["epoch_0003", "epoch_0004"]);
+    assert_eq!(kept(&[]).len(), 4);
+    assert_eq!(kept(&["services.resume_checkpoints=false"]), Vec::<String>::new());
 }
 
 #[test]

@@ -136,6 +136,8 @@ struct Watch {
 }
 
 impl Watch {
+    // What hangs cannot report itself otherwise.
+    #[allow(clippy::print_stderr)]
     fn start(name: &'static str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("fuzz");
         fs::create_dir_all(&folder).unwrap();

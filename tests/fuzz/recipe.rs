@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use barrage::Error;
 use barrage::script::{Host, Limits, Wanted};
 
 use super::{Target, fuzz, outcome};
@@ -124,12 +125,12 @@ impl Target for Recipe {
         let text = String::from_utf8_lossy(input);
         // A host remembers what it compiled: now and then it starts anew.
         self.uses += 1;
-        if self.uses % 512 == 0 {
+        if self.uses.is_multiple_of(512) {
             self.host = None;
         }
         let folder = self.folder.path();
         let check = |host: &Host, wanted: &Wanted| {
-            barrage::assemble::check(host, wanted.recipe, wanted.notes, wanted.train, wanted.validation).map(drop)
+            Error::join(barrage::assemble::check(host, wanted).errors).map_or(Ok(()), Err)
         };
         let make = || Host::builder(folder).limits(LIMITS).instead_of_training(check).build().unwrap();
         let host = self.host.get_or_insert_with(make);

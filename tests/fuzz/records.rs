@@ -82,7 +82,7 @@ impl Tables {
         let _ = records.describe();
         for record in records.iter() {
             for name in record.keys() {
-                if let Some(value) = record.get_or(&name)? {
+                if let Some(value) = record.get_or(name)? {
                     let _ = value.to_json();
                 }
             }
@@ -93,7 +93,7 @@ impl Tables {
         // Writing waits for the disk, so only some tables are written. A byte order mark that begins the first name
         // is taken off the file again.
         let marked = records.columns().first().is_some_and(|name| name.starts_with('\u{feff}'));
-        if marked || super::hash(format!("{:?}", records.columns()).as_bytes()) % 8 != 0 {
+        if marked || !super::hash(format!("{:?}", records.columns()).as_bytes()).is_multiple_of(8) {
             return Ok(());
         }
         let schema: barrage::record::Schema =

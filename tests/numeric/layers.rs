@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 #[test]
 fn layers_give_the_numbers_of_keras() {
     let mut cases = read(include_str!("layers.json"));
+    cases.extend(read(include_str!("sequences.json")));
     if let Ok(folder) = std::env::var("BARRAGE_FIXTURES") {
         let text = std::fs::read_to_string(std::path::Path::new(&folder).join("layers.json")).unwrap();
         cases.extend(read(&text));
@@ -33,10 +34,36 @@ fn run(case: &Value) -> Result<(), Vec<String>> {
     let failed = |error: barrage::Error| vec![error.to_string()];
     let (inputs, expected) = (&case["inputs"], &case["expected"]);
     let xs: Vec<Graph> = each(&inputs["x"]).into_iter().map(tensor).collect();
-    let symbols: Vec<Symbol> = xs.iter().map(input).collect();
+    let mut call = inputs["call_kwargs"].as_object().unwrap().clone();
+    // Masks and named values are further inputs of the network, which no gradient is expected for.
+    let mut more: Vec<(Symbol, Graph)> = Vec::new();
+    let mut further = |value: &Value| {
+        let value = tensor(value);
+        more.push((input(&value), value));
+        more[more.len() - 1].0.clone()
+    };
+    let masks: Vec<Option<Symbol>> = match call.remove("mask") {
+        None => Vec::new(),
+        Some(masks) => each(&masks).into_iter().map(|mask| (!mask.is_null()).then(|| further(mask))).collect(),
+    };
+    let masked = |(at, x): (usize, &Graph)| input(x).with_mask(masks.get(at).cloned().flatten());
+    let symbols: Vec<Symbol> = xs.iter().enumerate().map(masked).collect();
+    let mut named: Vec<(&str, Vec<Symbol>)> = Vec::new();
+    for name in ["initial_state", "attention_mask"] {
+        if let Some(value) = call.remove(name) {
+            named.push((name, each(&value).into_iter().map(&mut further).collect()));
+        }
+    }
+    let mut parameters = params(&case["params"]);
+    parameters.extend(call.into_iter().filter(|(name, _)| name != "training"));
     let layer = layers::find(case["component"].as_str().unwrap()).map_err(failed)?;
-    let output = layer.make(&params(&case["params"])).map_err(failed)?.apply(&symbols).map_err(failed)?;
-    let network = Network::new(&symbols, &[output]).map_err(failed)?;
+    let mut outputs = layer.make(&parameters).map_err(failed)?.apply_with(&symbols, &named).map_err(failed)?;
+    let values_of_outputs = outputs.len();
+    if !expected["mask"].is_null() {
+        outputs.push(outputs[0].mask().ok_or(vec!["no mask".to_owned()])?.clone());
+    }
+    let all: Vec<Symbol> = symbols.iter().cloned().chain(more.iter().map(|(symbol, _)| symbol.clone())).collect();
+    let network = Network::new(&all, &outputs).map_err(failed)?;
 
     let given = inputs["weights"].as_object().unwrap();
     let names: Vec<&str> = network.weights().iter().map(|weight| weight.name.split_once('/').unwrap().1).collect();
@@ -50,11 +77,14 @@ fn run(case: &Value) -> Result<(), Vec<String>> {
         false => x.clone(),
     };
     let xs: Vec<Graph> = xs.iter().map(variable).collect();
-    let training = inputs["call_kwargs"]["training"].as_bool().unwrap_or(false);
-    let mut pass = Pass::new(training, Random::new(0, Stream::Dropout, &[]));
-    let y = network.forward(&weights, &xs, &mut pass).map_err(failed)?.remove(0);
+    // Where the table says nothing, training makes no difference.
+    let training = inputs["call_kwargs"]["training"].as_bool();
+    let mut pass = Pass::new(training.unwrap_or(false), Random::new(0, Stream::Dropout, &[]));
+    let all: Vec<Graph> = xs.iter().cloned().chain(more.into_iter().map(|(_, value)| value)).collect();
+    let mut ys = network.forward(&weights, &all, &mut pass).map_err(failed)?;
+    let mask = ys.split_off(values_of_outputs);
 
-    let planned = planned(&network, &xs, &weights, training, inputs).map_err(failed)?;
+    let planned = planned(&network, &all, &weights, training.unwrap_or(true), inputs).map_err(failed)?;
 
     let mut errors = Vec::new();
     let tolerance = (case["tolerance"]["abs"].as_f64().unwrap(), case["tolerance"]["rel"].as_f64().unwrap());
@@ -75,9 +105,16 @@ fn run(case: &Value) -> Result<(), Vec<String>> {
             errors.push(format!("{what} is {f}, expected {e}"));
         }
     };
-    compare("y", Some(&y), &expected["y"]);
-    compare("y by kernels", Some(&planned.y), &expected["y"]);
-    let loss = y.mul(&tensor(&inputs["upstream"])).unwrap().sum_all().unwrap();
+    let mut loss = Graph::zeros((), DType::F32, &device::cpu()).unwrap();
+    let outputs = ys.iter().zip(each(&expected["y"])).zip(each(&inputs["upstream"]));
+    for (((y, expected), upstream), by_kernels) in outputs.zip(&planned.ys) {
+        compare("y", Some(y), expected);
+        compare("y by kernels", Some(by_kernels), expected);
+        loss = loss.add(&y.mul(&tensor(upstream)).unwrap().sum_all().unwrap()).unwrap();
+    }
+    if let Some(mask) = mask.first() {
+        compare("mask", Some(mask), &expected["mask"]);
+    }
     let gradients = loss.backward().unwrap();
     for (x, expected) in xs.iter().zip(each(&expected["grad_x"])) {
         if !expected.is_null() {
@@ -103,7 +140,7 @@ fn run(case: &Value) -> Result<(), Vec<String>> {
 /// What a plan gives: the output, the gradients of the weights (none where nothing is trained), the weights after the
 /// pass. Gradients of inputs are the composed test's: a plan computes none of the batch.
 struct Planned {
-    y: Graph,
+    ys: Vec<Graph>,
     gradients: Vec<Graph>,
     weights: Vec<Graph>,
 }
@@ -124,15 +161,15 @@ fn planned(
     xs.iter().enumerate().try_for_each(|(at, x)| plan.feed(at, x))?;
     let random = Random::new(0, Stream::Dropout, &[]);
     let graph = |values: &[f32], shape: &[usize]| Graph::from_slice(values, shape, &device::cpu()).unwrap();
-    let shape = [&[rows], plan.output_shape(0)].concat();
     let mut gradients = Vec::new();
     match training {
         false => plan.forward(&flat, &random)?,
         true => {
             plan.train_forward(&mut flat, &random)?;
-            let upstream: Vec<f32> =
-                values(&tensor(&inputs["upstream"])).into_iter().map(|value| value as f32).collect();
-            plan.loss(0, |_, _, place| place.map(|place| place.put(&upstream)));
+            for (at, upstream) in each(&inputs["upstream"]).into_iter().enumerate() {
+                let upstream: Vec<f32> = values(&tensor(upstream)).into_iter().map(|value| value as f32).collect();
+                plan.loss(at, |_, _, place| place.map(|place| place.put(&upstream)));
+            }
             plan.backward(&mut flat)?;
             let ranges = flat.ranges().to_vec();
             let infos = network.weights();
@@ -144,9 +181,10 @@ fn planned(
             gradients = own.collect();
         }
     }
-    let y = graph(plan.output(0), &shape);
+    let output = |at: usize| graph(plan.output(at), &[&[rows], plan.output_shape(at)].concat());
+    let ys = (0..network.outputs().len()).map(output).collect();
     let weights = network.weights().iter().enumerate().map(|(at, info)| graph(flat.get(at), &info.shape)).collect();
-    Ok(Planned { y, gradients, weights })
+    Ok(Planned { ys, gradients, weights })
 }
 
 /// The table writes a nested component as `component` and `params`, and the arguments of an activation beside its name.
@@ -155,6 +193,11 @@ fn params(params: &Value) -> Map<String, Value> {
     if let Some(arguments) = params.remove("kwargs") {
         let name = params["activation"].clone();
         params.insert("activation".into(), json!({"import": name, "params": arguments}));
+    }
+    for value in params.values_mut() {
+        if let Some(name) = value.get("component") {
+            *value = json!({"import": name, "params": value["params"]});
+        }
     }
     params
 }
@@ -172,6 +215,7 @@ fn each(value: &Value) -> Vec<&Value> {
 fn tensor(value: &Value) -> Graph {
     let shape: Vec<usize> = value["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).collect();
     let number = |item: &Value| match item.as_str() {
+        None if item.is_boolean() => f64::from(u8::from(item.as_bool().unwrap())),
         Some("Infinity") => f64::INFINITY,
         Some("-Infinity") => f64::NEG_INFINITY,
         Some(_) => f64::NAN,

@@ -42,7 +42,10 @@ fn check_tells_the_verdict_by_its_exit_code() {
     assert_eq!((code, &*out), (3, ""));
     assert!(err.starts_with("error[B0101]: unknown key `parms`"), "{err}");
     assert!(err.contains("\n1 | solver.epochs=0\n"), "{err}");
-    assert!(err.ends_with("\nmore about it: `barrage help B0101`, `barrage help B0104`\n"), "{err}");
+    assert!(
+        err.ends_with("\nmore about it: `barrage help B0101`, `barrage help B0104`\n`wrong.json`: 2 errors\n"),
+        "{err}"
+    );
     assert_eq!(run(&["check", "--config-only", "missing.json"]).0, 3);
     let (code, _, err) = run(&["check", "--config-only", "config.json", "solver.epochs"]);
     assert_eq!(code, 2);

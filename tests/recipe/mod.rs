@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use barrage::Error;
 use barrage::error::draw;
 use barrage::recipe::{Format, Recipe, Written};
+use barrage::script::{Host, Wanted};
 use serde_json::Value;
 
 fn folder() -> PathBuf {
@@ -65,6 +66,7 @@ fn invalid_configs_are_refused_with_what_is_written_beside_them() {
 #[test]
 fn verdicts() {
     let (mut count, mut wrong) = (0, Vec::new());
+    let host = capturing();
     for (case, config, verdict) in verdict_cases() {
         let text = serde_json::to_string_pretty(&config).unwrap();
         let mut ways = vec![
@@ -73,7 +75,11 @@ fn verdicts() {
             // JSON is YAML too.
             ("yaml, flow", resolve("case.yaml", &text)),
             ("yaml", resolve("case.yaml", &to_yaml(&config, 0))),
+            ("json5", resolve("case.json5", &to_json5(&config))),
         ];
+        // A script's map follows `extends`, below the project root: see `cases/`.
+        let followed = config.get("extends").is_some_and(Value::is_string);
+        ways.extend(to_rhai(&config).filter(|_| !followed).map(|text| ("a map of Rhai", scripted(&host, &text))));
         // TOML has no null.
         ways.extend(to_toml(&config).map(|text| ("toml", resolve("case.toml", &text))));
         for (way, resolved) in ways {
@@ -101,6 +107,60 @@ fn verdict_cases() -> Vec<(String, Value, String)> {
         (case.to_owned(), config, verdict.trim().to_owned())
     };
     cases.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(case).collect()
+}
+
+thread_local! {
+    /// What the recipe of a script's map was resolved to.
+    static RESOLVED: std::cell::RefCell<Option<(Recipe, Vec<String>)>> = const { std::cell::RefCell::new(None) };
+}
+
+/// A host whose scripts do not train, but keep the recipe.
+fn capturing() -> Host {
+    let keep = |_: &Host, wanted: &Wanted| {
+        RESOLVED.set(Some((wanted.recipe.clone(), wanted.notes.to_vec())));
+        Ok(())
+    };
+    Host::builder(std::env::temp_dir()).instead_of_training(keep).build().unwrap()
+}
+
+/// Resolves a config that a script writes as a map.
+fn scripted(host: &Host, config: &str) -> Result<(Recipe, Vec<String>), Error> {
+    RESOLVED.set(None);
+    let rows = "records([#{ a: 1 }])";
+    let _ = host.eval(&format!("let config = {};\ntrainer(\"run\").train(config, {rows}, {rows});", config))?;
+    Ok(RESOLVED.take().unwrap())
+}
+
+/// Writes a value as a script does; `None` for what a script cannot say.
+fn to_rhai(value: &Value) -> Option<String> {
+    Some(match value {
+        Value::Null => "()".to_owned(),
+        Value::Object(map) => {
+            let pair = |(key, value): (&String, &Value)| Some(format!("{key:?}: {}", to_rhai(value)?));
+            format!("#{{{}}}", map.iter().map(pair).collect::<Option<Vec<_>>>()?.join(", "))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(to_rhai).collect::<Option<Vec<_>>>()?.join(", ")),
+        // Larger ones are no integers in Rhai either.
+        Value::Number(number) if number.as_u64().is_some_and(|value| value > i64::MAX as u64) => return None,
+        value => value.to_string(),
+    })
+}
+
+/// Writes a value with what JSON5 allows beyond JSON and configs are written with: comments, commas at the end,
+/// single quotes.
+fn to_json5(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let pairs: String =
+                map.iter().map(|(key, value)| format!("'{key}': {}, // told\n", to_json5(value))).collect();
+            format!("{{{pairs}}}")
+        }
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(|item| format!("{}, /* told */", to_json5(item))).collect::<String>())
+        }
+        Value::String(text) => format!("'{text}'"),
+        value => value.to_string(),
+    }
 }
 
 /// Writes a value in block style, texts in single quotes.

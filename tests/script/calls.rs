@@ -249,7 +249,7 @@ fn no_call_of_the_api_panics() {
     assert!(wrong.is_empty(), "{} of {calls} calls\n{}", wrong.len(), wrong.join("\n"));
     println!("random calls: {calls}, {answers} of them gave a value");
     // Otherwise nothing was tested.
-    assert!(answers * 3 > calls, "only {answers} of {calls} calls gave a value");
+    assert!(answers * 4 > calls, "only {answers} of {calls} calls gave a value");
 }
 
 fn call(function: &Function, count: usize) -> String {

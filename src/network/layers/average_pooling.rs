@@ -1,12 +1,14 @@
 //! `AveragePooling1D` and `AveragePooling2D`: the mean of each window.
 
 use crate::error::Result;
+use crate::kernel::pool2d;
 use crate::registry::Entry;
 use crate::tensor::Graph;
 
+use super::super::kernel::{Backward, Forward};
 use super::super::window::{self, DATA_FORMAT, Windows};
-use super::super::{Layer, Pass, Shape, Weight};
-use super::max_pooling::{PADDING, POOL_SIZE, STRIDES, output_shape, windows};
+use super::super::{Kernel, Layer, Pass, Shape, Weight};
+use super::max_pooling::{PADDING, POOL_SIZE, STRIDES, output_shape, places, windows};
 use super::{LayerEntry, NAME};
 
 pub(super) const AVERAGE_POOLING_1D: LayerEntry = LayerEntry {
@@ -76,5 +78,26 @@ impl Layer for AveragePooling {
         shape.insert(0, batch);
         shape.push(channels);
         Ok(y.reshape(shape)?)
+    }
+
+    fn kernel(&self, inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {
+        Some(Box::new(Own(places(&self.windows, inputs.first()?)?)))
+    }
+}
+
+/// The layer on slices.
+struct Own(pool2d::Windows);
+
+impl Kernel for Own {
+    fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
+        pool2d::mean(&self.0, step.rows, step.inputs.get(0), step.output);
+        Ok(())
+    }
+
+    fn backward(&mut self, step: &mut Backward<'_>) -> Result<()> {
+        if let Some(target) = step.input_gradients.take(0) {
+            pool2d::mean_backward(&self.0, step.rows, step.gradient, target.values, target.add);
+        }
+        Ok(())
     }
 }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::kernel::batch_norm::{Statistics, normalize};
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
-use super::super::{Initializer, Layer, Pass, Shape, Weight, shape, show_shape};
+use super::super::kernel::{Backward, Forward};
+use super::super::{Initializer, Kernel, Layer, Pass, Shape, Weight, shape, show_shape};
 use super::{LayerEntry, NAME, TRAINABLE, initializer, weight};
 
 pub(super) const BATCH_NORMALIZATION: LayerEntry = LayerEntry {
@@ -157,6 +159,120 @@ impl Layer for BatchNormalization {
         match self.center {
             true => Ok(y.broadcast_add(&along(&weights[statistics - 1])?)?),
             false => Ok(y),
+        }
+    }
+
+    fn kernel(&self, inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {
+        let input = inputs.first()?;
+        // Channels have to be next to each other.
+        let channels = input.last().filter(|_| shape::inner_axis(self.axis, input.len()) == Some(input.len() - 1))?;
+        Some(Box::new(Own {
+            channels: *channels,
+            momentum: self.momentum as f32,
+            epsilon: self.epsilon as f32,
+            center: self.center,
+            scale: self.scale,
+            trainable: self.trainable,
+            measured: false,
+            statistics: Statistics::default(),
+            factors: Vec::new(),
+            moved: Vec::new(),
+        }))
+    }
+}
+
+/// The layer on slices.
+struct Own {
+    channels: usize,
+    momentum: f32,
+    epsilon: f32,
+    center: bool,
+    scale: bool,
+    trainable: bool,
+    /// Whether the last forward used the statistics of the batch.
+    measured: bool,
+    statistics: Statistics,
+    factors: Vec<f32>,
+    moved: Vec<f32>,
+}
+
+impl Own {
+    /// The places of `beta` and of the moving mean among the weights; `gamma` is the first if there is one.
+    fn places(&self) -> (usize, usize) {
+        (usize::from(self.scale), usize::from(self.scale) + usize::from(self.center))
+    }
+}
+
+impl Kernel for Own {
+    fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
+        let (beta, moving) = self.places();
+        let x = step.inputs.get(0);
+        let scale = self.scale.then(|| step.weights.get(0));
+        let shift = self.center.then(|| step.weights.get(beta));
+        self.measured = step.training && self.trainable;
+        if !self.measured {
+            let moving = [step.weights.get(moving), step.weights.get(moving + 1)];
+            normalize(x, moving, self.epsilon, scale, shift, &mut self.factors, step.output);
+            return Ok(());
+        }
+        self.statistics.measure(x, self.channels);
+        self.statistics.apply(x, self.epsilon, scale, shift, step.output);
+        for (index, batch) in [(moving, &self.statistics.mean), (moving + 1, &self.statistics.variance)] {
+            let pairs = step.weights.get(index).iter().zip(batch);
+            self.moved.clear();
+            self.moved.extend(pairs.map(|(old, new)| old * self.momentum + new * (1.0 - self.momentum)));
+            (step.moved)(index, &self.moved);
+        }
+        Ok(())
+    }
+
+    fn backward(&mut self, step: &mut Backward<'_>) -> Result<()> {
+        let (beta, moving) = self.places();
+        if !self.measured {
+            // A frozen layer in a network that trains: mean and variance do not depend on the input.
+            self.statistics.keep(step.weights.get(moving), step.weights.get(moving + 1));
+        }
+        let scale = self.scale.then(|| step.weights.get(0));
+        let of_x = step.input_gradients.take(0).map(|target| (target.values, target.add));
+        let x = step.inputs.get(0);
+        self.statistics.backward(x, step.gradient, self.epsilon, scale, of_x, self.measured);
+        let (of_gamma, of_beta) = self.statistics.weight_gradients();
+        for (wanted, index, gradient) in [(self.scale, 0, of_gamma), (self.center, beta, of_beta)] {
+            if wanted && let Some(target) = step.weight_gradients.take(index) {
+                match target.add {
+                    false => target.values.copy_from_slice(gradient),
+                    true => target.values.iter_mut().zip(gradient).for_each(|(sum, own)| *sum += own),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::network::kernel::testing::{check, noise};
+
+    #[test]
+    fn kernels_compute_what_composition_does() {
+        let cases = [
+            json!({}),
+            json!({"momentum": 0.5, "epsilon": 0.1}),
+            json!({"scale": false}),
+            json!({"center": false}),
+            json!({"center": false, "scale": false}),
+            json!({"trainable": false}),
+        ];
+        for case in cases {
+            let layer = BATCH_NORMALIZATION.entry.make(case.as_object().unwrap()).unwrap();
+            for shape in [&[3][..], &[1], &[300], &[5, 16], &[17, 9, 10], &[32, 32, 16]] {
+                check(&*layer, &[shape], 7, noise);
+                // A mean far from 0 does not cost digits of the variance.
+                check(&*layer, &[shape], 7, |input, at| noise(input, at) + 30.0);
+            }
         }
     }
 }

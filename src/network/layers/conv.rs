@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::kernel::conv2d::Geometry;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::gradient::linear;
 use super::super::window::{self, DATA_FORMAT, Padding, Windows};
-use super::super::{Activation, Initializer, Layer, Pass, Shape, Weight, shape};
+use super::super::{Activation, Initializer, Kernel, Layer, Pass, Shape, Weight, shape};
+use super::conv_kernel::{self, Convolved};
 use super::{LayerEntry, NAME, TRAINABLE, activation, initializer, weight};
 
 pub(super) const CONV_1D: LayerEntry = LayerEntry {
@@ -74,7 +76,7 @@ pub(super) const CONV_2D: LayerEntry = LayerEntry {
     merges: false,
 };
 
-const DILATION_RATE: Parameter =
+pub(super) const DILATION_RATE: Parameter =
     Parameter::optional("dilation_rate", Type::Ints, "1", "the distance between neighbours in a window");
 const GROUPS: Parameter = Parameter::optional(
     "groups",
@@ -82,12 +84,12 @@ const GROUPS: Parameter = Parameter::optional(
     "1",
     "into how many groups input and output channels are split; each sees only its own",
 );
-const ACTIVATION: Parameter =
+pub(super) const ACTIVATION: Parameter =
     Parameter::optional("activation", Type::Component, "null", "what is applied to the output; nothing when null");
-const USE_BIAS: Parameter = Parameter::optional("use_bias", Type::Bool, "true", "whether a bias is added");
-const KERNEL_INITIALIZER: Parameter =
+pub(super) const USE_BIAS: Parameter = Parameter::optional("use_bias", Type::Bool, "true", "whether a bias is added");
+pub(super) const KERNEL_INITIALIZER: Parameter =
     Parameter::optional("kernel_initializer", Type::Component, "\"glorot_uniform\"", "how the kernel starts");
-const BIAS_INITIALIZER: Parameter =
+pub(super) const BIAS_INITIALIZER: Parameter =
     Parameter::optional("bias_initializer", Type::Component, "\"zeros\"", "how the bias starts");
 
 #[derive(Debug)]
@@ -200,5 +202,62 @@ impl Layer for Convolution {
         shape.insert(0, batch);
         shape.push(self.filters);
         self.activation.compose(&y.reshape(shape)?)
+    }
+
+    fn kernel(&self, inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {
+        let geometry = conv_kernel::geometry(&self.windows, inputs.first()?)?;
+        let geometry = Geometry { filters: self.filters, groups: self.groups, ..geometry };
+        Some(Box::new(Convolved::new(geometry, self.use_bias, self.activation.kernel()?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::network::kernel::testing::{check, noise};
+
+    fn kernel(entry: &LayerEntry, params: Value, shapes: &[&[usize]]) {
+        let layer = entry.entry.make(params.as_object().unwrap()).unwrap();
+        for shape in shapes {
+            for rows in [1, 5, 18] {
+                check(&*layer, &[shape], rows, noise);
+            }
+        }
+    }
+
+    #[test]
+    fn kernels_of_images_compute_what_composition_does() {
+        for activation in ["linear", "relu", "gelu", "tanh", "softmax"] {
+            kernel(
+                &CONV_2D,
+                json!({"filters": 16, "kernel_size": 3, "padding": "same", "activation": activation}),
+                &[&[7, 5, 3], &[1, 1, 16]],
+            );
+        }
+        let shapes = [&[5, 8, 4][..], &[7, 7, 32], &[13, 4, 18]];
+        kernel(&CONV_2D, json!({"filters": 32, "kernel_size": [3, 2], "use_bias": false}), &shapes);
+        kernel(&CONV_2D, json!({"filters": 10, "kernel_size": 1}), &shapes);
+        kernel(&CONV_2D, json!({"filters": 10, "kernel_size": 1, "strides": 2, "padding": "same"}), &shapes);
+        kernel(&CONV_2D, json!({"filters": 48, "kernel_size": 3, "strides": [2, 1], "padding": "same"}), &shapes);
+        kernel(&CONV_2D, json!({"filters": 6, "kernel_size": 2, "dilation_rate": [2, 3], "groups": 2}), &shapes);
+        kernel(&CONV_2D, json!({"filters": 4, "kernel_size": 9, "padding": "same", "activation": "relu"}), &shapes);
+        kernel(&CONV_2D, json!({"filters": 5, "kernel_size": 3, "trainable": false}), &shapes);
+    }
+
+    #[test]
+    fn kernels_of_steps_compute_what_composition_does() {
+        let shapes = [&[9, 4][..], &[31, 16], &[6, 1]];
+        for padding in ["valid", "same", "causal"] {
+            kernel(&CONV_1D, json!({"filters": 7, "kernel_size": 3, "padding": padding}), &shapes);
+            kernel(&CONV_1D, json!({"filters": 16, "kernel_size": 4, "padding": padding, "strides": 3}), &shapes);
+            kernel(&CONV_1D, json!({"filters": 8, "kernel_size": 2, "padding": padding, "dilation_rate": 3}), &shapes);
+        }
+        kernel(
+            &CONV_1D,
+            json!({"filters": 8, "kernel_size": 2, "groups": 4, "activation": "relu"}),
+            &[&[9, 4], &[3, 8]],
+        );
     }
 }

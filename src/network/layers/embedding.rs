@@ -1,14 +1,18 @@
 //! `Embedding`: a vector for each whole number.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use candle_core::DType;
 
 use crate::error::{Error, Result};
+use crate::kernel::pool::{self, Shared};
+use crate::network::kernel::{Backward, Forward, Kernel};
 use crate::registry::{Entry, Parameter, Type};
 use crate::tensor::Graph;
 
-use super::super::{Initializer, Integers, Layer, Pass, Shape, Weight, shape};
+use super::super::{Initializer, Integers, Layer, Pass, Shape, Symbol, Weight, shape};
+use super::mask::NotEqual;
 use super::{LayerEntry, NAME, TRAINABLE, initializer, weight};
 
 pub(super) const EMBEDDING: LayerEntry = LayerEntry {
@@ -22,6 +26,12 @@ pub(super) const EMBEDDING: LayerEntry = LayerEntry {
             Parameter::required("input_dim", Type::Int, "how many numbers there are: the largest plus 1"),
             Parameter::required("output_dim", Type::Int, "the length of the vectors"),
             Parameter::optional("embeddings_initializer", Type::Component, "\"uniform\"", "how the vectors start"),
+            Parameter::optional(
+                "mask_zero",
+                Type::Bool,
+                "false",
+                "whether the number 0 is padding, which layers that know masks leave out; it has a vector all the same",
+            ),
             TRAINABLE,
             NAME,
         ],
@@ -30,6 +40,7 @@ pub(super) const EMBEDDING: LayerEntry = LayerEntry {
                 input: a.at_least("input_dim", 1)?,
                 output: a.at_least("output_dim", 1)?,
                 initializer: initializer(a, "embeddings_initializer")?,
+                mask_zero: a.bool("mask_zero"),
                 trainable: a.bool("trainable"),
             }))
         },
@@ -44,6 +55,7 @@ struct Embedding {
     input: usize,
     output: usize,
     initializer: Arc<dyn Initializer>,
+    mask_zero: bool,
     trainable: bool,
 }
 
@@ -53,10 +65,14 @@ impl Embedding {
         let ids: Vec<i64> = ids.to_vec1()?;
         match ids.iter().find(|id| usize::try_from(**id).map_or(true, |id| id >= self.input)) {
             None => Ok(()),
-            Some(id) => Err(Error::data(format!("expected numbers from 0 to {}, found {id}", self.input - 1))
-                .hint("`input_dim` is the largest number plus 1")),
+            Some(id) => Err(without_vector(id, self.input)),
         }
     }
+}
+
+fn without_vector(id: impl Display, count: usize) -> Error {
+    Error::data(format!("expected numbers from 0 to {}, found {id}", count - 1))
+        .hint("`input_dim` is the largest number plus 1")
 }
 
 impl Layer for Embedding {
@@ -66,6 +82,13 @@ impl Layer for Embedding {
 
     fn integers(&self) -> Integers {
         Integers::Indices
+    }
+
+    fn mask(&self, inputs: &[Symbol]) -> Result<Option<Symbol>> {
+        match (self.mask_zero, inputs.first()) {
+            (true, Some(ids)) => NotEqual::to_zero(ids).map(Some),
+            _ => Ok(None),
+        }
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
@@ -85,4 +108,63 @@ impl Layer for Embedding {
         shape.push(self.output);
         Ok(weights[0].index_select(&ids, 0)?.reshape(shape)?)
     }
+    fn kernel(&self, _: &[&[usize]]) -> Option<Box<dyn Kernel>> {
+        // Numbers come as floats, which are exact up to here.
+        (self.input <= 1 << f32::MANTISSA_DIGITS)
+            .then(|| Box::new(Lookup { input: self.input, width: self.output, ids: Vec::new() }) as Box<dyn Kernel>)
+    }
 }
+
+struct Lookup {
+    input: usize,
+    width: usize,
+    /// The numbers of this batch as places in the table.
+    ids: Vec<usize>,
+}
+
+impl Kernel for Lookup {
+    fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
+        self.ids.clear();
+        for &id in step.inputs.get(0) {
+            if !(id >= 0.0 && id < self.input as f32) {
+                return Err(without_vector(id, self.input));
+            }
+            self.ids.push(id as usize);
+        }
+        let (table, width) = (step.weights.get(0), self.width);
+        let work = step.output.len();
+        pool::rows(step.output, width, work, |first, rows| {
+            for (row, &id) in rows.chunks_exact_mut(width).zip(&self.ids[first..]) {
+                row.copy_from_slice(&table[id * width..][..width]);
+            }
+        });
+        Ok(())
+    }
+
+    fn backward(&mut self, step: &mut Backward<'_>) -> Result<()> {
+        if let Some(target) = step.input_gradients.take(0)
+            && !target.add
+        {
+            target.values.fill(0.0);
+        }
+        let Some(target) = step.weight_gradients.take(0) else { return Ok(()) };
+        if !target.add {
+            let work = target.values.len() / 4;
+            pool::rows(target.values, self.width, work, |_, rows| rows.fill(0.0));
+        }
+        // A number may stand at several places, so threads share out the vectors' places, not the numbers.
+        let (width, gradient, table) = (self.width, &*step.gradient, Shared::new(target.values));
+        pool::split(width.div_ceil(PART), gradient.len(), |parts| {
+            let columns = parts.start * PART..(parts.end * PART).min(width);
+            for (row, &id) in gradient.chunks_exact(width).zip(&self.ids) {
+                // SAFETY: no other thread has these columns.
+                let sums = unsafe { table.slice(id * width + columns.start..id * width + columns.end) };
+                sums.iter_mut().zip(&row[columns.clone()]).for_each(|(sum, own)| *sum += own);
+            }
+        });
+        Ok(())
+    }
+}
+
+/// Threads share out the columns of the table in parts of this length: a line of the cache.
+const PART: usize = 16;

@@ -1,11 +1,13 @@
 //! `GlobalMaxPooling…` and `GlobalAveragePooling…`: one value per channel over all steps or the whole image.
 
 use crate::error::Result;
+use crate::kernel::pool2d;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
+use super::super::kernel::{Backward, Forward};
 use super::super::window::{self, DATA_FORMAT};
-use super::super::{Layer, Pass, Shape, Weight, shape};
+use super::super::{Kernel, Layer, Pass, Shape, Weight, shape};
 use super::{LayerEntry, NAME};
 
 pub(super) const GLOBAL_MAX_POOLING_1D: LayerEntry = LayerEntry {
@@ -117,5 +119,69 @@ impl Layer for GlobalPooling {
         shape[0] = batch;
         shape[self.rank + 1] = channels;
         Ok(y.reshape(shape)?)
+    }
+
+    fn kernel(&self, inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {
+        let (_, lengths) = inputs.first()?.split_last()?;
+        Some(Box::new(Own { reduction: self.reduction, places: lengths.iter().product(), found: Vec::new() }))
+    }
+}
+
+/// The layer on slices.
+struct Own {
+    reduction: Reduction,
+    places: usize,
+    /// Where the largest values stood.
+    found: Vec<u32>,
+}
+
+impl Kernel for Own {
+    fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
+        let x = step.inputs.get(0);
+        match self.reduction {
+            Reduction::Mean => pool2d::global_mean(step.rows, self.places, x, step.output),
+            Reduction::Maximum => {
+                self.found.resize(step.output.len(), 0);
+                pool2d::global_maximum(step.rows, self.places, x, step.output, &mut self.found);
+            }
+        }
+        Ok(())
+    }
+
+    fn backward(&mut self, step: &mut Backward<'_>) -> Result<()> {
+        let gradient = &*step.gradient;
+        if let Some(target) = step.input_gradients.take(0) {
+            let (to, add) = (target.values, target.add);
+            match self.reduction {
+                Reduction::Mean => pool2d::global_mean_backward(step.rows, gradient, to, add),
+                Reduction::Maximum => pool2d::global_maximum_backward(step.rows, gradient, &self.found, to, add),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::network::kernel::testing::{check, noise};
+
+    #[test]
+    fn kernels_compute_what_composition_does() {
+        let coarse = |input, at| (noise(input, at) * 2.0).round();
+        for keepdims in [false, true] {
+            let params = json!({"keepdims": keepdims});
+            let make = |entry: &LayerEntry| entry.entry.make(params.as_object().unwrap()).unwrap();
+            for shape in [&[4, 6, 3][..], &[1, 1, 5], &[3, 3, 37]] {
+                check(&*make(&GLOBAL_MAX_POOLING_2D), &[shape], 5, coarse);
+                check(&*make(&GLOBAL_AVERAGE_POOLING_2D), &[shape], 5, noise);
+            }
+            for shape in [&[4, 3][..], &[9, 16], &[1, 1]] {
+                check(&*make(&GLOBAL_MAX_POOLING_1D), &[shape], 5, coarse);
+                check(&*make(&GLOBAL_AVERAGE_POOLING_1D), &[shape], 5, noise);
+            }
+        }
     }
 }

@@ -1,12 +1,14 @@
 //! `MaxPooling1D` and `MaxPooling2D`: the largest value of each window.
 
 use crate::error::Result;
+use crate::kernel::pool2d;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
+use super::super::kernel::{Backward, Forward};
 use super::super::window::{self, DATA_FORMAT, Padding, Windows};
-use super::super::{Layer, Pass, Shape, Weight, shape};
-use super::{LayerEntry, NAME};
+use super::super::{Kernel, Layer, Pass, Shape, Weight, shape};
+use super::{LayerEntry, NAME, conv_kernel};
 
 pub(super) const MAX_POOLING_1D: LayerEntry = LayerEntry {
     entry: Entry {
@@ -95,5 +97,81 @@ impl Layer for MaxPooling {
         shape.insert(0, batch);
         shape.push(channels);
         Ok(y.reshape(shape)?)
+    }
+
+    fn kernel(&self, inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {
+        // Places in a window are kept as bytes.
+        let windows = places(&self.windows, inputs.first()?).filter(|_| self.windows.len() <= 256)?;
+        Some(Box::new(Own { windows, places: Vec::new() }))
+    }
+}
+
+/// Returns where windows lie in an input of one or two axes and channels; steps are an image of height 1.
+pub(super) fn places(windows: &Windows, input: &[usize]) -> Option<pool2d::Windows> {
+    let geometry = conv_kernel::geometry(windows, input)?;
+    Some(pool2d::Windows {
+        input: geometry.input,
+        output: geometry.output,
+        size: geometry.kernel,
+        strides: geometry.strides,
+        before: geometry.before,
+        channels: geometry.channels,
+    })
+}
+
+/// The layer on slices.
+struct Own {
+    windows: pool2d::Windows,
+    /// Where each value of the output stood in its window.
+    places: Vec<u8>,
+}
+
+impl Kernel for Own {
+    fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
+        self.places.resize(step.output.len(), 0);
+        pool2d::maximum(&self.windows, step.rows, step.inputs.get(0), step.output, &mut self.places);
+        Ok(())
+    }
+
+    fn backward(&mut self, step: &mut Backward<'_>) -> Result<()> {
+        if let Some(target) = step.input_gradients.take(0) {
+            let (places, gradient) = (&self.places, &*step.gradient);
+            pool2d::maximum_backward(&self.windows, step.rows, gradient, places, target.values, target.add);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::average_pooling::{AVERAGE_POOLING_1D, AVERAGE_POOLING_2D};
+    use super::*;
+    use crate::network::kernel::testing::{check, noise};
+
+    #[test]
+    fn kernels_compute_what_composition_does() {
+        let cases = [
+            json!({}),
+            json!({"padding": "same"}),
+            json!({"pool_size": 3, "strides": 1}),
+            json!({"pool_size": 3, "strides": 2, "padding": "same"}),
+            json!({"pool_size": 2, "strides": 3, "padding": "same"}),
+        ];
+        // Few different values, so that there are equal ones in a window.
+        let coarse = |input, at| (noise(input, at) * 2.0).round();
+        for case in cases {
+            let make = |entry: &LayerEntry| entry.entry.make(case.as_object().unwrap()).unwrap();
+            for shape in [&[4, 6, 3][..], &[7, 5, 16], &[3, 3, 37]] {
+                check(&*make(&MAX_POOLING_2D), &[shape], 5, coarse);
+                check(&*make(&MAX_POOLING_2D), &[shape], 5, noise);
+                check(&*make(&AVERAGE_POOLING_2D), &[shape], 5, noise);
+            }
+            for shape in [&[4, 3][..], &[9, 16], &[3, 1]] {
+                check(&*make(&MAX_POOLING_1D), &[shape], 5, coarse);
+                check(&*make(&AVERAGE_POOLING_1D), &[shape], 5, noise);
+            }
+        }
     }
 }

@@ -1,25 +1,55 @@
 //! The built-in layers: one file for each, or for each small family, and one list.
 
 mod activation;
+mod attention;
 mod average_pooling;
 mod batch_normalization;
+mod bidirectional;
 mod concatenate;
 mod conv;
+mod conv_kernel;
+mod conv_transpose;
 mod dense;
+mod depthwise_conv;
+mod dot;
+mod dot_attention;
 mod dropout;
 mod embedding;
+mod factors;
 mod flatten;
 mod global_pooling;
+mod group_normalization;
+mod layer_normalization;
+mod margins;
+mod mask;
+mod masking;
 mod max_pooling;
 mod merge;
+mod moved;
+mod multi_head_attention;
+mod noise;
+mod part;
+mod permute;
+mod position_embedding;
+mod prelu;
+mod recurrent;
+mod repeat_vector;
+mod rescaling;
 mod reshape;
+mod scale_normalization;
+mod separable_conv;
+mod time_distributed;
+mod up_sampling;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::error::{self, Error, Result};
 use crate::registry::{Arguments, Entry, Parameter, Params, Type};
 
 use super::{Initializer, Layer, LayerInstance, Weight};
+
+pub(super) use part::Part;
 
 /// A built-in layer.
 pub struct LayerEntry {
@@ -49,6 +79,12 @@ pub static LIST: &[LayerEntry] = &[
     dense::DENSE,
     conv::CONV_1D,
     conv::CONV_2D,
+    depthwise_conv::DEPTHWISE_CONV_1D,
+    depthwise_conv::DEPTHWISE_CONV_2D,
+    separable_conv::SEPARABLE_CONV_1D,
+    separable_conv::SEPARABLE_CONV_2D,
+    conv_transpose::CONV_1D_TRANSPOSE,
+    conv_transpose::CONV_2D_TRANSPOSE,
     max_pooling::MAX_POOLING_1D,
     max_pooling::MAX_POOLING_2D,
     average_pooling::AVERAGE_POOLING_1D,
@@ -57,14 +93,42 @@ pub static LIST: &[LayerEntry] = &[
     global_pooling::GLOBAL_MAX_POOLING_2D,
     global_pooling::GLOBAL_AVERAGE_POOLING_1D,
     global_pooling::GLOBAL_AVERAGE_POOLING_2D,
+    up_sampling::UP_SAMPLING_1D,
+    up_sampling::UP_SAMPLING_2D,
+    margins::CROPPING_1D,
+    margins::CROPPING_2D,
+    margins::ZERO_PADDING_1D,
+    margins::ZERO_PADDING_2D,
     flatten::FLATTEN,
     reshape::RESHAPE,
+    permute::PERMUTE,
+    repeat_vector::REPEAT_VECTOR,
+    rescaling::RESCALING,
     embedding::EMBEDDING,
+    position_embedding::POSITION_EMBEDDING,
+    masking::MASKING,
     dropout::DROPOUT,
+    noise::SPATIAL_DROPOUT_1D,
+    noise::SPATIAL_DROPOUT_2D,
+    noise::GAUSSIAN_DROPOUT,
+    noise::GAUSSIAN_NOISE,
     batch_normalization::BATCH_NORMALIZATION,
+    group_normalization::GROUP_NORMALIZATION,
+    scale_normalization::RMS_NORMALIZATION,
+    scale_normalization::UNIT_NORMALIZATION,
+    recurrent::SIMPLE_RNN,
+    recurrent::LSTM,
+    recurrent::GRU,
+    bidirectional::BIDIRECTIONAL,
+    time_distributed::TIME_DISTRIBUTED,
+    multi_head_attention::MULTI_HEAD_ATTENTION,
+    dot_attention::ATTENTION,
+    dot_attention::ADDITIVE_ATTENTION,
+    layer_normalization::LAYER_NORMALIZATION,
     activation::ACTIVATION,
     activation::RELU,
     activation::LEAKY_RELU,
+    prelu::PRELU,
     activation::ELU,
     activation::SOFTMAX,
     merge::ADD,
@@ -74,6 +138,7 @@ pub static LIST: &[LayerEntry] = &[
     merge::MAXIMUM,
     merge::MINIMUM,
     concatenate::CONCATENATE,
+    dot::DOT,
 ];
 
 /// Finds a layer by its Keras name, its name in scripts, or qualified as `barrage.layers.Dense`.
@@ -121,11 +186,12 @@ fn activation(arguments: &Arguments, name: &str) -> Result<Box<dyn super::Activa
 
 /// Declares a weight, whose size must be one that memory can hold.
 fn weight(
-    name: &'static str,
+    name: impl Into<Cow<'static, str>>,
     shape: Vec<usize>,
     initializer: &Arc<dyn Initializer>,
     trainable: bool,
 ) -> Result<Weight> {
+    let name = name.into();
     let count = shape.iter().try_fold(1usize, |count, length| count.checked_mul(*length));
     match count {
         Some(count) if count <= i32::MAX as usize => {

@@ -6,7 +6,7 @@
 //! one that makes it. The first layer that has a gradient for a value stores it, the others add theirs. Gradients that
 //! lead to no trainable weight are not computed, so the input batch never has one.
 //!
-//! A layer without a kernel is composed of Candle's operations within the plan ([`composed`]).
+//! A layer without a kernel is composed of Candle's operations within the plan.
 
 mod composed;
 mod layout;

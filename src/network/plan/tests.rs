@@ -31,7 +31,7 @@ impl Layer for Squares {
     }
     fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
         let initializer = crate::network::initializer::from_value(&json!("glorot_uniform"))?;
-        Ok(vec![Weight { name: "w", shape: vec![inputs[0][0].unwrap()], initializer, trainable: true }])
+        Ok(vec![Weight { name: "w".into(), shape: vec![inputs[0][0].unwrap()], initializer, trainable: true }])
     }
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {
         Ok(inputs[0].sqr()?.broadcast_mul(&weights[0])?)
@@ -43,17 +43,17 @@ impl Layer for Squares {
 fn network() -> Network {
     let image = input(&[Some(2), Some(3)], Dtype::F32);
     let counts = input(&[Some(6)], Dtype::I64);
-    let flat = layer("Flatten", json!({})).apply(&[image.clone()]).unwrap();
+    let flat = layer("Flatten", json!({})).apply(std::slice::from_ref(&image)).unwrap();
     let shared = layer("Dense", json!({"units": 6, "activation": "tanh"}));
     let norm = layer("BatchNormalization", json!({}));
-    let a = shared.apply(&[flat.clone()]).unwrap();
-    let b = shared.apply(&[counts.clone()]).unwrap();
+    let a = shared.apply(std::slice::from_ref(&flat)).unwrap();
+    let b = shared.apply(std::slice::from_ref(&counts)).unwrap();
     let a = norm.apply(&[a]).unwrap();
     let b = norm.apply(&[b]).unwrap();
     let sum = layer("Add", json!({})).apply(&[a.clone(), b.clone()]).unwrap();
-    let squares = Symbol::apply(Arc::new(Squares), None, &[sum.clone()]).unwrap();
+    let squares = Symbol::apply(Arc::new(Squares), None, std::slice::from_ref(&sum)).unwrap();
     let product = layer("Multiply", json!({})).apply(&[squares, a.clone()]).unwrap();
-    let dropped = layer("Dropout", json!({"rate": 0.4})).apply(&[product.clone()]).unwrap();
+    let dropped = layer("Dropout", json!({"rate": 0.4})).apply(std::slice::from_ref(&product)).unwrap();
     let frozen = layer("Dense", json!({"units": 4, "trainable": false})).apply(&[dropped]).unwrap();
     let grid = layer("Reshape", json!({"target_shape": [2, 3]})).apply(&[sum]).unwrap();
     let rows = layer("Dense", json!({"units": 2, "activation": "softmax"})).apply(&[grid]).unwrap();
@@ -125,7 +125,10 @@ fn planned(plan: &mut Plan, weights: &mut FlatWeights, rows: usize, training: bo
     let mut gradients = Vec::new();
     if training {
         for (at, output) in outputs.iter().enumerate() {
-            plan.loss(at, |_, _, place| Some(place.unwrap().put(&numbers(output.len(), 10 + at as u64))));
+            plan.loss(at, |_, _, place| {
+                let _: () = place.unwrap().put(&numbers(output.len(), 10 + at as u64));
+                Some(())
+            });
         }
         plan.backward(weights).unwrap();
         assert_eq!(weights.unreached().count(), 0);
@@ -172,7 +175,7 @@ fn plans_compute_what_composition_does_for_any_number_of_records() {
 #[test]
 fn gradients_nobody_needs_have_no_buffer_and_others_share() {
     let x = input(&[Some(4)], Dtype::F32);
-    let mut symbol = layer("Dense", json!({"units": 4, "trainable": false})).apply(&[x.clone()]).unwrap();
+    let mut symbol = layer("Dense", json!({"units": 4, "trainable": false})).apply(std::slice::from_ref(&x)).unwrap();
     for _ in 0..6 {
         symbol = layer("Dense", json!({"units": 4})).apply(&[symbol]).unwrap();
     }
@@ -185,14 +188,17 @@ fn gradients_nobody_needs_have_no_buffer_and_others_share() {
 #[test]
 fn what_no_loss_reaches_is_named() {
     let x = input(&[Some(4)], Dtype::F32);
-    let [a, b] = [(); 2].map(|()| layer("Dense", json!({"units": 2})).apply(&[x.clone()]).unwrap());
+    let [a, b] = [(); 2].map(|()| layer("Dense", json!({"units": 2})).apply(std::slice::from_ref(&x)).unwrap());
     let network = Network::new(&[x], &[a, b]).unwrap();
     let mut plan = Plan::new(&network, &[vec![4]], &cpu()).unwrap();
     let mut weights = FlatWeights::new(&network, &network.initialise(1).unwrap()).unwrap();
     plan.begin(1);
     plan.feed(0, &Array::from_f32(vec![1.0; 4], &[1, 4]).unwrap()).unwrap();
     plan.train_forward(&mut weights, &random()).unwrap();
-    plan.loss(0, |_, _, place| Some(place.unwrap().put(&[1.0, 1.0])));
+    plan.loss(0, |_, _, place| {
+        let _: () = place.unwrap().put(&[1.0, 1.0]);
+        Some(())
+    });
     plan.backward(&mut weights).unwrap();
     assert_eq!(weights.unreached().collect::<Vec<_>>(), [2, 3]);
     assert!(plan.feed(0, &Array::from_f32(vec![1.0; 3], &[1, 3]).unwrap()).is_err());

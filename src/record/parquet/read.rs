@@ -63,7 +63,7 @@ pub(in crate::record) fn tables(
                 None => return Ok(None),
             };
             begun = true;
-            let table = finish(columns, &fields, len, source.clone(), Some(&schema))?.from_row(first);
+            let table = finish(columns, &fields, len, source.clone(), Some(&schema))?.starting_at(first);
             first += len;
             Ok(Some(table))
         });

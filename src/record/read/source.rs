@@ -177,7 +177,7 @@ impl Source {
         };
         let missing = first.lines - header.matches('\n').count();
         let file = self.file(format!("{header}{rows}"), Some((missing, header.len())));
-        Ok(Records::from_table(table(&file, self.format, Some(schema))?.from_row(first.row)))
+        Ok(Records::from_table(table(&file, self.format, Some(schema))?.starting_at(first.row)))
     }
 }
 

@@ -66,18 +66,18 @@ impl Records {
 pub struct Writer<W: Write + Send>(Kind<W>);
 
 enum Kind<W: Write + Send> {
-    Csv(csv::Writer<W>),
+    Csv(Box<csv::Writer<W>>),
     Json { out: W, array: bool, begun: bool },
-    Parquet(parquet::Writer<W>),
+    Parquet(Box<parquet::Writer<W>>),
 }
 
 impl<W: Write + Send> Writer<W> {
     /// Begins a file; nothing is written before the first table.
     pub fn new(format: Format, out: W) -> Self {
         Writer(match format {
-            Format::Csv => Kind::Csv(csv::Writer::new(out)),
+            Format::Csv => Kind::Csv(Box::new(csv::Writer::new(out))),
             Format::Json | Format::Jsonl => Kind::Json { out, array: format == Format::Json, begun: false },
-            Format::Parquet => Kind::Parquet(parquet::Writer::new(out)),
+            Format::Parquet => Kind::Parquet(Box::new(parquet::Writer::new(out))),
         })
     }
 

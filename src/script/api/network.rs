@@ -8,7 +8,7 @@ use rhai::{Array as List, Dynamic, Engine, Map};
 
 use crate::error::Error;
 use crate::network::{LayerEntry, Network, Symbol, layers};
-use crate::registry::{Params, Type};
+use crate::registry::{Parameter, Type};
 use crate::script::api::arguments::{Answer, Layers, Shape};
 use crate::script::api::{Page, options::Options, table};
 use crate::script::cast;
@@ -52,7 +52,7 @@ fn register_layer(module: &mut rhai::Module, entry: &'static LayerEntry) {
         entry.entry.name,
         entry.entry.doc.lines().next().unwrap_or_default().trim_start()
     );
-    let declared = |name: &str| entry.entry.parameters.iter().find(|parameter| parameter.name == name);
+    let declared = |name: &str| declared(entry, name);
     let mut parameters = vec![if entry.merges { ("values", table::ARRAY) } else { ("layer", table::LAYER) }];
     for taken in 0..=entry.positional.len() {
         if let Some(name) = taken.checked_sub(1).and_then(|at| entry.positional.get(at)) {
@@ -72,7 +72,7 @@ fn register_layer(module: &mut rhai::Module, entry: &'static LayerEntry) {
                 all.push(("options", table::MAP));
             }
             table::register(module, entry.script_name, &text, &all, "Layer", move |_, arguments| {
-                apply(entry, arguments, taken, options).map(Dynamic::from)
+                apply(entry, arguments, taken, options)
             });
         }
     }
@@ -93,23 +93,57 @@ pub fn type_name(kind: Type) -> &'static str {
     }
 }
 
-fn apply(entry: &LayerEntry, arguments: &mut [&mut Dynamic], taken: usize, options: bool) -> Answer<Symbol> {
+fn declared(entry: &LayerEntry, name: &str) -> Option<&'static Parameter> {
+    entry.entry.parameters.iter().find(|parameter| parameter.name == name)
+}
+
+fn apply(entry: &LayerEntry, arguments: &mut [&mut Dynamic], taken: usize, options: bool) -> Answer<Dynamic> {
     let inputs = match entry.merges {
         true => symbols(&arguments[0].clone(), entry.script_name)?,
         false => arguments[0].clone().try_cast::<Symbol>().into_iter().collect(),
     };
-    let mut params = match options {
-        true => cast::to_params(arguments[taken + 1], "options").map_err(raise)?,
-        false => Params::new(),
-    };
+    let mut options =
+        if options { arguments[taken + 1].clone().try_cast::<Map>().unwrap_or_default() } else { Map::new() };
+    // A lone import block is the layer that is asked for, not the options.
+    if let Some(name) = entry.positional.get(taken)
+        && declared(entry, name).is_some_and(|parameter| parameter.kind == Type::Component)
+        && options.contains_key("import")
+    {
+        options = Map::from([((*name).into(), Dynamic::from(options))]);
+    }
+    let named = take_values(&mut options);
+    let mut params = cast::to_params(&Dynamic::from(options), "options").map_err(raise)?;
     for (name, value) in entry.positional.iter().zip(&arguments[1..=taken]) {
         let value = cast::to_json(value).map_err(|error| raise(error.within(format!("parameter `{name}`"))))?;
         if params.insert((*name).to_owned(), value).is_some() {
             return Err(raise(Error::recipe(format!("`{}`: `{name}` is given twice", entry.script_name))));
         }
     }
+    // A name that the layer does not have is refused as that of any other option.
+    let unknown = named.iter().filter(|(name, _)| declared(entry, name).is_none());
+    params.extend(unknown.map(|(name, _)| (name.clone(), serde_json::Value::Null)));
     let layer = entry.make(&params).map_err(raise)?;
-    layer.apply(&inputs).map_err(raise)
+    let named: Vec<(&str, Vec<Symbol>)> = named.iter().map(|(name, values)| (&**name, values.clone())).collect();
+    let mut outputs = layer.apply_with(&inputs, &named).map_err(raise)?;
+    match (outputs.pop(), outputs.is_empty()) {
+        (Some(output), true) => Ok(Dynamic::from(output)),
+        (last, _) => Ok(outputs.into_iter().chain(last).map(Dynamic::from).collect::<List>().into()),
+    }
+}
+
+/// Takes the options that are values of the network, or arrays of them, out of the others.
+fn take_values(options: &mut Map) -> Vec<(String, Vec<Symbol>)> {
+    let values = |value: &Dynamic| match value.read_lock::<List>() {
+        Some(list) if !list.is_empty() => list.iter().map(|item| item.clone().try_cast::<Symbol>()).collect(),
+        Some(_) => None,
+        None => value.clone().try_cast::<Symbol>().map(|symbol| vec![symbol]),
+    };
+    let found: Vec<(String, Vec<Symbol>)> =
+        options.iter().filter_map(|(name, value)| Some((name.to_string(), values(value)?))).collect();
+    for (name, _) in &found {
+        options.remove(name.as_str());
+    }
+    found
 }
 
 /// Applies a joining layer by its Keras name.

@@ -191,13 +191,29 @@ fn layers() -> Vec<Component> {
 /// Returns an expression that applies a layer to an input of a shape it takes.
 fn layer_code(layer: &LayerEntry) -> String {
     let name = layer.script_name;
+    if matches!(name, "attention" | "additive_attention") {
+        return format!("{name}([input(\"a\", [20, 3]), input(\"b\", [10, 3])])");
+    }
+    if name == "dot" {
+        return "dot([input(\"a\", [4]), input(\"b\", [4])], #{ axes: 1 })".to_owned();
+    }
     if layer.merges {
         return format!("{name}([input(\"a\", [4]), input(\"b\", [4])])");
     }
     let input = match name {
         "embedding" => "input(\"x\", [20], #{ dtype: \"i64\" })",
-        _ if name.ends_with("1d") => "input(\"x\", [8, 3])",
-        _ if name.ends_with("2d") || name == "flatten" => "input(\"x\", [8, 8, 3])",
+        "simple_rnn"
+        | "lstm"
+        | "gru"
+        | "bidirectional"
+        | "time_distributed"
+        | "masking"
+        | "position_embedding"
+        | "multi_head_attention" => "input(\"x\", [20, 3])",
+        "permute" => "input(\"x\", [20, 3])",
+        "group_normalization" => "input(\"x\", [8, 8, 64])",
+        _ if name.contains("1d") => "input(\"x\", [8, 3])",
+        _ if name.contains("2d") || name == "flatten" => "input(\"x\", [8, 8, 3])",
         _ => "input(\"x\", [4])",
     };
     let values: Vec<&str> = layer.positional.iter().map(|parameter| sample(layer, parameter)).collect();
@@ -209,10 +225,14 @@ fn sample(layer: &LayerEntry, name: &str) -> &'static str {
     let declared = layer.entry.parameters.iter().find(|parameter| parameter.name == name);
     match (name, declared) {
         ("target_shape", _) => "[2, 2]",
+        ("dims", _) => "[2, 1]",
         ("activation", _) => "\"relu\"",
         ("filters", _) => "16",
         ("kernel_size", _) => "3",
         ("input_dim", _) => "1000",
+        ("sequence_length", _) => "20",
+        ("layer", _) if layer.script_name == "bidirectional" => "#{ \"import\": \"LSTM\", params: #{ units: 2 } }",
+        ("layer", _) => "#{ \"import\": \"Dense\", params: #{ units: 2 } }",
         (_, Some(Parameter { default: Some(default), .. })) if *default != "null" => default,
         (_, Some(Parameter { kind: Type::Float, .. })) => "0.5",
         (_, Some(Parameter { kind: Type::Text | Type::Component, .. })) => "\"relu\"",

@@ -1,0 +1,196 @@
+//! Attention of one record's steps: weights = softmax(scale · q kᵀ), out = weights · v, head by head.
+//!
+//! Queries, keys and values stay where the projections wrote them, side by side: every head is a view with strides.
+
+use super::gemm::{Matrix, MatrixMut, product};
+use super::math::exp;
+
+/// The sizes of one record.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// Steps that ask.
+    pub queries: usize,
+    /// Steps that are asked.
+    pub keys: usize,
+    /// Number of heads.
+    pub heads: usize,
+    /// Length of a query and of a key, a head.
+    pub key: usize,
+    /// Length of a value, a head.
+    pub value: usize,
+    /// What products are multiplied by.
+    pub scale: f32,
+}
+
+/// Rows of a record: the heads of a step stand side by side, steps `stride` apart.
+#[derive(Clone, Copy, Debug)]
+pub struct Steps<'a> {
+    /// The numbers, from the first head of the first step.
+    pub values: &'a [f32],
+    /// The distance between steps.
+    pub stride: usize,
+}
+
+/// Rows of a record to write.
+#[derive(Debug)]
+pub struct StepsMut<'a> {
+    /// The numbers, from the first head of the first step.
+    pub values: &'a mut [f32],
+    /// The distance between steps.
+    pub stride: usize,
+}
+
+impl Steps<'_> {
+    fn head(&self, head: usize, steps: usize, width: usize) -> Matrix<'_> {
+        Matrix::strided(&self.values[head * width..], [steps, width], [self.stride, 1])
+    }
+}
+
+impl StepsMut<'_> {
+    fn head(&mut self, head: usize, steps: usize, width: usize) -> MatrixMut<'_> {
+        MatrixMut::strided(&mut self.values[head * width..], [steps, width], [self.stride, 1])
+    }
+}
+
+/// Which steps may look at which.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Masks<'a> {
+    /// `[queries]`, 0 where a step looks at nothing.
+    pub query: Option<&'a [f32]>,
+    /// `[keys]`, 0 where a step is not looked at; twice, since keys and values may have masks of their own.
+    pub keys: [Option<&'a [f32]>; 2],
+    /// `[queries, keys]`, 0 where one does not look at the other.
+    pub pairs: Option<&'a [f32]>,
+    /// Whether a step looks at itself and those before it only.
+    pub causal: bool,
+}
+
+impl Masks<'_> {
+    fn any(&self) -> bool {
+        self.causal || self.query.is_some() || self.pairs.is_some() || self.keys.iter().any(Option::is_some)
+    }
+
+    /// Sets scores that do not count to minus infinity.
+    fn apply(&self, scores: &mut [f32], keys: usize) {
+        if !self.any() {
+            return;
+        }
+        for (query, row) in scores.chunks_exact_mut(keys).enumerate() {
+            if self.query.is_some_and(|mask| mask[query] == 0.0) {
+                row.fill(f32::NEG_INFINITY);
+                continue;
+            }
+            if self.causal {
+                row[keys.min(query + 1)..].fill(f32::NEG_INFINITY);
+            }
+            let pairs = self.pairs.map(|pairs| &pairs[query * keys..]);
+            for mask in self.keys.iter().chain([&pairs]).flatten() {
+                for (score, mask) in row.iter_mut().zip(*mask) {
+                    *score = if *mask == 0.0 { f32::NEG_INFINITY } else { *score };
+                }
+            }
+        }
+    }
+}
+
+/// Writes `weights`, `[heads, queries, keys]`: each row is a softmax; one that may look at nothing is 0.
+pub fn weigh(sizes: Sizes, query: Steps<'_>, key: Steps<'_>, masks: Masks<'_>, weights: &mut [f32]) {
+    let Sizes { queries, keys, .. } = sizes;
+    for (head, weights) in weights.chunks_exact_mut(queries * keys).enumerate() {
+        let (q, k) = (query.head(head, queries, sizes.key), key.head(head, keys, sizes.key));
+        product(MatrixMut::new(weights, queries, keys), false, q, k.t(), sizes.scale);
+        masks.apply(weights, keys);
+        softmax(weights, keys);
+    }
+}
+
+/// Writes `out = weights · v`.
+pub fn gather(sizes: Sizes, weights: &[f32], value: Steps<'_>, mut out: StepsMut<'_>) {
+    let Sizes { queries, keys, .. } = sizes;
+    for (head, weights) in weights.chunks_exact(queries * keys).enumerate() {
+        let v = value.head(head, keys, sizes.value);
+        product(out.head(head, queries, sizes.value), false, Matrix::new(weights, queries, keys), v, 1.0);
+    }
+}
+
+/// Writes the gradients of weights and values from that of `out`.
+pub fn gather_back(
+    sizes: Sizes,
+    weights: &[f32],
+    value: Steps<'_>,
+    out: Steps<'_>,
+    of_weights: &mut [f32],
+    mut of_value: StepsMut<'_>,
+) {
+    let Sizes { queries, keys, .. } = sizes;
+    let heads = weights.chunks_exact(queries * keys).zip(of_weights.chunks_exact_mut(queries * keys));
+    for (head, (weights, of_weights)) in heads.enumerate() {
+        let own = out.head(head, queries, sizes.value);
+        let weights = Matrix::new(weights, queries, keys);
+        product(of_value.head(head, keys, sizes.value), false, weights.t(), own, 1.0);
+        let v = value.head(head, keys, sizes.value);
+        product(MatrixMut::new(of_weights, queries, keys), false, own, v.t(), 1.0);
+    }
+}
+
+/// Writes the gradients of queries and keys from that of the weights, which becomes that of the scores.
+pub fn weigh_back(
+    sizes: Sizes,
+    query: Steps<'_>,
+    key: Steps<'_>,
+    weights: &[f32],
+    of_weights: &mut [f32],
+    mut of_query: StepsMut<'_>,
+    mut of_key: StepsMut<'_>,
+) {
+    let Sizes { queries, keys, .. } = sizes;
+    let heads = weights.chunks_exact(queries * keys).zip(of_weights.chunks_exact_mut(queries * keys));
+    for (head, (weights, of_weights)) in heads.enumerate() {
+        super::activation::softmax_backward(weights, of_weights, keys);
+        let scores = Matrix::new(of_weights, queries, keys);
+        let (q, k) = (query.head(head, queries, sizes.key), key.head(head, keys, sizes.key));
+        product(of_query.head(head, queries, sizes.key), false, scores, k, sizes.scale);
+        product(of_key.head(head, keys, sizes.key), false, scores.t(), q, sizes.scale);
+    }
+}
+
+crate::simd! {
+    /// Replaces rows by their softmax; a row of minus infinities only becomes 0.
+    fn softmax(values: &mut [f32], width: usize) {
+        for row in values.chunks_exact_mut(width.max(1)) {
+            let larger = |a: f32, b: f32| if b > a || b.is_nan() { b } else { a };
+            let mut lanes = [f32::NEG_INFINITY; 16];
+            let (blocks, rest) = row.as_chunks::<16>();
+            for block in blocks {
+                for (lane, value) in lanes.iter_mut().zip(block) {
+                    *lane = larger(*lane, *value);
+                }
+            }
+            let largest = lanes.into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, larger);
+            if largest == f32::NEG_INFINITY {
+                row.fill(0.0);
+                continue;
+            }
+            let mut sums = [0.0f32; 16];
+            let (blocks, rest) = row.as_chunks_mut::<16>();
+            for block in blocks {
+                for (sum, value) in sums.iter_mut().zip(block) {
+                    *value = exp(*value - largest);
+                    *sum += *value;
+                }
+            }
+            let mut total = 0.0;
+            for sum in sums {
+                total += sum;
+            }
+            for value in rest {
+                *value = exp(*value - largest);
+                total += *value;
+            }
+            let scale = 1.0 / total;
+            for value in row.iter_mut() {
+                *value *= scale;
+            }
+        }
+    }
+}

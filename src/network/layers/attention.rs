@@ -1,0 +1,132 @@
+//! What attention layers share: which inputs are query, value, key and masks.
+
+use crate::error::{Error, Result};
+use crate::tensor::Graph;
+
+use super::super::{Named, Shape, Symbol, show_shape};
+
+/// Where the inputs of an attention layer stand, and which steps look at which.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Looks {
+    pub value: usize,
+    pub key: usize,
+    pub query_mask: Option<usize>,
+    pub value_mask: Option<usize>,
+    pub key_mask: Option<usize>,
+    pub pairs: Option<usize>,
+    pub causal: bool,
+}
+
+impl Looks {
+    /// A sequence that looks at itself.
+    pub(super) fn new(causal: bool) -> Self {
+        Looks { value: 0, key: 0, query_mask: None, value_mask: None, key_mask: None, pairs: None, causal }
+    }
+
+    /// Finds query, value, key and their masks among values given in this order or by name, and lists each once.
+    pub(super) fn bind(&self, inputs: &[Symbol], named: &Named<'_>) -> Result<(Looks, Vec<Symbol>)> {
+        let by_name = |name: &str, at: usize| {
+            let given = named.iter().find(|(own, _)| *own == name).map(|(_, values)| values.as_slice());
+            match (given, inputs.get(at)) {
+                (Some([value]), None) => Ok(Some(value)),
+                (Some(_), Some(_)) => Err(Error::recipe(format!("`{name}` is given twice"))),
+                (Some(values), None) => {
+                    Err(Error::recipe(format!("`{name}`: expected one value of the network, found {}", values.len())))
+                }
+                (None, positional) => Ok(positional),
+            }
+        };
+        let query = match inputs {
+            [query] | [query, _] | [query, _, _] => query,
+            _ => return Err(Error::recipe(format!("expected query, value and key, found {} values", inputs.len()))),
+        };
+        let value = by_name("value", 1)?.unwrap_or(query);
+        let key = by_name("key", 2)?.unwrap_or(value);
+        let pairs = by_name("attention_mask", usize::MAX)?;
+        let mut all: Vec<Symbol> = vec![query.clone()];
+        let mut place = |symbol: &Symbol| match all.iter().position(|known| known.is(symbol)) {
+            Some(place) => place,
+            None => {
+                all.push(symbol.clone());
+                all.len() - 1
+            }
+        };
+        let (at_value, at_key) = (place(value), place(key));
+        let looks = Looks {
+            value: at_value,
+            key: at_key,
+            query_mask: query.mask().map(&mut place),
+            value_mask: value.mask().map(&mut place),
+            // A mask that values bring counts once.
+            key_mask: key.mask().filter(|_| !key.is(value)).map(&mut place),
+            pairs: pairs.map(&mut place),
+            causal: self.causal,
+        };
+        Ok((looks, all))
+    }
+
+    /// Refuses masks of other lengths.
+    pub(super) fn check(&self, inputs: &[Shape], queries: Option<usize>, keys: Option<usize>) -> Result<()> {
+        let fits = |found: &[Option<usize>], expected: &[Option<usize>]| {
+            found.len() == expected.len()
+                && found.iter().zip(expected).all(|(a, b)| a.is_none() || b.is_none() || a == b)
+        };
+        let masks = [
+            ("mask of the query", self.query_mask, vec![queries]),
+            ("mask of the value", self.value_mask, vec![keys]),
+            ("mask of the key", self.key_mask, vec![keys]),
+            ("`attention_mask`", self.pairs, vec![queries, keys]),
+        ];
+        for (what, place, expected) in masks {
+            let Some(found) = place.and_then(|place| inputs.get(place)) else { continue };
+            if !fits(found, &expected) {
+                let (expected, found) = (show_shape(&expected), show_shape(found));
+                return Err(Error::recipe(format!("{what}: expected shape {expected}, found {found}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns `[rows, queries, keys]` of 1 and 0 with the dtype of `like`; axes may have length 1.
+    pub(super) fn mask(&self, inputs: &[Graph], queries: usize, keys: usize, like: &Graph) -> Result<Option<Graph>> {
+        let rows = inputs[0].dim(0)?;
+        let of = |place: usize, shape: [usize; 3]| {
+            // A mask is no value that gradients flow to.
+            Ok::<_, Error>(inputs[place].detach().to_dtype(like.dtype())?.reshape(&shape)?)
+        };
+        let mut parts: Vec<Graph> = Vec::new();
+        parts.extend(self.query_mask.map(|place| of(place, [rows, queries, 1])).transpose()?);
+        parts.extend(self.value_mask.map(|place| of(place, [rows, 1, keys])).transpose()?);
+        parts.extend(self.key_mask.map(|place| of(place, [rows, 1, keys])).transpose()?);
+        parts.extend(self.pairs.map(|place| of(place, [rows, queries, keys])).transpose()?);
+        if self.causal {
+            let looks =
+                (0..queries).flat_map(|query| (0..keys).map(move |key| if key <= query { 1.0f32 } else { 0.0 }));
+            let looks = Graph::from_vec(looks.collect(), (1, queries, keys), like.device())?;
+            parts.push(looks.to_dtype(like.dtype())?);
+        }
+        let mut all: Option<Graph> = None;
+        for part in parts {
+            // Numbers other than 0 count as 1.
+            let part = part.ne(0.0)?.to_dtype(like.dtype())?;
+            all = Some(match all {
+                None => part,
+                Some(all) => all.broadcast_mul(&part)?,
+            });
+        }
+        Ok(all)
+    }
+}
+
+/// Returns the softmax along the last axis of what the mask leaves; a row of which nothing is left is 0.
+pub(super) fn masked_softmax(scores: &Graph, mask: Option<&Graph>) -> Result<Graph> {
+    let Some(mask) = mask else { return softmax(scores) };
+    let mask = mask.broadcast_as(scores.shape())?.contiguous()?;
+    let far = mask.affine(1e9, -1e9)?;
+    Ok(softmax(&scores.mul(&mask)?.add(&far)?)?.mul(&mask)?)
+}
+
+/// Returns the softmax along the last axis.
+pub(super) fn softmax(scores: &Graph) -> Result<Graph> {
+    super::super::activation::from_value(&serde_json::json!("softmax"))?.compose(scores)
+}

@@ -1,0 +1,396 @@
+//! `Bidirectional`: a recurrent layer forward and another one backward.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::kernel::pool;
+use crate::network::kernel::{Backward, Forward, Kernel};
+use crate::registry::{Arguments, Entry, Parameter, Type};
+use crate::tensor::Graph;
+
+use super::super::{Bound, Layer, Named, Pass, Shape, Symbol, Weight, component, shape};
+use super::recurrent::Recurrent;
+use super::{LayerEntry, NAME};
+
+pub(super) const BIDIRECTIONAL: LayerEntry = LayerEntry {
+    entry: Entry {
+        name: "Bidirectional",
+        aliases: &[],
+        doc: "Runs a recurrent layer over a sequence forward and a second one backward, and merges what they give for each \
+              step (Schuster and Paliwal, 1997).\n\n\
+              Input `[batch, steps, in]`; output that of the layer, twice as long with `concat`. Weights: those of both, \
+              as `forward/kernel`, `backward/kernel` … Steps that a mask leaves out give 0 in a sequence.",
+        parameters: &[
+            Parameter::required(
+                "layer",
+                Type::Component,
+                "the layer: `component(\"LSTM\", #{ units: 8 })`, or a `GRU` or a `SimpleRNN`",
+            ),
+            Parameter::optional(
+                "merge_mode",
+                Type::Any,
+                "\"concat\"",
+                "how both outputs are merged: `concat`, `sum`, `mul`, `ave`; null: a script gets an array of both",
+            ),
+            Parameter::optional(
+                "backward_layer",
+                Type::Component,
+                "null",
+                "the layer that goes backward, with `go_backwards: true`; one like `layer` when null",
+            ),
+            NAME,
+        ],
+        build: |a| Ok(Box::new(Bidirectional::new(a)?)),
+    },
+    script_name: "bidirectional",
+    positional: &["layer"],
+    merges: false,
+};
+
+/// How two outputs become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Merge {
+    Concat,
+    Sum,
+    Multiply,
+    Average,
+    Both,
+}
+
+#[derive(Clone, Debug)]
+struct Bidirectional {
+    forward: Recurrent,
+    backward: Recurrent,
+    merge: Merge,
+}
+
+impl Bidirectional {
+    fn new(a: &Arguments) -> Result<Self> {
+        let merge = match a.value("merge_mode") {
+            Value::Null => Merge::Both,
+            value => match value.as_str() {
+                Some("concat") => Merge::Concat,
+                Some("sum") => Merge::Sum,
+                Some("mul") => Merge::Multiply,
+                Some("ave") => Merge::Average,
+                _ => return Err(a.refuse("merge_mode", "`concat`, `sum`, `mul`, `ave` or null")),
+            },
+        };
+        let inner = |name: &str| {
+            let (kind, params) = component::parts(a.value(name), "the layer")?;
+            Recurrent::of_kind(kind, &params)
+        };
+        let forward = inner("layer").map_err(|error| error.within("parameter `layer`"))?;
+        let backward = match a.is_null("backward_layer") {
+            true => forward.reversed(),
+            false => inner("backward_layer").map_err(|error| error.within("parameter `backward_layer`"))?,
+        };
+        if forward.outputs() != backward.outputs() {
+            return Err(
+                a.refuse("backward_layer", "the same `return_sequences` and `return_state` as those of `layer`")
+            );
+        }
+        if forward.is_backwards() == backward.is_backwards() {
+            return Err(a.refuse("backward_layer", "a layer that goes the other way: `go_backwards: true`"));
+        }
+        if merge != Merge::Concat && merge != Merge::Both && forward.units() != backward.units() {
+            return Err(a.refuse("backward_layer", format!("a layer of {} units, to be merged", forward.units())));
+        }
+        Ok(Bidirectional { forward: forward.within_bidirectional(), backward: backward.within_bidirectional(), merge })
+    }
+
+    fn both(&self) -> [&Recurrent; 2] {
+        [&self.forward, &self.backward]
+    }
+
+    fn sequences(&self) -> bool {
+        self.forward.outputs().0
+    }
+
+    /// Shapes of the merged output, or of both, and of all states.
+    fn outputs(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
+        let steps = shape::single_of_rank(inputs.get(..1).unwrap_or(&[]), 2, "steps, in")?[0];
+        let [forward, backward] = self.both().map(Recurrent::units);
+        let output = |units: usize| if self.sequences() { vec![steps, Some(units)] } else { vec![Some(units)] };
+        let mut all = match self.merge {
+            Merge::Concat => vec![output(forward.saturating_add(backward))],
+            Merge::Both => vec![output(forward), output(backward)],
+            Merge::Sum | Merge::Multiply | Merge::Average => vec![output(forward)],
+        };
+        if self.forward.outputs().1 {
+            all.extend(self.both().iter().flat_map(|layer| vec![vec![Some(layer.units())]; layer.states()]));
+        }
+        Ok(all)
+    }
+
+    /// Length of a step of each output, number of steps, and lengths of the states.
+    fn plan(&self, steps: usize) -> Plan {
+        let [forward, backward] = self.both().map(Recurrent::units);
+        let states = |layer: &Recurrent| if layer.outputs().1 { layer.states() * layer.units() } else { 0 };
+        Plan {
+            merge: self.merge,
+            steps: if self.sequences() { steps } else { 1 },
+            units: [forward, backward],
+            states: [states(&self.forward), states(&self.backward)],
+            // The one that goes backward gives its sequence in that order.
+            turned: [self.forward.is_backwards(), self.backward.is_backwards()],
+        }
+    }
+}
+
+impl Layer for Bidirectional {
+    fn kind(&self) -> &'static str {
+        "Bidirectional"
+    }
+
+    fn bind(&self, inputs: &[Symbol], _: &Named<'_>) -> Result<Option<Bound>> {
+        let Some(mask) = inputs.first().and_then(Symbol::mask) else { return Ok(None) };
+        let layer =
+            Bidirectional { forward: self.forward.masked(), backward: self.backward.masked(), merge: self.merge };
+        Ok(Some(Bound { layer: Arc::new(layer), inputs: inputs.iter().chain([mask]).cloned().collect() }))
+    }
+
+    fn mask(&self, inputs: &[Symbol]) -> Result<Option<Symbol>> {
+        self.forward.mask(inputs)
+    }
+
+    fn parts(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
+        let outputs = self.outputs(inputs)?;
+        let open = self.sequences() && inputs[0][0].is_none() && self.merge == Merge::Both;
+        match outputs.len() {
+            1 => Ok(Vec::new()),
+            _ if open => Err(Error::recipe("two sequences of unknown length cannot be given at once")
+                .hint("state the length of the input, or merge both")),
+            _ => Ok(outputs),
+        }
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+        for layer in self.both() {
+            layer.output_shape(inputs)?;
+        }
+        let outputs = self.outputs(inputs)?;
+        match <[Shape; 1]>::try_from(outputs) {
+            Ok([output]) => Ok(output),
+            Err(outputs) => {
+                let counts = outputs.iter().map(|output| shape::count(output)).collect::<Result<Vec<_>>>()?;
+                Ok(vec![counts.into_iter().sum()])
+            }
+        }
+    }
+
+    fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
+        let mut all = Vec::with_capacity(6);
+        for (name, layer) in ["forward", "backward"].into_iter().zip(self.both()) {
+            let own = layer.weights(inputs)?.into_iter();
+            all.extend(own.map(|weight| Weight { name: format!("{name}/{}", weight.name).into(), ..weight }));
+        }
+        Ok(all)
+    }
+
+    fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> Result<Graph> {
+        let rows = inputs[0].dim(0)?;
+        let plan = self.plan(inputs[0].dim(1)?);
+        let (first, second) = weights.split_at(self.forward.weight_count());
+        let mut results = Vec::with_capacity(2);
+        for (index, (layer, weights)) in self.both().into_iter().zip([first, second]).enumerate() {
+            let mut own = Pass::new(pass.training, pass.random.derive(index as u64));
+            let all = layer.compose(inputs, weights, &mut own)?.flatten_from(1)?;
+            let output = plan.steps * plan.units[index];
+            let mut y = all.narrow(1, 0, output)?.reshape((rows, plan.steps, plan.units[index]))?;
+            if plan.turned[index] {
+                let order: Vec<i64> = (0..plan.steps as i64).rev().collect();
+                y = y.contiguous()?.index_select(&Graph::new(order.as_slice(), y.device())?, 1)?;
+            }
+            results.push((y, all.narrow(1, output, plan.states[index])?));
+        }
+        let [(a, a_states), (b, b_states)] =
+            <[(Graph, Graph); 2]>::try_from(results).map_err(|_| Error::run("expected two directions"))?;
+        let merged = match self.merge {
+            Merge::Concat => Graph::cat(&[a, b], 2)?,
+            Merge::Sum => a.add(&b)?,
+            Merge::Multiply => a.mul(&b)?,
+            Merge::Average => a.add(&b)?.affine(0.5, 0.0)?,
+            Merge::Both => Graph::cat(&[a.flatten_from(1)?, b.flatten_from(1)?], 1)?,
+        };
+        let several = self.merge == Merge::Both || self.forward.outputs().1;
+        match (several, self.sequences()) {
+            (false, true) => Ok(merged),
+            (false, false) => Ok(merged.squeeze(1)?),
+            (true, _) => Ok(Graph::cat(&[merged.flatten_from(1)?, a_states, b_states], 1)?),
+        }
+    }
+
+    fn kernel(&self, inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {
+        Some(Box::new(Run {
+            plan: self.plan(*inputs[0].first()?),
+            weights: self.forward.weight_count(),
+            kernels: [self.forward.kernel(inputs)?, self.backward.kernel(inputs)?],
+            outputs: Default::default(),
+            gradients: Default::default(),
+        }))
+    }
+}
+
+/// How the numbers of two outputs lie in one.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    merge: Merge,
+    /// Steps of the output: 1 where it is that of the last.
+    steps: usize,
+    units: [usize; 2],
+    /// Numbers of each one's states.
+    states: [usize; 2],
+    turned: [bool; 2],
+}
+
+impl Plan {
+    /// Numbers of a record in the output of one direction.
+    fn own(&self, index: usize) -> usize {
+        self.steps * self.units[index] + self.states[index]
+    }
+
+    /// Numbers of a record's merged steps.
+    fn merged(&self) -> usize {
+        let [forward, backward] = self.units;
+        self.steps * if matches!(self.merge, Merge::Concat | Merge::Both) { forward + backward } else { forward }
+    }
+
+    fn width(&self) -> usize {
+        self.merged() + self.states[0] + self.states[1]
+    }
+
+    /// Where one direction has a step of the merged output.
+    fn place(&self, index: usize, step: usize) -> usize {
+        (if self.turned[index] { self.steps - 1 - step } else { step }) * self.units[index]
+    }
+
+    fn merge(&self, own: [&[f32]; 2], out: &mut [f32]) {
+        let [forward, backward] = self.units;
+        let (out, states) = out.split_at_mut(self.merged());
+        for step in 0..self.steps {
+            let a = &own[0][self.place(0, step)..][..forward];
+            let b = &own[1][self.place(1, step)..][..backward];
+            let each = |out: &mut [f32], value: fn(f32, f32) -> f32| {
+                let out = &mut out[step * forward..][..forward];
+                out.iter_mut().zip(a.iter().zip(b)).for_each(|(out, (a, b))| *out = value(*a, *b));
+            };
+            match self.merge {
+                Merge::Concat => {
+                    let out = &mut out[step * (forward + backward)..][..forward + backward];
+                    out[..forward].copy_from_slice(a);
+                    out[forward..].copy_from_slice(b);
+                }
+                Merge::Both => {
+                    out[step * forward..][..forward].copy_from_slice(a);
+                    out[self.steps * forward + step * backward..][..backward].copy_from_slice(b);
+                }
+                Merge::Sum => each(out, |a, b| a + b),
+                Merge::Multiply => each(out, |a, b| a * b),
+                Merge::Average => each(out, |a, b| 0.5 * (a + b)),
+            }
+        }
+        let (first, second) = states.split_at_mut(self.states[0]);
+        first.copy_from_slice(&own[0][self.steps * forward..]);
+        second.copy_from_slice(&own[1][self.steps * backward..]);
+    }
+
+    /// Writes the gradient of one direction's output, given those of both.
+    fn split(&self, index: usize, outputs: [&[f32]; 2], gradient: &[f32], own: &mut [f32]) {
+        let [forward, backward] = self.units;
+        let units = self.units[index];
+        let (gradient, states) = gradient.split_at(self.merged());
+        for step in 0..self.steps {
+            let into = &mut own[self.place(index, step)..][..units];
+            let from = match self.merge {
+                Merge::Concat => &gradient[step * (forward + backward) + index * forward..][..units],
+                Merge::Both => &gradient[index * self.steps * forward + step * units..][..units],
+                _ => &gradient[step * forward..][..units],
+            };
+            into.copy_from_slice(from);
+            let other = 1 - index;
+            match self.merge {
+                Merge::Multiply => {
+                    let factors = &outputs[other][self.place(other, step)..][..units];
+                    into.iter_mut().zip(factors).for_each(|(into, factor)| *into *= factor);
+                }
+                Merge::Average => into.iter_mut().for_each(|into| *into *= 0.5),
+                _ => {}
+            }
+        }
+        own[self.steps * units..].copy_from_slice(&states[index * self.states[0]..][..self.states[index]]);
+    }
+}
+
+struct Run {
+    plan: Plan,
+    /// How many of the weights are the first one's.
+    weights: usize,
+    kernels: [Box<dyn Kernel>; 2],
+    outputs: [Vec<f32>; 2],
+    gradients: [Vec<f32>; 2],
+}
+
+impl Run {
+    fn share(&self, index: usize, count: usize) -> std::ops::Range<usize> {
+        if index == 0 { 0..self.weights } else { self.weights..count }
+    }
+}
+
+impl Kernel for Run {
+    fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
+        for index in 0..2 {
+            let share = self.share(index, step.weights.len());
+            self.outputs[index].resize(step.rows * self.plan.own(index), 0.0);
+            self.kernels[index].forward(&mut Forward {
+                rows: step.rows,
+                training: step.training,
+                random: step.random.derive(index as u64),
+                inputs: step.inputs,
+                weights: step.weights.part(share),
+                output: &mut self.outputs[index],
+                moved: &mut *step.moved,
+            })?;
+        }
+        let (plan, [a, b], width) = (self.plan, &self.outputs, self.plan.width());
+        pool::rows(step.output, width, a.len() + b.len(), |first, rows| {
+            for (at, row) in rows.chunks_exact_mut(width).enumerate() {
+                let [a, b] = [(a, plan.own(0)), (b, plan.own(1))]
+                    .map(|(values, own)| &values[(first + at) * own..(first + at + 1) * own]);
+                plan.merge([a, b], row);
+            }
+        });
+        Ok(())
+    }
+
+    fn backward(&mut self, step: &mut Backward<'_>) -> Result<()> {
+        let (plan, width) = (self.plan, self.plan.width());
+        for index in 0..2 {
+            let ([a, b], gradient) = (&self.outputs, &*step.gradient);
+            let own = plan.own(index);
+            self.gradients[index].resize(step.rows * own, 0.0);
+            pool::rows(&mut self.gradients[index], own, gradient.len(), |first, rows| {
+                for (at, row) in rows.chunks_exact_mut(own).enumerate() {
+                    let at = first + at;
+                    let outputs = [&a[at * plan.own(0)..], &b[at * plan.own(1)..]];
+                    plan.split(index, outputs, &gradient[at * width..(at + 1) * width], row);
+                }
+            });
+        }
+        for index in 0..2 {
+            let share = self.share(index, step.weights.len());
+            self.kernels[index].backward(&mut Backward {
+                rows: step.rows,
+                inputs: step.inputs,
+                weights: step.weights.part(share.clone()),
+                output: &self.outputs[index],
+                gradient: &mut self.gradients[index],
+                input_gradients: step.input_gradients.again(),
+                weight_gradients: step.weight_gradients.part(share),
+            })?;
+        }
+        Ok(())
+    }
+}

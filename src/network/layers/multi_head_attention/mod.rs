@@ -1,0 +1,250 @@
+//! `MultiHeadAttention`: every step looks at the steps of a sequence, in several ways at once.
+//!
+//! Composed here by Candle's operations; [`run`] is the kernel.
+
+mod run;
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::network::kernel::Kernel;
+use crate::registry::{Arguments, Entry, Parameter, Type};
+use crate::tensor::Graph;
+
+use super::super::gradient::linear;
+use super::super::{Bound, Initializer, Layer, Named, Pass, Shape, Symbol, Weight, shape, show_shape};
+use super::attention::{Looks, masked_softmax};
+use super::{LayerEntry, NAME, TRAINABLE, factors, initializer, weight};
+
+pub(super) const MULTI_HEAD_ATTENTION: LayerEntry = LayerEntry {
+    entry: Entry {
+        name: "MultiHeadAttention",
+        aliases: &[],
+        doc: "Lets every step look at the steps of a sequence, in several ways (heads) at once (Vaswani and others, \
+              2017).\n\n\
+              For each head: weights = softmax(q · kᵀ / √key_dim), head = weights · v, where q, k and v are projections of \
+              query, key and value; the output is a projection of all heads. The layer is a method of the query; \
+              without `value` a sequence looks at itself, without `key` keys are made of the values.\n\n\
+              Query `[batch, queries, in]`, value and key `[batch, keys, in]`, output `[batch, queries, in]`, or of the \
+              length `output_shape`. Weights: `query/kernel` `[in, num_heads, key_dim]`, `query/bias` `[num_heads, \
+              key_dim]`, the same for `key`, with `value_dim` for `value`; `attention_output/kernel` `[num_heads, value_dim, \
+              out]`, `attention_output/bias` `[out]`. Masks of query, value and key are kept; a step that may look at \
+              nothing gets weights of 0.",
+        parameters: &[
+            Parameter::required("num_heads", Type::Int, "in how many ways steps look at each other, at least 1"),
+            Parameter::required("key_dim", Type::Int, "the length of queries and keys, a head"),
+            Parameter::optional("value_dim", Type::Int, "null", "the length of values, a head; `key_dim` when null"),
+            Parameter::optional(
+                "dropout",
+                Type::Float,
+                "0.0",
+                "the fraction of weights dropped while training, from 0 to 1",
+            ),
+            Parameter::optional("use_bias", Type::Bool, "true", "whether the projections have biases"),
+            Parameter::optional(
+                "output_shape",
+                Type::Int,
+                "null",
+                "the length of the output; that of the query when null",
+            ),
+            Parameter::optional("kernel_initializer", Type::Component, "\"glorot_uniform\"", "how the kernels start"),
+            Parameter::optional("bias_initializer", Type::Component, "\"zeros\"", "how the biases start"),
+            Parameter::optional(
+                "use_causal_mask",
+                Type::Bool,
+                "false",
+                "whether a step looks at itself and those before it only",
+            ),
+            Parameter::optional(
+                "return_attention_scores",
+                Type::Bool,
+                "false",
+                "whether a script gets an array: the output and the weights `[batch, num_heads, queries, keys]`",
+            ),
+            Parameter::optional("value", Type::Any, "null", "in a script: the value that is looked at"),
+            Parameter::optional("key", Type::Any, "null", "in a script: what keys are made of"),
+            Parameter::optional(
+                "attention_mask",
+                Type::Any,
+                "null",
+                "in a script: a value of the network, `[batch, queries, keys]`, 0 where a step may not look at another",
+            ),
+            TRAINABLE,
+            NAME,
+        ],
+        build: |a| Ok(Box::new(MultiHeadAttention::new(a)?)),
+    },
+    script_name: "multi_head_attention",
+    positional: &["num_heads", "key_dim"],
+    merges: false,
+};
+
+/// The layer, applied to certain inputs.
+#[derive(Clone, Debug)]
+struct MultiHeadAttention {
+    own: Arc<Settings>,
+    looks: Looks,
+}
+
+#[derive(Debug)]
+struct Settings {
+    heads: usize,
+    key: usize,
+    value: usize,
+    output: Option<usize>,
+    dropout: f64,
+    use_bias: bool,
+    scores: bool,
+    kernel: Arc<dyn Initializer>,
+    bias: Arc<dyn Initializer>,
+    trainable: bool,
+}
+
+/// The numbers of a record, as far as they are known.
+struct Lengths {
+    queries: Option<usize>,
+    keys: Option<usize>,
+    /// Of the query, the value and the key.
+    inputs: [usize; 3],
+    output: usize,
+}
+
+impl MultiHeadAttention {
+    fn new(a: &Arguments) -> Result<Self> {
+        let key = a.at_least("key_dim", 1)?;
+        let own = Settings {
+            heads: a.at_least("num_heads", 1)?,
+            key,
+            value: if a.is_null("value_dim") { key } else { a.at_least("value_dim", 1)? },
+            output: if a.is_null("output_shape") { None } else { Some(a.at_least("output_shape", 1)?) },
+            dropout: a.within("dropout", 0.0, 1.0)?,
+            use_bias: a.bool("use_bias"),
+            scores: a.bool("return_attention_scores"),
+            kernel: initializer(a, "kernel_initializer")?,
+            bias: initializer(a, "bias_initializer")?,
+            trainable: a.bool("trainable"),
+        };
+        Ok(MultiHeadAttention { own: Arc::new(own), looks: Looks::new(a.bool("use_causal_mask")) })
+    }
+
+    fn lengths(&self, inputs: &[Shape]) -> Result<Lengths> {
+        let of = |index: usize| {
+            let input = inputs.get(index..=index).unwrap_or(&[]);
+            let input = shape::single_of_rank(input, 2, "steps, in")?;
+            Ok::<_, Error>((input[0], shape::last_axis(input)?))
+        };
+        let (query, value, key) = (of(0)?, of(self.looks.value)?, of(self.looks.key)?);
+        if value.0.zip(key.0).is_some_and(|(value, key)| value != key) {
+            let (value, key) = (show_shape(&inputs[self.looks.value]), show_shape(&inputs[self.looks.key]));
+            return Err(Error::recipe(format!("expected as many keys as values, found {key} and {value}")));
+        }
+        self.looks.check(inputs, query.0, value.0)?;
+        Ok(Lengths {
+            queries: query.0,
+            keys: value.0.or(key.0),
+            inputs: [query.1, value.1, key.1],
+            output: self.own.output.unwrap_or(query.1),
+        })
+    }
+
+    /// The kernel and bias of a projection: 0 query, 1 key, 2 value, 3 output.
+    fn projection<'a>(&self, weights: &'a [Graph], index: usize) -> (&'a Graph, Option<&'a Graph>) {
+        match self.own.use_bias {
+            true => (&weights[2 * index], Some(&weights[2 * index + 1])),
+            false => (&weights[index], None),
+        }
+    }
+}
+
+impl Layer for MultiHeadAttention {
+    fn kind(&self) -> &'static str {
+        "MultiHeadAttention"
+    }
+
+    fn named(&self) -> &'static [&'static str] {
+        &["value", "key", "attention_mask"]
+    }
+
+    fn bind(&self, inputs: &[Symbol], named: &Named<'_>) -> Result<Option<Bound>> {
+        let (looks, inputs) = self.looks.bind(inputs, named)?;
+        Ok(Some(Bound { layer: Arc::new(MultiHeadAttention { own: Arc::clone(&self.own), looks }), inputs }))
+    }
+
+    fn mask(&self, inputs: &[Symbol]) -> Result<Option<Symbol>> {
+        Ok(inputs.first().and_then(Symbol::mask).cloned())
+    }
+
+    fn parts(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
+        let lengths = self.lengths(inputs)?;
+        if !self.own.scores {
+            return Ok(Vec::new());
+        }
+        if lengths.queries.is_none() || lengths.keys.is_none() {
+            return Err(Error::recipe("`return_attention_scores` needs sequences of known length"));
+        }
+        Ok(vec![vec![lengths.queries, Some(lengths.output)], vec![Some(self.own.heads), lengths.queries, lengths.keys]])
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+        let lengths = self.lengths(inputs)?;
+        match self.own.scores {
+            false => Ok(vec![lengths.queries, Some(lengths.output)]),
+            true => {
+                let count = |parts: &Shape| shape::count(parts);
+                let counts: Vec<Option<usize>> = self.parts(inputs)?.iter().map(count).collect::<Result<_>>()?;
+                Ok(vec![counts.into_iter().sum()])
+            }
+        }
+    }
+
+    fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
+        let Settings { heads, key, value, use_bias, trainable, .. } = *self.own;
+        let Lengths { inputs: [query_in, value_in, key_in], output, .. } = self.lengths(inputs)?;
+        let mut weights = Vec::with_capacity(8);
+        for (name, length, width) in [("query", query_in, key), ("key", key_in, key), ("value", value_in, value)] {
+            weights.push(weight(format!("{name}/kernel"), vec![length, heads, width], &self.own.kernel, trainable)?);
+            if use_bias {
+                weights.push(weight(format!("{name}/bias"), vec![heads, width], &self.own.bias, trainable)?);
+            }
+        }
+        weights.push(weight("attention_output/kernel", vec![heads, value, output], &self.own.kernel, trainable)?);
+        if use_bias {
+            weights.push(weight("attention_output/bias", vec![output], &self.own.bias, trainable)?);
+        }
+        Ok(weights)
+    }
+
+    fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> Result<Graph> {
+        let Settings { heads, key, value, .. } = *self.own;
+        let (rows, queries, _) = inputs[0].dims3()?;
+        let keys = inputs[self.looks.value].dim(1)?;
+        let flat = |x: &Graph, index: usize, width: usize| {
+            let (kernel, bias) = self.projection(weights, index);
+            let (length, wide) = (x.dim(x.rank() - 1)?, width * heads);
+            let bias = bias.map(|bias| bias.reshape(wide)).transpose()?;
+            let all = linear(&x.reshape(((), length))?.contiguous()?, &kernel.reshape((length, wide))?, bias.as_ref())?;
+            Ok::<_, Error>(all.reshape((rows, (), heads, width))?.transpose(1, 2)?.contiguous()?)
+        };
+        let q = flat(&inputs[0], 0, key)?.affine(1.0 / (key as f64).sqrt(), 0.0)?;
+        let (k, v) = (flat(&inputs[self.looks.key], 1, key)?, flat(&inputs[self.looks.value], 2, value)?);
+        let scores = q.matmul(&k.transpose(2, 3)?.contiguous()?)?;
+        let mask = self.looks.mask(inputs, queries, keys, &scores)?;
+        let scores = masked_softmax(&scores, mask.map(|mask| mask.unsqueeze(1)).transpose()?.as_ref())?;
+        let kept = match pass.training && self.own.dropout > 0.0 {
+            true => scores.mul(&factors::factors(scores.dims(), self.own.dropout, &mut pass.random, &scores)?)?,
+            false => scores.clone(),
+        };
+        let gathered = kept.matmul(&v)?.transpose(1, 2)?.contiguous()?.reshape((rows * queries, heads * value))?;
+        let (kernel, bias) = self.projection(weights, 3);
+        let output = kernel.dim(2)?;
+        let out = linear(&gathered, &kernel.reshape((heads * value, output))?, bias)?;
+        match self.own.scores {
+            false => Ok(out.reshape((rows, queries, output))?),
+            true => Ok(Graph::cat(&[out.reshape((rows, queries * output))?, scores.flatten_from(1)?], 1)?),
+        }
+    }
+
+    fn kernel(&self, inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {
+        Some(Box::new(run::Run::new(self, inputs)?))
+    }
+}

@@ -1,0 +1,308 @@
+//! The kernel: projections side by side in one buffer, heads as strided views of it.
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::kernel::attention::{Masks, Sizes, Steps, StepsMut, gather, gather_back, weigh, weigh_back};
+use crate::kernel::gemm::{Matrix, MatrixMut, product};
+use crate::kernel::pool::{self, Shared};
+use crate::kernel::rows;
+use crate::network::kernel::{Backward, Forward, Kernel, Values};
+use crate::random::Random;
+
+use super::super::attention::Looks;
+use super::super::factors;
+use super::{MultiHeadAttention, Settings};
+
+pub(super) struct Run {
+    own: Arc<Settings>,
+    looks: Looks,
+    sizes: Sizes,
+    /// Length of query, key and value, and of the output.
+    lengths: [usize; 3],
+    output: usize,
+    /// `[rows, steps, heads · length]` of query, key and value; on the way back, their gradients.
+    projected: [Vec<f32>; 3],
+    gradients: [Vec<f32>; 3],
+    /// `[rows, heads, queries, keys]`.
+    weights: Vec<f32>,
+    of_weights: Vec<f32>,
+    /// What weights were multiplied by, and the result.
+    factors: Vec<f32>,
+    dropped: Vec<f32>,
+    /// `[rows, queries, heads · value]`: what heads gathered, then its gradient.
+    gathered: Vec<f32>,
+    of_gathered: Vec<f32>,
+    /// `[rows, queries, out]`, where the output has more beside it.
+    out: Vec<f32>,
+    training: bool,
+}
+
+impl Run {
+    pub(super) fn new(layer: &MultiHeadAttention, inputs: &[&[usize]]) -> Option<Self> {
+        let looks = layer.looks;
+        let (&[queries, query], &[keys, value]) = (inputs[0], inputs[looks.value]) else { return None };
+        let &[_, key] = inputs[looks.key] else { return None };
+        let own = &layer.own;
+        Some(Run {
+            own: Arc::clone(own),
+            looks,
+            sizes: Sizes {
+                queries,
+                keys,
+                heads: own.heads,
+                key: own.key,
+                value: own.value,
+                scale: 1.0 / (own.key as f32).sqrt(),
+            },
+            lengths: [query, key, value],
+            output: own.output.unwrap_or(query),
+            projected: Default::default(),
+            gradients: Default::default(),
+            weights: Vec::new(),
+            of_weights: Vec::new(),
+            factors: Vec::new(),
+            dropped: Vec::new(),
+            gathered: Vec::new(),
+            of_gathered: Vec::new(),
+            out: Vec::new(),
+            training: false,
+        })
+    }
+
+    /// Steps of a record and numbers of a step, of the query (0), key (1) and value (2).
+    fn projection(&self, index: usize) -> (usize, usize) {
+        let Sizes { queries, keys, heads, key, value, .. } = self.sizes;
+        [(queries, heads * key), (keys, heads * key), (keys, heads * value)][index]
+    }
+
+    fn source(&self, index: usize) -> usize {
+        [0, self.looks.key, self.looks.value][index]
+    }
+
+    fn kernel_at(&self, index: usize) -> usize {
+        if self.own.use_bias { 2 * index } else { index }
+    }
+
+    /// Numbers of a record in the weights of all heads.
+    fn pairs(&self) -> usize {
+        self.sizes.heads * self.sizes.queries * self.sizes.keys
+    }
+
+    fn work(&self, rows: usize) -> usize {
+        rows * self.pairs() * (self.sizes.key + self.sizes.value + 16)
+    }
+
+    fn masks<'a>(&self, inputs: &Values<'a>, row: usize) -> Masks<'a> {
+        let of = |place: Option<usize>, width: usize| place.map(|place| &inputs.get(place)[row * width..][..width]);
+        let Sizes { queries, keys, .. } = self.sizes;
+        Masks {
+            query: of(self.looks.query_mask, queries),
+            keys: [of(self.looks.value_mask, keys), of(self.looks.key_mask, keys)],
+            pairs: of(self.looks.pairs, queries * keys),
+            causal: self.looks.causal,
+        }
+    }
+
+    fn steps<'a>(&self, projected: &'a [f32], index: usize, row: usize) -> Steps<'a> {
+        let (steps, wide) = self.projection(index);
+        Steps { values: &projected[row * steps * wide..][..steps * wide], stride: wide }
+    }
+
+    fn width(&self) -> usize {
+        self.sizes.queries * self.output + if self.own.scores { self.pairs() } else { 0 }
+    }
+}
+
+impl Kernel for Run {
+    fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
+        let (count, sizes) = (step.rows, self.sizes);
+        let (pairs, wide) = (self.pairs(), sizes.heads * sizes.value);
+        for index in 0..3 {
+            let (steps, wide) = self.projection(index);
+            let mut projected = std::mem::take(&mut self.projected[index]);
+            projected.resize(count * steps * wide, 0.0);
+            let (kernel, length) = (self.kernel_at(index), self.lengths[index]);
+            if self.own.use_bias {
+                let bias = step.weights.get(kernel + 1);
+                rows::fill(&mut projected, bias);
+            }
+            let x = Matrix::new(step.inputs.get(self.source(index)), count * steps, length);
+            let kernel = Matrix::new(step.weights.get(kernel), length, wide);
+            product(MatrixMut::new(&mut projected, count * steps, wide), self.own.use_bias, x, kernel, 1.0);
+            self.projected[index] = projected;
+        }
+        self.training = step.training && self.own.dropout > 0.0;
+        if self.training {
+            draw(&mut self.factors, count * pairs, self.own.dropout, &mut step.random);
+            self.dropped.resize(count * pairs, 0.0);
+        }
+        let mut weights = std::mem::take(&mut self.weights);
+        let mut dropped = std::mem::take(&mut self.dropped);
+        let mut gathered = std::mem::take(&mut self.gathered);
+        weights.resize(count * pairs, 0.0);
+        gathered.resize(count * sizes.queries * wide, 0.0);
+        {
+            let (weights, gathered, dropped) =
+                (Shared::new(&mut weights), Shared::new(&mut gathered), Shared::new(&mut dropped));
+            pool::split(count, self.work(count), |range| {
+                for row in range {
+                    let all = row * pairs..(row + 1) * pairs;
+                    let out = row * sizes.queries * wide..(row + 1) * sizes.queries * wide;
+                    // SAFETY: no two threads have the same record.
+                    let (weights, values) = unsafe { (weights.slice(all.clone()), gathered.slice(out)) };
+                    let [query, key, value] = [0, 1, 2].map(|index| self.steps(&self.projected[index], index, row));
+                    weigh(sizes, query, key, self.masks(&step.inputs, row), weights);
+                    let used = match self.training {
+                        true => {
+                            // SAFETY: as above.
+                            let dropped = unsafe { dropped.slice(all.clone()) };
+                            let pairs = weights.iter().zip(&self.factors[all]);
+                            dropped.iter_mut().zip(pairs).for_each(|(out, (weight, factor))| *out = weight * factor);
+                            &*dropped
+                        }
+                        false => &*weights,
+                    };
+                    gather(sizes, used, value, StepsMut { values, stride: wide });
+                }
+            });
+        }
+        let mut out = std::mem::take(&mut self.out);
+        let kernel = self.kernel_at(3);
+        let all = count * sizes.queries;
+        {
+            let values = if self.own.scores {
+                out.resize(all * self.output, 0.0);
+                &mut *out
+            } else {
+                &mut *step.output
+            };
+            if self.own.use_bias {
+                let bias = step.weights.get(kernel + 1);
+                rows::fill(values, bias);
+            }
+            let kernel = Matrix::new(step.weights.get(kernel), wide, self.output);
+            let gathered = Matrix::new(&gathered, all, wide);
+            product(MatrixMut::new(values, all, self.output), self.own.use_bias, gathered, kernel, 1.0);
+        }
+        if self.own.scores {
+            let parts = out.chunks_exact(sizes.queries * self.output).zip(weights.chunks_exact(pairs));
+            for (output, (out, weights)) in step.output.chunks_exact_mut(self.width()).zip(parts) {
+                output[..out.len()].copy_from_slice(out);
+                output[out.len()..].copy_from_slice(weights);
+            }
+        }
+        (self.weights, self.dropped, self.gathered, self.out) = (weights, dropped, gathered, out);
+        Ok(())
+    }
+
+    fn backward(&mut self, step: &mut Backward<'_>) -> Result<()> {
+        let (count, sizes) = (step.rows, self.sizes);
+        let (pairs, wide) = (self.pairs(), sizes.heads * sizes.value);
+        let (all, own, width) = (count * sizes.queries, sizes.queries * self.output, self.width());
+        if self.own.scores {
+            for (out, gradient) in self.out.chunks_exact_mut(own).zip(step.gradient.chunks_exact(width)) {
+                out.copy_from_slice(&gradient[..own]);
+            }
+        }
+        // The gradient of the projected output.
+        let out = if self.own.scores { &*self.out } else { &*step.gradient };
+        let of_out = Matrix::new(out, all, self.output);
+        let last = self.kernel_at(3);
+        if let Some(target) = step.weight_gradients.take(last) {
+            let into = MatrixMut::new(target.values, wide, self.output);
+            product(into, target.add, Matrix::new(&self.gathered, all, wide).t(), of_out, 1.0);
+        }
+        if self.own.use_bias
+            && let Some(target) = step.weight_gradients.take(last + 1)
+        {
+            rows::sum(out, target.values, target.add);
+        }
+        self.of_gathered.resize(all * wide, 0.0);
+        let kernel = Matrix::new(step.weights.get(last), wide, self.output);
+        product(MatrixMut::new(&mut self.of_gathered, all, wide), false, of_out, kernel.t(), 1.0);
+
+        let mut of_weights = std::mem::take(&mut self.of_weights);
+        of_weights.resize(count * pairs, 0.0);
+        let mut gradients = std::mem::take(&mut self.gradients);
+        for (index, gradient) in gradients.iter_mut().enumerate() {
+            let (steps, wide) = self.projection(index);
+            gradient.resize(count * steps * wide, 0.0);
+        }
+        {
+            let [of_query, of_key, of_value] = &mut gradients;
+            let (of_query, of_key) = (Shared::new(of_query), Shared::new(of_key));
+            let (of_value, of_weights) = (Shared::new(of_value), Shared::new(&mut of_weights));
+            let gradient = &*step.gradient;
+            pool::split(count, 2 * self.work(count), |range| {
+                for row in range {
+                    let [query, key, value] = [0, 1, 2].map(|index| self.steps(&self.projected[index], index, row));
+                    let range = |index: usize| {
+                        let (steps, wide) = self.projection(index);
+                        row * steps * wide..(row + 1) * steps * wide
+                    };
+                    let all = row * pairs..(row + 1) * pairs;
+                    // SAFETY: no two threads have the same record.
+                    let (of_weights, of_query, of_key, of_value) = unsafe {
+                        (
+                            of_weights.slice(all.clone()),
+                            of_query.slice(range(0)),
+                            of_key.slice(range(1)),
+                            of_value.slice(range(2)),
+                        )
+                    };
+                    let out = Steps { values: &self.of_gathered[row * sizes.queries * wide..], stride: wide };
+                    let used = if self.training { &self.dropped } else { &self.weights };
+                    let into = StepsMut { values: of_value, stride: wide };
+                    gather_back(sizes, &used[all.clone()], value, out, of_weights, into);
+                    if self.training {
+                        let factors = &self.factors[all.clone()];
+                        of_weights.iter_mut().zip(factors).for_each(|(gradient, factor)| *gradient *= factor);
+                    }
+                    if self.own.scores {
+                        let scores = &gradient[row * width + own..(row + 1) * width];
+                        of_weights.iter_mut().zip(scores).for_each(|(gradient, own)| *gradient += own);
+                    }
+                    let stride = sizes.heads * sizes.key;
+                    let (of_query, of_key) =
+                        (StepsMut { values: of_query, stride }, StepsMut { values: of_key, stride });
+                    weigh_back(sizes, query, key, &self.weights[all], of_weights, of_query, of_key);
+                }
+            });
+        }
+        for (index, gradient) in gradients.iter().enumerate() {
+            let ((steps, wide), length) = (self.projection(index), self.lengths[index]);
+            let (kernel, source) = (self.kernel_at(index), self.source(index));
+            let of = Matrix::new(gradient, count * steps, wide);
+            if let Some(target) = step.weight_gradients.take(kernel) {
+                let x = Matrix::new(step.inputs.get(source), count * steps, length);
+                product(MatrixMut::new(target.values, length, wide), target.add, x.t(), of, 1.0);
+            }
+            if self.own.use_bias
+                && let Some(target) = step.weight_gradients.take(kernel + 1)
+            {
+                rows::sum(gradient, target.values, target.add);
+            }
+            if let Some(target) = step.input_gradients.take(source) {
+                let kernel = Matrix::new(step.weights.get(kernel), length, wide);
+                product(MatrixMut::new(target.values, count * steps, length), target.add, of, kernel.t(), 1.0);
+            }
+        }
+        let masks = [self.looks.query_mask, self.looks.value_mask, self.looks.key_mask, self.looks.pairs];
+        for place in masks.into_iter().flatten() {
+            if let Some(target) = step.input_gradients.take(place)
+                && !target.add
+            {
+                target.values.fill(0.0);
+            }
+        }
+        (self.of_weights, self.gradients) = (of_weights, gradients);
+        Ok(())
+    }
+}
+
+/// Draws what weights are multiplied by, as [`super::factors::factors`] does.
+fn draw(factors: &mut Vec<f32>, count: usize, rate: f64, random: &mut Random) {
+    factors.clear();
+    factors.extend(factors::draws(rate, random).take(count));
+}

@@ -1,0 +1,465 @@
+//! The whole sequence on a CPU: the buffers and large products around the kernels of [`crate::kernel::recurrent`].
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::kernel::gemm::{Matrix, MatrixMut, product};
+use crate::kernel::packed::{Onto, Packed, Rows, RowsMut, multiply};
+use crate::kernel::pool::{self, Shared};
+use crate::kernel::recurrent::{BLOCK, Course, Sequence, SequenceGradient, gru, lstm, lstm::Curves, simple};
+use crate::kernel::rows as rows_of;
+use crate::network::kernel::{Backward, Forward, Kernel};
+
+use super::{Cell, Recurrent, Settings};
+
+/// Longer inputs are multiplied by the crate `gemm`, whose blocks fit the caches.
+const SHORT_INPUT: usize = 256;
+
+pub(super) struct Run {
+    own: Arc<Settings>,
+    curves: Curves,
+    steps: usize,
+    input: usize,
+    started: bool,
+    masked: bool,
+    zero: bool,
+    backwards: bool,
+    kept: Buffers,
+    packed: Packing,
+}
+
+/// What is kept from forward to backward; `[rows, steps, …]` unless said otherwise.
+#[derive(Default)]
+struct Buffers {
+    gates: Vec<f32>,
+    before: Vec<f32>,
+    /// c before each step.
+    cells: Vec<f32>,
+    /// tanh(c).
+    curved: Vec<f32>,
+    /// The inner part of a GRU.
+    inner: Vec<f32>,
+    /// `[rows, units]`.
+    state: Vec<f32>,
+    cell: Vec<f32>,
+    scratch: Vec<f32>,
+    /// `[blocks, sums]`: gradients of the bias.
+    bias: Vec<f32>,
+}
+
+#[derive(Default)]
+struct Packing {
+    input: Packed,
+    /// The bias that is added before the steps.
+    bias: Vec<f32>,
+    recurrent: Packed,
+    candidate: Packed,
+    /// The bias inside of a GRU.
+    inner: Vec<f32>,
+}
+
+impl Run {
+    pub(super) fn new(layer: &Recurrent, steps: usize, input: usize) -> Option<Self> {
+        let own = Arc::clone(&layer.own);
+        if own.dropout > 0.0 || own.recurrent_dropout > 0.0 {
+            return None;
+        }
+        Some(Run {
+            curves: own.curves?,
+            own,
+            steps,
+            input,
+            started: layer.started,
+            masked: layer.masked,
+            zero: layer.zero_output_for_mask,
+            backwards: layer.go_backwards,
+            kept: Buffers::default(),
+            packed: Packing::default(),
+        })
+    }
+
+    fn wide(&self) -> usize {
+        self.own.cell.gates() * self.own.units
+    }
+
+    /// Sums of a bias's gradient: one more part in a GRU, that of the inner bias.
+    fn sums(&self) -> usize {
+        match self.own.cell {
+            Cell::Gru { .. } => 4 * self.own.units,
+            _ => self.wide(),
+        }
+    }
+
+    /// Numbers of one record's output before its states.
+    fn output(&self) -> usize {
+        if self.own.return_sequences { self.steps * self.own.units } else { self.own.units }
+    }
+
+    fn width(&self) -> usize {
+        let states = if self.own.return_state { self.own.cell.states() } else { 0 };
+        self.output() + states * self.own.units
+    }
+
+    /// Elementary operations on `rows` records, one way.
+    fn work(&self, rows: usize) -> usize {
+        rows * self.steps * self.wide() * (self.own.units + self.input)
+    }
+
+    fn fit(&mut self, rows: usize) {
+        let (units, steps, wide, sums) = (self.own.units, self.steps, self.wide(), self.sums());
+        let kept = &mut self.kept;
+        let fit = |buffer: &mut Vec<f32>, length: usize| {
+            if buffer.len() != length {
+                buffer.resize(length, 0.0);
+            }
+        };
+        fit(&mut kept.gates, rows * steps * wide);
+        fit(&mut kept.before, rows * steps * units);
+        fit(&mut kept.state, rows * units);
+        fit(&mut kept.bias, rows.div_ceil(BLOCK) * sums);
+        match self.own.cell {
+            Cell::Simple => {}
+            Cell::Lstm => {
+                fit(&mut kept.cells, rows * steps * units);
+                fit(&mut kept.curved, rows * steps * units);
+                fit(&mut kept.cell, rows * units);
+            }
+            Cell::Gru { .. } => {
+                fit(&mut kept.inner, rows * steps * units);
+                fit(&mut kept.scratch, rows * units);
+            }
+        }
+    }
+
+    /// Packs the recurrent kernel, transposed on the way back.
+    fn pack(&mut self, recurrent: &[f32], back: bool) {
+        let (units, wide) = (self.own.units, self.wide());
+        let turned = |matrix: Matrix<'_>, packed: &mut Packed| packed.pack(if back { matrix.t() } else { matrix });
+        match self.own.cell {
+            Cell::Gru { .. } => {
+                let gates = Matrix::strided(recurrent, [units, 2 * units], [wide, 1]);
+                turned(gates, &mut self.packed.recurrent);
+                let candidate = Matrix::strided(&recurrent[2 * units..], [units, units], [wide, 1]);
+                turned(candidate, &mut self.packed.candidate);
+            }
+            _ => turned(Matrix::new(recurrent, units, wide), &mut self.packed.recurrent),
+        }
+    }
+
+    /// Sets the bias before the steps and that inside.
+    fn pack_bias(&mut self, bias: Option<&[f32]>) {
+        let (units, wide) = (self.own.units, self.wide());
+        let Packing { bias: outer, inner, .. } = &mut self.packed;
+        outer.clear();
+        outer.resize(wide, 0.0);
+        inner.clear();
+        inner.resize(units, 0.0);
+        let Some(bias) = bias else { return };
+        outer.copy_from_slice(&bias[..wide]);
+        if let Some(state) = bias.get(wide..2 * wide) {
+            outer[..2 * units].iter_mut().zip(state).for_each(|(outer, state)| *outer += state);
+            inner.copy_from_slice(&state[2 * units..]);
+        }
+    }
+
+    /// Calls `part` with ranges of records, whole blocks each.
+    fn split(&self, rows: usize, part: impl Fn(Range<usize>) + Sync) {
+        pool::split(rows.div_ceil(BLOCK), self.work(rows), |blocks| {
+            part(blocks.start * BLOCK..(blocks.end * BLOCK).min(rows));
+        });
+    }
+}
+
+impl Kernel for Run {
+    fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
+        let (rows, units, steps, wide) = (step.rows, self.own.units, self.steps, self.wide());
+        self.fit(rows);
+        let (x, kernel) = (step.inputs.get(0), step.weights.get(0));
+        self.pack(step.weights.get(1), false);
+        self.pack_bias(self.own.use_bias.then(|| step.weights.get(2)));
+        let short = self.input <= SHORT_INPUT;
+        if short {
+            self.packed.input.pack(Matrix::new(kernel, self.input, wide));
+        } else {
+            rows_of::fill(&mut self.kept.gates, &self.packed.bias);
+            let sums = MatrixMut::new(&mut self.kept.gates, rows * steps, wide);
+            let (x, kernel) = (Matrix::new(x, rows * steps, self.input), Matrix::new(kernel, self.input, wide));
+            product(sums, true, x, kernel, 1.0);
+        }
+        for (index, state) in [&mut self.kept.state, &mut self.kept.cell].into_iter().enumerate() {
+            match self.started && index < self.own.cell.states() {
+                true => state.copy_from_slice(step.inputs.get(1 + index)),
+                false => state.fill(0.0),
+            }
+        }
+        let mask = self.masked.then(|| step.inputs.get(step.inputs.len() - 1));
+        let (width, output) = (self.width(), Shared::new(step.output));
+        let mut kept = std::mem::take(&mut self.kept);
+        let shared = kept.shared();
+        self.split(rows, |range| {
+            let course = self.course(&range, mask);
+            // SAFETY: ranges of records do not overlap.
+            let (mut part, output) =
+                unsafe { (shared.part(self, &range), output.slice(range.start * width..range.end * width)) };
+            if short {
+                let x = Rows::new(&x[range.start * steps * self.input..], range.len() * steps, self.input);
+                multiply(RowsMut::new(part.gates, wide), Onto::Row(&self.packed.bias), x, &self.packed.input);
+            }
+            let sequence = match self.own.return_sequences {
+                true => Some(Sequence { values: &mut *output, stride: width, zero: self.zero }),
+                false => None,
+            };
+            self.steps_forward(course, &mut part, sequence);
+            self.write_states(&part, output);
+        });
+        self.kept = kept;
+        debug_assert_eq!(self.kept.state.len(), rows * units);
+        Ok(())
+    }
+
+    fn backward(&mut self, step: &mut Backward<'_>) -> Result<()> {
+        let (rows, units, steps, wide) = (step.rows, self.own.units, self.steps, self.wide());
+        let (width, sums) = (self.width(), self.sums());
+        let last = step.inputs.len() - 1;
+        self.pack(step.weights.get(1), true);
+        let mask = self.masked.then(|| step.inputs.get(last));
+        let mut kept = std::mem::take(&mut self.kept);
+        kept.bias.fill(0.0);
+        let (shared, gradient) = (kept.shared(), &*step.gradient);
+        self.split(rows, |range| {
+            let course = self.course(&range, mask);
+            // SAFETY: ranges of records do not overlap.
+            let mut part = unsafe { shared.part(self, &range) };
+            let own = &gradient[range.start * width..range.end * width];
+            self.read_states(&mut part, own);
+            let sequence = match self.own.return_sequences {
+                true => Some(SequenceGradient { values: own, stride: width, zero: self.zero }),
+                false => None,
+            };
+            self.steps_back(course, &mut part, sequence);
+        });
+        let (x, all) = (step.inputs.get(0), rows * steps);
+        let gates = Matrix::new(&kept.gates, all, wide);
+        if let Some(target) = step.weight_gradients.take(0) {
+            let out = MatrixMut::new(target.values, self.input, wide);
+            product(out, target.add, Matrix::new(x, all, self.input).t(), gates, 1.0);
+        }
+        if let Some(target) = step.weight_gradients.take(1) {
+            let before = Matrix::new(&kept.before, all, units).t();
+            match self.own.cell {
+                Cell::Gru { reset_after } => {
+                    let out = MatrixMut::strided(target.values, [units, 2 * units], [wide, 1]);
+                    let of_gates = Matrix::strided(&kept.gates, [all, 2 * units], [wide, 1]);
+                    product(out, target.add, before, of_gates, 1.0);
+                    let inner = Matrix::new(&kept.inner, all, units);
+                    let candidate = Matrix::strided(&kept.gates[2 * units..], [all, units], [wide, 1]);
+                    let (left, right) = if reset_after { (before, inner) } else { (inner.t(), candidate) };
+                    let out = MatrixMut::strided(&mut target.values[2 * units..], [units, units], [wide, 1]);
+                    product(out, target.add, left, right, 1.0);
+                }
+                _ => product(MatrixMut::new(target.values, units, wide), target.add, before, gates, 1.0),
+            }
+        }
+        if self.own.use_bias
+            && let Some(target) = step.weight_gradients.take(2)
+        {
+            if !target.add {
+                target.values.fill(0.0);
+            }
+            for block in kept.bias.chunks_exact(sums) {
+                let (outer, state) = target.values.split_at_mut(wide);
+                outer.iter_mut().zip(block).for_each(|(sum, own)| *sum += own);
+                // The two biases of a GRU differ in the last part only; others have one.
+                if !state.is_empty() {
+                    let inner = block[..2 * units].iter().chain(&block[wide..]);
+                    state.iter_mut().zip(inner).for_each(|(sum, own)| *sum += own);
+                }
+            }
+        }
+        if let Some(target) = step.input_gradients.take(0) {
+            let kernel = Matrix::new(step.weights.get(0), self.input, wide).t();
+            product(MatrixMut::new(target.values, all, self.input), target.add, gates, kernel, 1.0);
+        }
+        for (index, own) in [&kept.state, &kept.cell].into_iter().enumerate().take(self.own.cell.states()) {
+            if self.started
+                && let Some(target) = step.input_gradients.take(1 + index)
+            {
+                target.put(own);
+            }
+        }
+        if self.masked
+            && let Some(target) = step.input_gradients.take(last)
+            && !target.add
+        {
+            target.values.fill(0.0);
+        }
+        self.kept = kept;
+        Ok(())
+    }
+}
+
+/// The buffers of all records, handed out by ranges of records.
+struct SharedBuffers<'a> {
+    gates: Shared<'a, f32>,
+    before: Shared<'a, f32>,
+    cells: Shared<'a, f32>,
+    curved: Shared<'a, f32>,
+    inner: Shared<'a, f32>,
+    state: Shared<'a, f32>,
+    cell: Shared<'a, f32>,
+    scratch: Shared<'a, f32>,
+    bias: Shared<'a, f32>,
+}
+
+/// The buffers of one thread's records; those that a cell has no use for are empty.
+struct Part<'a> {
+    gates: &'a mut [f32],
+    before: &'a mut [f32],
+    cells: &'a mut [f32],
+    curved: &'a mut [f32],
+    inner: &'a mut [f32],
+    state: &'a mut [f32],
+    cell: &'a mut [f32],
+    scratch: &'a mut [f32],
+    bias: &'a mut [f32],
+}
+
+impl Buffers {
+    fn shared(&mut self) -> SharedBuffers<'_> {
+        SharedBuffers {
+            gates: Shared::new(&mut self.gates),
+            before: Shared::new(&mut self.before),
+            cells: Shared::new(&mut self.cells),
+            curved: Shared::new(&mut self.curved),
+            inner: Shared::new(&mut self.inner),
+            state: Shared::new(&mut self.state),
+            cell: Shared::new(&mut self.cell),
+            scratch: Shared::new(&mut self.scratch),
+            bias: Shared::new(&mut self.bias),
+        }
+    }
+}
+
+impl<'a> SharedBuffers<'a> {
+    /// Returns the buffers of a range of records that starts with a block.
+    ///
+    /// # Safety
+    /// Ranges in use at the same time do not overlap.
+    unsafe fn part(&self, run: &Run, range: &Range<usize>) -> Part<'a> {
+        let (units, sequence) = (run.own.units, run.steps * run.own.units);
+        let of = |shared: &Shared<'a, f32>, width: usize| {
+            // SAFETY: as the caller promises.
+            unsafe { shared.slice(range.start * width..range.end * width) }
+        };
+        let (lstm, gru) = (run.own.cell == Cell::Lstm, matches!(run.own.cell, Cell::Gru { .. }));
+        let when = |has: bool, width: usize| if has { width } else { 0 };
+        let blocks = range.start / BLOCK * run.sums()..range.end.div_ceil(BLOCK) * run.sums();
+        Part {
+            gates: of(&self.gates, run.steps * run.wide()),
+            before: of(&self.before, sequence),
+            cells: of(&self.cells, when(lstm, sequence)),
+            curved: of(&self.curved, when(lstm, sequence)),
+            inner: of(&self.inner, when(gru, sequence)),
+            state: of(&self.state, units),
+            cell: of(&self.cell, when(lstm, units)),
+            scratch: of(&self.scratch, when(gru, units)),
+            // SAFETY: a block is in one range only.
+            bias: unsafe { self.bias.slice(blocks) },
+        }
+    }
+}
+
+impl Run {
+    fn course<'a>(&self, range: &Range<usize>, mask: Option<&'a [f32]>) -> Course<'a> {
+        Course {
+            rows: range.len(),
+            steps: self.steps,
+            units: self.own.units,
+            backwards: self.backwards,
+            started: self.started,
+            mask: mask.map(|mask| &mask[range.start * self.steps..range.end * self.steps]),
+        }
+    }
+
+    fn recurrent(&self) -> gru::Recurrent<'_> {
+        let after = self.own.cell == (Cell::Gru { reset_after: true });
+        gru::Recurrent {
+            gates: &self.packed.recurrent,
+            candidate: &self.packed.candidate,
+            bias: after.then_some(&*self.packed.inner),
+        }
+    }
+
+    fn steps_forward(&self, course: Course<'_>, part: &mut Part<'_>, out: Option<Sequence<'_>>) {
+        let Part { gates, before, cells, curved, inner, state, cell, scratch, .. } = part;
+        match self.own.cell {
+            Cell::Simple => {
+                let kept = &mut simple::Kept { gates, before, state };
+                simple::forward(course, kept, &self.packed.recurrent, self.curves.state, out);
+            }
+            Cell::Lstm => {
+                let kept = &mut lstm::Kept { gates, before, cells, curved, state, cell };
+                lstm::forward(course, kept, &self.packed.recurrent, self.curves, out);
+            }
+            Cell::Gru { .. } => {
+                let kept = &mut gru::Kept { gates, inner, before, state, scratch };
+                gru::forward(course, kept, self.recurrent(), self.curves, out);
+            }
+        }
+    }
+
+    fn steps_back(&self, course: Course<'_>, part: &mut Part<'_>, out: Option<SequenceGradient<'_>>) {
+        let Part { gates, before, cells, curved, inner, state, cell, scratch, bias } = part;
+        match self.own.cell {
+            Cell::Simple => {
+                let kept = &mut simple::Kept { gates, before, state };
+                simple::backward(course, kept, &self.packed.recurrent, self.curves.state, out, bias);
+            }
+            Cell::Lstm => {
+                let kept = &mut lstm::Kept { gates, before, cells, curved, state, cell };
+                lstm::backward(course, kept, &self.packed.recurrent, self.curves, out, bias);
+            }
+            Cell::Gru { .. } => {
+                let kept = &mut gru::Kept { gates, inner, before, state, scratch };
+                gru::backward(course, kept, self.recurrent(), self.curves, out, bias);
+            }
+        }
+    }
+
+    /// Writes the last states to where the output has them.
+    fn write_states(&self, part: &Part<'_>, output: &mut [f32]) {
+        let (units, first) = (self.own.units, self.output());
+        for (row, output) in output.chunks_exact_mut(self.width()).enumerate() {
+            let state = &part.state[row * units..][..units];
+            if !self.own.return_sequences {
+                output[..units].copy_from_slice(state);
+            }
+            if self.own.return_state {
+                output[first..][..units].copy_from_slice(state);
+                if self.own.cell == Cell::Lstm {
+                    output[first + units..].copy_from_slice(&part.cell[row * units..][..units]);
+                }
+            }
+        }
+    }
+
+    /// Reads the gradients of the last states from where the output's gradient has them.
+    fn read_states(&self, part: &mut Part<'_>, gradient: &[f32]) {
+        let (units, first) = (self.own.units, self.output());
+        part.cell.fill(0.0);
+        for (row, gradient) in gradient.chunks_exact(self.width()).enumerate() {
+            let state = &mut part.state[row * units..][..units];
+            match self.own.return_sequences {
+                true => state.fill(0.0),
+                false => state.copy_from_slice(&gradient[..units]),
+            }
+            if self.own.return_state {
+                state.iter_mut().zip(&gradient[first..]).for_each(|(sum, own)| *sum += own);
+                if self.own.cell == Cell::Lstm {
+                    part.cell[row * units..][..units].copy_from_slice(&gradient[first + units..]);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! `TimeDistributed`: the same layer on every step of a sequence.
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::network::kernel::{Backward, Forward, Kernel};
+use crate::registry::{Arguments, Entry, Parameter, Type};
+use crate::tensor::Graph;
+
+use super::super::{Integers, Layer, Pass, Shape, Symbol, Weight, component, names, shape, show_shape};
+use super::{LayerEntry, NAME};
+
+pub(super) const TIME_DISTRIBUTED: LayerEntry = LayerEntry {
+    entry: Entry {
+        name: "TimeDistributed",
+        aliases: &[],
+        doc: "Applies a layer to each step of a sequence, with the same weights.\n\n\
+              Input `[batch, steps, …]`, output `[batch, steps, …]` with what the layer makes of a step. Weights: those of \
+              the layer, as `dense/kernel`. Steps are to the layer what records are: `BatchNormalization` takes its \
+              statistics over all steps of the batch at once.",
+        parameters: &[
+            Parameter::required(
+                "layer",
+                Type::Component,
+                "the layer: `component(\"Conv2D\", #{ filters: 8, kernel_size: 3 })`",
+            ),
+            NAME,
+        ],
+        build: |a| Ok(Box::new(TimeDistributed::new(a)?)),
+    },
+    script_name: "time_distributed",
+    positional: &["layer"],
+    merges: false,
+};
+
+#[derive(Debug)]
+struct TimeDistributed {
+    layer: Arc<dyn Layer>,
+    name: String,
+}
+
+impl TimeDistributed {
+    fn new(a: &Arguments) -> Result<Self> {
+        let within = |error: Error| error.within("parameter `layer`");
+        let (kind, params) = component::parts(a.value("layer"), "the layer").map_err(within)?;
+        let instance = super::find(kind).and_then(|entry| entry.make(&params)).map_err(within)?;
+        let layer = Arc::clone(instance.layer());
+        let name = instance.name().map_or_else(|| names::snake_case(layer.kind()), ToString::to_string);
+        Ok(TimeDistributed { layer, name })
+    }
+
+    /// The shape of a step.
+    fn step(&self, inputs: &[Shape]) -> Result<Shape> {
+        match shape::single(inputs)?.split_first() {
+            Some((_, step)) if !step.is_empty() => Ok(step.to_vec()),
+            _ => Err(Error::recipe(format!("expected an input of shape [steps, …], found {}", show_shape(&inputs[0])))),
+        }
+    }
+
+    fn within(&self, error: Error) -> Error {
+        error.within(format!("`{}` in it", self.layer.kind()))
+    }
+}
+
+impl Layer for TimeDistributed {
+    fn kind(&self) -> &'static str {
+        "TimeDistributed"
+    }
+
+    fn integers(&self) -> Integers {
+        self.layer.integers()
+    }
+
+    fn mask(&self, inputs: &[Symbol]) -> Result<Option<Symbol>> {
+        Ok(inputs.first().and_then(Symbol::mask).cloned())
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+        let step = [self.step(inputs)?];
+        if !self.layer.parts(&step).map_err(|error| self.within(error))?.is_empty() {
+            return Err(Error::recipe(format!("`{}` in it has several outputs", self.layer.kind()))
+                .hint("leave out `return_state` and the like"));
+        }
+        let mut shape = self.layer.output_shape(&step).map_err(|error| self.within(error))?;
+        shape.insert(0, inputs[0][0]);
+        Ok(shape)
+    }
+
+    fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
+        let own = self.layer.weights(&[self.step(inputs)?]).map_err(|error| self.within(error))?.into_iter();
+        Ok(own.map(|weight| Weight { name: format!("{}/{}", self.name, weight.name).into(), ..weight }).collect())
+    }
+
+    fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> Result<Graph> {
+        let [rows, steps, rest @ ..] = inputs[0].dims() else { return Err(Error::run("expected a sequence")) };
+        let x = inputs[0].reshape([&[rows * steps], rest].concat())?;
+        let y = self.layer.compose(&[x], weights, pass)?;
+        Ok(y.reshape([&[*rows, *steps], &y.dims()[1..]].concat())?)
+    }
+
+    fn kernel(&self, inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {
+        let (steps, step) = inputs[0].split_first()?;
+        Some(Box::new(Run { steps: *steps, inner: self.layer.kernel(&[step])? }))
+    }
+}
+
+/// Steps stand as records do: the inner kernel gets more of them.
+struct Run {
+    steps: usize,
+    inner: Box<dyn Kernel>,
+}
+
+impl Kernel for Run {
+    fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
+        self.inner.forward(&mut Forward {
+            rows: step.rows * self.steps,
+            training: step.training,
+            random: step.random.clone(),
+            inputs: step.inputs,
+            weights: step.weights,
+            output: &mut *step.output,
+            moved: &mut *step.moved,
+        })
+    }
+
+    fn backward(&mut self, step: &mut Backward<'_>) -> Result<()> {
+        self.inner.backward(&mut Backward {
+            rows: step.rows * self.steps,
+            inputs: step.inputs,
+            weights: step.weights,
+            output: step.output,
+            gradient: &mut *step.gradient,
+            input_gradients: step.input_gradients.again(),
+            weight_gradients: step.weight_gradients.again(),
+        })
+    }
+}
