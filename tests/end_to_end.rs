@@ -204,7 +204,8 @@ fn a_start_that_fails_leaves_the_earlier_run_alone() {
 fn cifar_is_learned_from_batch_loaders_and_the_three_ways_give_the_same_bits() {
     let example = Copy::of("cifar_loader");
     let accuracy = number_after(&example.run(), "validation accuracy:");
-    assert!(accuracy >= 0.8, "accuracy {accuracy}");
+    // Ten classes, 18 records each.
+    assert!(accuracy >= 0.6, "accuracy {accuracy}");
     let (report, weights) = (example.report(), example.weights());
     for other in ["cifar_arrays", "cifar_slices"] {
         example.run_with(&[other]).unwrap();

@@ -150,7 +150,7 @@ mod functions {
     ///
     /// ```rhai
     /// image("images/cat/0.png").shape // => [3, 4, 3]
-    /// image("images/cat/0.png", #{ size: [2, 2], channels: 1 }).flatten() // => tensor([64, 104, 124, 148]).to_u8()
+    /// image("images/cat/0.png", #{ size: [2, 2], channels: 1 }).flatten() // => tensor([78, 110, 128, 152]).to_u8()
     /// ```
     #[rhai_fn(name = "image", return_raw)]
     pub fn image(context: NativeCallContext, file: FileOrBytes) -> Answer<Tensor> {
