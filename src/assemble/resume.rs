@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::artifact::{self, Folder, layout};
 use crate::assemble::load::read_recipe;
-use crate::assemble::provenance;
 use crate::assemble::run::{Fitted, assemble};
+use crate::assemble::{provenance, summary};
 use crate::error::{Error, Result};
 use crate::record::Records;
 use crate::registry::Params;
@@ -57,5 +57,5 @@ pub fn resume(host: &Host, folder: &Path, records: Option<(&Records, &Records)>)
         }
         None => progress.message("there is no checkpoint yet: starting again at step 0"),
     }
-    run.train(&mut *progress)
+    summary::train(host, &mut run, folder.path(), &mut *progress)
 }

@@ -182,7 +182,7 @@ pub fn assemble(
     };
     let stations = Stations { loader, transformer, augmentor };
 
-    let options = options(recipe);
+    let options = options(host, recipe);
     let data = |records: &Records, mode| {
         Dataset::new(records.clone(), stations.clone(), mode, recipe.solver.batch_size, seed, options.clone())
     };
@@ -239,7 +239,7 @@ fn fit(
     Ok((Arc::from(transformer), params))
 }
 
-fn options(recipe: &Recipe) -> dataset::Options {
+fn options(host: &Host, recipe: &Recipe) -> dataset::Options {
     dataset::Options {
         shuffle: recipe.dataset.shuffle,
         drop_last: recipe.dataset.drop_last,
@@ -251,6 +251,8 @@ fn options(recipe: &Recipe) -> dataset::Options {
         },
         steps: recipe.solver.steps,
         validation_steps: recipe.solver.validation_steps,
+        workers: recipe.dataset.workers.unwrap_or_else(dataset::cores),
+        stop: host.stop_flag().clone(),
     }
 }
 

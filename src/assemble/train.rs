@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::artifact::{self, Folder, layout};
 use crate::assemble::run::{Fitted, assemble};
-use crate::assemble::{provenance, rehearse};
+use crate::assemble::{provenance, rehearse, summary};
 use crate::error::Result;
 use crate::recipe::Recipe;
 use crate::record::Records;
@@ -45,6 +45,7 @@ pub fn train(
     let dataset = made.join(layout::DATASET);
     artifact::make_folder(&dataset)?;
     run.transformer.save(&dataset)?;
+    let folder = made.path().to_owned();
     made.keep()?;
     host.trace(|| "the artifact folder is made".to_owned());
 
@@ -52,7 +53,7 @@ pub fn train(
     for note in notes {
         progress.message(&format!("note: {note}"));
     }
-    run.train(&mut *progress)
+    summary::train(host, &mut run, &folder, &mut *progress)
 }
 
 /// Returns a seed that differs from run to run; it is recorded in the artifact folder.

@@ -213,6 +213,7 @@ impl Trainer {
         if history.interrupted {
             history.stopped.get_or_insert_with(|| "interrupted".to_owned());
         }
+        progress.waited(self.setup.train.waited());
         progress.run_end(&history);
         Ok(history)
     }
