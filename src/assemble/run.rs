@@ -257,8 +257,8 @@ fn options(host: &Host, recipe: &Recipe) -> dataset::Options {
 }
 
 /// Returns how many batches one pass over the training records has.
-pub(super) fn batches_per_pass(recipe: &Recipe, train: &Records) -> Result<usize> {
-    Dataset::batches_per_pass(train, recipe.solver.batch_size, &options(recipe))
+pub(super) fn batches_per_pass(host: &Host, recipe: &Recipe, train: &Records) -> Result<usize> {
+    Dataset::batches_per_pass(train, recipe.solver.batch_size, &options(host, recipe))
 }
 
 fn graph_node(layer: LayerInfo) -> GraphNode {
