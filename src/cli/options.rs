@@ -22,8 +22,7 @@ pub struct Scripts {
     #[arg(long, value_name = "DIR")]
     pub allow_read: Vec<PathBuf>,
 
-    /// Run loaders, transformers and augmentors of scripts record by record, even where they could run on whole
-    /// columns (see `barrage explain`)
+    /// Run record functions of scripts record by record (see `explain`)
     #[arg(long)]
     pub interpret: bool,
 }

@@ -70,6 +70,13 @@ const FOLLOWED: &[(&str, Slot, &str)] = &[
             for x in record.v { if x > 0.0 { sum += x; } }
             [#{ x: [sum, record.v[0], record.m[1][2]] }, #{ y: record.j }]
         }"),
+    ("loops over ranges", Slot::Loader, "fn load(record) {
+            let n = 0;
+            for k in 0..record.j { n += k * record.i; }
+            for k in 1..=record.j { if k == 3 { break; } n -= k; }
+            for k in 0..4000000000 { if n % 7 == 0 || k > 5 { break; } n += 1; }
+            [#{ x: [n, record.a] }, #{ y: record.j }]
+        }"),
     ("weights and a default", Slot::Loader, "fn load(record) {
             #{ x: #{ x: record.a }, y: #{ y: record.j }, w: #{ y: record.get(\"weight\", 1.0) } } }"),
     ("standardise", Slot::Transformer, "fn fit(records) {
@@ -145,7 +152,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("fn load(record) { print(record.a); [#{ x: record.a }, #{ y: 1 }] }", "prints at under/test.rhai:1:19"),
     ("fn load(record) { try { record.a } catch { 1 } [#{ x: record.a }, #{ y: 1 }] }", "uses `try` at under/test.rhai:1:19"),
     ("fn load(record) { [#{ x: record.a }, #{ y: `${record.a}`.len() }] }",
-     "writes something else than texts and whole numbers into a text at under/test.rhai:1:46"),
+     "writes something else than texts and whole numbers into a text at under/test.rhai:1:44"),
     ("fn load(record) { [#{ x: record.a }, #{ y: record.a.to_string() }] }", "`to_string` is not among the functions that are followed at under/test.rhai:1:53"),
     ("fn load(record) { let n = 0; let f = |x| { n += x; n }; f.call(2); [#{ x: record.a }, #{ y: n }] }",
      "`n` is shared with a function and changed at under/test.rhai:1:41"),

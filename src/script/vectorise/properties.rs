@@ -148,6 +148,10 @@ pub(super) fn join(run: &mut Run, parts: &[Value], len: usize) -> Outcome<Value>
 pub(super) enum Items {
     /// The same number of items in every lane.
     Columns(Vec<Value>),
+    /// The same whole numbers in every lane: those from the first to before the last.
+    Range(i64, i64),
+    /// Whole numbers, lane by lane.
+    Ranges(Vec<(i64, i64)>),
     /// Arrays of any length, lane by lane.
     Ragged(Arc<Vec<Dynamic>>),
 }
@@ -157,20 +161,18 @@ pub(super) fn items(over: &Value, len: usize) -> Outcome<Items> {
     if let Value::List(items) = over {
         return Ok(Items::Columns(items.to_vec()));
     }
-    if let Value::Each(values) = over
-        && values.iter().all(Dynamic::is_array)
-    {
-        return Ok(Items::Ragged(values.clone()));
-    }
-    if let Value::Same(value) = over {
-        let range = value.read_lock::<std::ops::Range<i64>>().map(|range| (range.start, range.end));
-        let inclusive = || {
-            let range = value.read_lock::<std::ops::RangeInclusive<i64>>()?;
-            Some((*range.start(), range.end().checked_add(1)?))
-        };
-        if let Some((start, end)) = range.or_else(inclusive) {
-            return Ok(Items::Columns((start..end).map(Value::int).collect()));
+    if let Value::Each(values) = over {
+        if values.iter().all(Dynamic::is_array) {
+            return Ok(Items::Ragged(values.clone()));
         }
+        if let Some(ranges) = values.iter().map(range).collect() {
+            return Ok(Items::Ranges(ranges));
+        }
+    }
+    if let Value::Same(value) = over
+        && let Some((start, end)) = range(value)
+    {
+        return Ok(Items::Range(start, end));
     }
     match tensors::rows(over, len)? {
         Some(rows) => Ok(Items::Columns(rows)),
@@ -178,11 +180,22 @@ pub(super) fn items(over: &Value, len: usize) -> Outcome<Items> {
     }
 }
 
+/// Returns the numbers of a range, from the first to before the last.
+fn range(value: &Dynamic) -> Option<(i64, i64)> {
+    if let Some(range) = value.read_lock::<std::ops::Range<i64>>() {
+        return Some((range.start, range.end));
+    }
+    let range = value.read_lock::<std::ops::RangeInclusive<i64>>()?;
+    Some((*range.start(), range.end().checked_add(1)?))
+}
+
 impl Items {
     /// Returns the number of steps of the lane that has most.
     pub fn longest(&self) -> usize {
         match self {
             Items::Columns(items) => items.len(),
+            Items::Range(start, end) => steps((*start, *end)),
+            Items::Ranges(ranges) => ranges.iter().copied().map(steps).max().unwrap_or(0),
             Items::Ragged(values) => values.iter().map(length).max().unwrap_or(0),
         }
     }
@@ -190,34 +203,47 @@ impl Items {
     /// Returns the positions of lanes that have an item at a step, and of those that have none, when there are any
     /// of the latter. `here` has the lanes that are left, by their position at the start of the loop.
     pub fn split(&self, step: usize, here: Option<&[u32]>, len: usize) -> Option<(Vec<u32>, Vec<u32>)> {
-        let Items::Ragged(values) = self else { return None };
-        let has = |at: &u32| {
-            let lane = here.map_or(*at, |here| here[*at as usize]);
-            length(&values[lane as usize]) > step
+        let length = |lane: usize| match self {
+            Items::Columns(_) | Items::Range(..) => usize::MAX,
+            Items::Ranges(ranges) => ranges.get(lane).copied().map_or(0, steps),
+            Items::Ragged(values) => values.get(lane).map_or(0, length),
         };
+        if matches!(self, Items::Columns(_) | Items::Range(..)) {
+            return None;
+        }
+        let has = |at: &u32| length(here.map_or(*at, |here| here[*at as usize]) as usize) > step;
         let (on, off): (Vec<u32>, Vec<u32>) = (0..len as u32).partition(has);
         (!off.is_empty()).then_some((on, off))
     }
 
     /// Returns the item of a step for the lanes that are left.
     pub fn at(&self, step: usize, here: Option<&[u32]>) -> Outcome<Value> {
+        let lanes = |all: usize| -> Vec<usize> {
+            here.map_or_else(|| (0..all).collect(), |here| here.iter().map(|&lane| lane as usize).collect())
+        };
         match self {
             Items::Columns(items) => Ok(match here {
                 None => items[step].clone(),
                 Some(here) => items[step].take(here),
             }),
+            Items::Range(start, _) => Ok(Value::int(start + step as i64)),
+            Items::Ranges(ranges) => {
+                Ok(Value::ints(lanes(ranges.len()).into_iter().map(|lane| ranges[lane].0 + step as i64).collect()))
+            }
             Items::Ragged(values) => {
                 let item = |lane: usize| {
                     let list = values[lane].as_array_ref().ok();
                     list.and_then(|list| list.get(step).cloned()).unwrap_or(Dynamic::UNIT)
                 };
-                Ok(Value::compact(match here {
-                    None => (0..values.len()).map(item).collect(),
-                    Some(here) => here.iter().map(|&lane| item(lane as usize)).collect(),
-                }))
+                Ok(Value::compact(lanes(values.len()).into_iter().map(item).collect()))
             }
         }
     }
+}
+
+/// Returns how many numbers a range has.
+fn steps((start, end): (i64, i64)) -> usize {
+    usize::try_from(end.saturating_sub(start)).unwrap_or(0)
 }
 
 fn length(value: &Dynamic) -> usize {

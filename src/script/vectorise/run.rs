@@ -393,9 +393,15 @@ impl Run<'_> {
             let mut arguments = self.values(frame, nodes)?;
             return super::call::call(self, name, &mut arguments, len);
         };
-        let Some((_, rest)) = nodes.split_first() else { return Err(Halt::new("a call without arguments")) };
+        let Some((first, rest)) = nodes.split_first() else { return Err(Halt::new("a call without arguments")) };
         let rest = self.values(frame, rest)?;
         let steps = self.steps(frame, place)?;
+        if is_read_only(frame.get(place.slot), &steps) {
+            // A part of a record or a tensor is a copy: a change to it is a change to nothing.
+            let mut arguments = vec![self.value(frame, first)?];
+            arguments.extend(rest);
+            return super::call::call(self, name, &mut arguments, len);
+        }
         let slot = frame.get_mut(place.slot);
         // The value is taken out, so that a change needs no copy of it.
         let whole = std::mem::replace(slot, Value::UNIT);
@@ -469,6 +475,21 @@ impl Run<'_> {
 enum At {
     Name(rhai::Identifier),
     Number(i64),
+}
+
+/// Returns whether a way into a value leads through a record or a tensor, whose parts are copies.
+fn is_read_only(whole: &Value, steps: &[At]) -> bool {
+    let Some((step, rest)) = steps.split_first() else { return false };
+    match (step, whole) {
+        (At::Name(name), Value::Map(fields)) => fields.get(name).is_some_and(|field| is_read_only(field, rest)),
+        (At::Number(at), Value::List(items)) => {
+            let at = if *at < 0 { at + items.len() as i64 } else { *at };
+            let item = usize::try_from(at).ok().and_then(|at| items.get(at));
+            item.is_some_and(|item| is_read_only(item, rest))
+        }
+        (_, Value::Records(_) | Value::Tensors(_)) => true,
+        (_, value) => value.same_tensor().is_some(),
+    }
 }
 
 /// Changes a part of a value; the parts around it are copied when someone else holds them.
