@@ -77,7 +77,8 @@ fn cpu_seconds() -> Outcome<f64> {
     // Nanoseconds that each thread ran; ended threads are only in the coarse sum of the process.
     const TICKS_PER_SECOND: f64 = 100.0;
     let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let fields: Vec<&str> = stat.rsplit_once(')').ok_or("unknown form of /proc/self/stat")?.1.split_whitespace().collect();
+    let fields: Vec<&str> =
+        stat.rsplit_once(')').ok_or("unknown form of /proc/self/stat")?.1.split_whitespace().collect();
     let ticks = |at: usize| -> Outcome<f64> { Ok(fields.get(at).ok_or("a field is missing")?.parse()?) };
     Ok((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
 }
@@ -321,7 +322,8 @@ impl Loader for ByHand {
             _ => match gather_cells64(records, "name")? {
                 Some(Cells64::Texts(names)) => {
                     let known = ["setosa", "versicolor", "virginica"];
-                    let number = |name: &Arc<str>| known.iter().position(|known| **known == **name).map_or(-1, |at| at as i64);
+                    let number =
+                        |name: &Arc<str>| known.iter().position(|known| **known == **name).map_or(-1, |at| at as i64);
                     let numbers: Vec<i64> = names.iter().map(number).collect();
                     Column::Dense(Array::from_i64(numbers, &[records.len()])?.into())
                 }

@@ -13,7 +13,7 @@ use crate::script::resolver::Roots;
 use crate::script::vectorise::{How, Report};
 use crate::{Error, Result, assemble};
 
-/// Say for the loader, the transformer and each augmentor whether it is native, vectorised or interpreted
+/// Say how each loader, transformer and augmentor is run, and why
 ///
 /// A vectorised function of a script runs once for many records, on whole columns; an interpreted one runs record by
 /// record, which takes about a microsecond for each. What makes a function be interpreted is said with its line. The

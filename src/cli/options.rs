@@ -22,7 +22,7 @@ pub struct Scripts {
     #[arg(long, value_name = "DIR")]
     pub allow_read: Vec<PathBuf>,
 
-    /// Run record functions of scripts record by record (see `explain`)
+    /// Run scripts record by record (see `explain`)
     #[arg(long)]
     pub interpret: bool,
 }

@@ -116,7 +116,8 @@ fn work(shared: &Shared, epoch: u64, desk: &Desk) {
         drop(state);
         // Whoever waits for the batch would wait forever if this thread ended without a word.
         let batch = catch_unwind(AssertUnwindSafe(|| shared.batch(epoch, index)));
-        let batch = batch.unwrap_or_else(|_| Err(Error::run(format!("batch {index} could not be made: a worker failed"))));
+        let batch =
+            batch.unwrap_or_else(|_| Err(Error::run(format!("batch {index} could not be made: a worker failed"))));
         desk.lock().done.insert(index, batch);
         desk.ready.notify_all();
     }

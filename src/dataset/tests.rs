@@ -5,8 +5,8 @@ use super::testing::{Noise, Tables, column, dataset, numbers, records, stations}
 use super::*;
 use crate::error::Error;
 use crate::random::Random;
-use crate::record::{DataColumns, DataRecords, Record};
 use crate::record::{Column, Value};
+use crate::record::{DataColumns, DataRecords, Record};
 use crate::tensor::{Array, Tensor};
 
 /// Ten records, record i with the input i and the output 10 · i.

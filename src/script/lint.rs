@@ -28,9 +28,7 @@ pub fn known(engine: &rhai::Engine) -> Known {
 
 /// Returns the functions that are registered with an engine, with the types of their parameters.
 pub fn signatures(engine: &rhai::Engine) -> BTreeSet<(String, String)> {
-    let one = |info: rhai::FuncInfo| {
-        Some((info.metadata.name.to_string(), format!("{:?}", info.metadata.param_types)))
-    };
+    let one = |info: rhai::FuncInfo| Some((info.metadata.name.to_string(), format!("{:?}", info.metadata.param_types)));
     engine.collect_fn_metadata(None, one, true).into_iter().collect()
 }
 

@@ -35,7 +35,8 @@ impl Writer {
 
     /// An expression; `deep` is how much may still be nested in it.
     fn expression(&mut self, kind: Kind, deep: usize) -> String {
-        let known: Vec<String> = self.names.iter().filter(|(_, own)| *own == kind).map(|(name, _)| name.clone()).collect();
+        let known: Vec<String> =
+            self.names.iter().filter(|(_, own)| *own == kind).map(|(name, _)| name.clone()).collect();
         if !known.is_empty() && self.below(3) == 0 {
             return known[self.below(known.len())].clone();
         }
@@ -45,7 +46,9 @@ impl Writer {
                 Kind::Float => self.pick(&["record.a", "record.b", "0.5", "-1.25", "3.0"]),
                 Kind::Bool => self.pick(&["record.flag", "true", "false", "(record.j == 2)"]),
                 Kind::Text => self.pick(&["record.s", "record.t", "record.text", "\"setosa\"", "\"word\""]),
-                Kind::Vector => self.pick(&["record.v", "record.m[0].pad([[0, 1]], 1)", "tensor([0.5, 1.0, -2.0, 0.25])"]),
+                Kind::Vector => {
+                    self.pick(&["record.v", "record.m[0].pad([[0, 1]], 1)", "tensor([0.5, 1.0, -2.0, 0.25])"])
+                }
             }
             .to_owned();
         }
@@ -77,7 +80,11 @@ impl Writer {
                 5 => format!("{}[{}]", self.expression(Kind::Vector, deep), self.pick(&["0", "-1", "record.j % 4"])),
                 6 => {
                     let function = self.pick(&["min", "max"]);
-                    format!("{function}({}, {})", self.expression(Kind::Float, deep), self.expression(Kind::Float, deep))
+                    format!(
+                        "{function}({}, {})",
+                        self.expression(Kind::Float, deep),
+                        self.expression(Kind::Float, deep)
+                    )
                 }
                 _ => self.choice(Kind::Float, deep),
             },
@@ -98,7 +105,9 @@ impl Writer {
             Kind::Text => match which {
                 0..=2 => format!("({} + {})", self.expression(Kind::Text, deep), self.expression(Kind::Text, deep)),
                 3 => format!("{}.to_lower()", self.expression(Kind::Text, deep)),
-                4 => format!("`<${{{}}} ${{{}}}>`", self.expression(Kind::Int, deep), self.expression(Kind::Text, deep)),
+                4 => {
+                    format!("`<${{{}}} ${{{}}}>`", self.expression(Kind::Int, deep), self.expression(Kind::Text, deep))
+                }
                 5 => format!("{}.sub_string(1, 4)", self.expression(Kind::Text, deep)),
                 _ => self.choice(Kind::Text, deep),
             },
@@ -109,15 +118,34 @@ impl Writer {
                     format!("({} {operator} {})", self.expression(Kind::Vector, deep), self.expression(other, deep))
                 }
                 3 => {
-                    let function = self.pick(&["abs()", "relu()", "tanh()", "clip(-1.0, 1.5)", "floor()", "softmax()", "sort()", "pow(2)", "sigmoid()"]);
+                    let function = self.pick(&[
+                        "abs()",
+                        "relu()",
+                        "tanh()",
+                        "clip(-1.0, 1.5)",
+                        "floor()",
+                        "softmax()",
+                        "sort()",
+                        "pow(2)",
+                        "sigmoid()",
+                    ]);
                     format!("{}.{function}", self.expression(Kind::Vector, deep))
                 }
                 4 => {
                     let numbers: Vec<String> = (0..4).map(|_| self.expression(Kind::Float, deep.min(1))).collect();
                     format!("tensor([{}])", numbers.join(", "))
                 }
-                5 => format!("where({}.greater(0.0), {}, {})", self.expression(Kind::Vector, deep), self.expression(Kind::Vector, deep), self.expression(Kind::Float, deep)),
-                6 => format!("concat([{v}.slice(0, 0, 2), {w}.slice(0, -2)])", v = self.expression(Kind::Vector, deep), w = self.expression(Kind::Vector, deep)),
+                5 => format!(
+                    "where({}.greater(0.0), {}, {})",
+                    self.expression(Kind::Vector, deep),
+                    self.expression(Kind::Vector, deep),
+                    self.expression(Kind::Float, deep)
+                ),
+                6 => format!(
+                    "concat([{v}.slice(0, 0, 2), {w}.slice(0, -2)])",
+                    v = self.expression(Kind::Vector, deep),
+                    w = self.expression(Kind::Vector, deep)
+                ),
                 _ => self.choice(Kind::Vector, deep),
             },
         }
@@ -182,10 +210,16 @@ impl Writer {
                 let inner = "    ".repeat(indent + 1);
                 let value = self.expression(Kind::Vector, 1);
                 let pad = "    ".repeat(indent);
-                format!("if {condition} {{\n{inner}return [#{{ v: {value}, f: 0.5, s: record.s }}, #{{ y: -1 }}];\n{pad}}}")
+                format!(
+                    "if {condition} {{\n{inner}return [#{{ v: {value}, f: 0.5, s: record.s }}, #{{ y: -1 }}];\n{pad}}}"
+                )
             }
             9 if self.below(4) == 0 => self
-                .pick(&["let z = switch record.j { 1 => 2, _ => 3 };", "try { record.a } catch { 0 }", "let z = type_of(record.a);"])
+                .pick(&[
+                    "let z = switch record.j { 1 => 2, _ => 3 };",
+                    "try { record.a } catch { 0 }",
+                    "let z = type_of(record.a);",
+                ])
                 .to_owned(),
             _ => {
                 let item = self.expression(Kind::Int, 1);
@@ -219,8 +253,7 @@ fn generated_scripts_give_the_bits_of_interpretation() {
     let records = table(150);
     let mut refused = Vec::new();
     for seed in 0..SCRIPTS {
-        let mut writer =
-            Writer { random: Random::new(seed, Stream::Script, &[17]), names: Vec::new(), next: 0 };
+        let mut writer = Writer { random: Random::new(seed, Stream::Script, &[17]), names: Vec::new(), next: 0 };
         let script = writer.script();
         if let Some(why) = same(&script, Slot::Loader, &records, Mode::Train) {
             refused.push(format!("{seed}: {why}"));

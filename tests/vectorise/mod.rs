@@ -9,9 +9,9 @@ use std::sync::Arc;
 use barrage::batch;
 use barrage::random::{Random, Stream};
 use barrage::record::{Augmentor, DataColumns, DataRecords, Field, Loader, Mode, Records, Row, Transformer, Value};
+use barrage::script::Host;
 use barrage::script::adaptor::{ScriptAugmentor, ScriptLoader, ScriptTransformer};
 use barrage::script::vectorise::{How, Report};
-use barrage::script::Host;
 use barrage::tensor::Array;
 
 /// Records with a field of each type; `n` is missing in a few of them.
@@ -35,7 +35,10 @@ pub fn table(len: usize) -> Records {
             ("text".into(), format!("Word {} of, {} words! {}", i % 5, i % 3, words[i % 5]).as_str().into()),
             ("v".into(), tensor(&[4], 0.1)),
             ("m".into(), tensor(&[2, 3], 0.25)),
-            ("pixels".into(), Array::from_u8((0..36).map(|at| ((i + at) % 256) as u8).collect(), &[6, 6]).unwrap().into()),
+            (
+                "pixels".into(),
+                Array::from_u8((0..36).map(|at| ((i + at) % 256) as u8).collect(), &[6, 6]).unwrap().into(),
+            ),
         ]
     };
     Records::from_rows((0..len).map(row).collect(), "table").unwrap()
@@ -82,7 +85,14 @@ pub enum Slot {
 }
 
 /// Runs a function of a script on records, or on what `loader` makes of them, followed or interpreted.
-pub fn run(script: &str, slot: Slot, loader: &str, records: &Records, mode: Mode, interpret: bool) -> (Result<String, String>, Vec<Report>) {
+pub fn run(
+    script: &str,
+    slot: Slot,
+    loader: &str,
+    records: &Records,
+    mode: Mode,
+    interpret: bool,
+) -> (Result<String, String>, Vec<Report>) {
     let params = serde_json::json!({ "name": "v", "deviation": 0.25, "probability": 0.5, "factor": 3 });
     let params = params.as_object().unwrap();
     let host = Host::builder(std::env::temp_dir())

@@ -147,25 +147,52 @@ fn named_scripts_run_on_columns_and_give_the_bits_of_interpretation() {
 }
 
 const REFUSED: &[(&str, &str)] = &[
-    ("fn load(record) { let y = switch record.j { 0 => 1, _ => 2 }; [#{ x: record.a }, #{ y: y }] }", "uses `switch` at under/test.rhai:1:27"),
-    ("fn load(record) { [#{ x: record.a }, #{ y: type_of(record.a) }] }", "asks for a type with `type_of` at under/test.rhai:1:44"),
+    (
+        "fn load(record) { let y = switch record.j { 0 => 1, _ => 2 }; [#{ x: record.a }, #{ y: y }] }",
+        "uses `switch` at under/test.rhai:1:27",
+    ),
+    (
+        "fn load(record) { [#{ x: record.a }, #{ y: type_of(record.a) }] }",
+        "asks for a type with `type_of` at under/test.rhai:1:44",
+    ),
     ("fn load(record) { print(record.a); [#{ x: record.a }, #{ y: 1 }] }", "prints at under/test.rhai:1:19"),
-    ("fn load(record) { try { record.a } catch { 1 } [#{ x: record.a }, #{ y: 1 }] }", "uses `try` at under/test.rhai:1:19"),
-    ("fn load(record) { [#{ x: record.a }, #{ y: `${record.a}`.len() }] }",
-     "writes something else than texts and whole numbers into a text at under/test.rhai:1:44"),
-    ("fn load(record) { [#{ x: record.a }, #{ y: record.a.to_string() }] }", "`to_string` is not among the functions that are followed at under/test.rhai:1:53"),
-    ("fn load(record) { let n = 0; let f = |x| { n += x; n }; f.call(2); [#{ x: record.a }, #{ y: n }] }",
-     "`n` is shared with a function and changed at under/test.rhai:1:41"),
-    ("fn load(record) { [#{ x: record.a }, #{ y: timestamp().elapsed }] }", "`timestamp` is not among the functions that are followed at under/test.rhai:1:44"),
-    ("fn load(record) { do { record.a } while record.a > 100.0; [#{ x: record.a }, #{ y: 1 }] }", "uses `do` at under/test.rhai:1:19"),
+    (
+        "fn load(record) { try { record.a } catch { 1 } [#{ x: record.a }, #{ y: 1 }] }",
+        "uses `try` at under/test.rhai:1:19",
+    ),
+    (
+        "fn load(record) { [#{ x: record.a }, #{ y: `${record.a}`.len() }] }",
+        "writes something else than texts and whole numbers into a text at under/test.rhai:1:44",
+    ),
+    (
+        "fn load(record) { [#{ x: record.a }, #{ y: record.a.to_string() }] }",
+        "`to_string` is not among the functions that are followed at under/test.rhai:1:53",
+    ),
+    (
+        "fn load(record) { let n = 0; let f = |x| { n += x; n }; f.call(2); [#{ x: record.a }, #{ y: n }] }",
+        "`n` is shared with a function and changed at under/test.rhai:1:38",
+    ),
+    (
+        "fn load(record) { [#{ x: record.a }, #{ y: timestamp().elapsed }] }",
+        "`timestamp` is not among the functions that are followed at under/test.rhai:1:44",
+    ),
+    (
+        "fn load(record) { do { record.a } while record.a > 100.0; [#{ x: record.a }, #{ y: 1 }] }",
+        "uses `do` at under/test.rhai:1:19",
+    ),
 ];
 
 #[test]
 fn what_would_leak_is_refused_with_its_line() {
+    let mut wrong = Vec::new();
     let records = table(40);
     for (script, why) in REFUSED {
-        assert_eq!(same(script, Slot::Loader, &records, Mode::Train).as_deref(), Some(*why), "{script}");
+        let found = same(script, Slot::Loader, &records, Mode::Train);
+        if found.as_deref() != Some(*why) {
+            wrong.push(format!("{script}\n{found:?}\ninstead of\n{why}"));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// An error of a record is that of interpretation, wherever the record stands in its chunk.

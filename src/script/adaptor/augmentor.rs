@@ -62,8 +62,7 @@ impl Augmentor for ScriptAugmentor {
             self.follower.note_interpreted(all.len());
             return Ok(DataRecords::Rows(self.interpret(chunk.rows(&all)?, random.iter())?));
         };
-        let interpret =
-            |at: &[usize]| self.interpret(chunk.rows(at)?, at.iter().filter_map(|&at| random.get(at)));
+        let interpret = |at: &[usize]| self.interpret(chunk.rows(at)?, at.iter().filter_map(|&at| random.get(at)));
         let calls = Calls { finish: &Ok, interpret: &interpret, place: &|at| format!("record {at} of its batch") };
         let arguments = [Argument::DataRecords(columns), Argument::Params, Argument::Rngs(random)];
         self.follower.run(&self.component, Mode::Train, &arguments[..self.arity], chunk.len(), &calls)

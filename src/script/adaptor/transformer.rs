@@ -60,8 +60,7 @@ impl Transformer for ScriptTransformer {
             return Ok(DataRecords::Rows(self.interpret(chunk.rows(&all)?, mode)?));
         };
         let interpret = |at: &[usize]| self.interpret(chunk.rows(at)?, mode);
-        let calls =
-            Calls { finish: &Ok, interpret: &interpret, place: &|at| format!("record {at} of its chunk") };
+        let calls = Calls { finish: &Ok, interpret: &interpret, place: &|at| format!("record {at} of its chunk") };
         self.follower.run(&self.component, mode, &[Argument::DataRecords(columns)], chunk.len(), &calls)
     }
 

@@ -89,7 +89,9 @@ fn to_column(value: &Value, len: usize) -> Outcome<Column> {
             let text: Arc<str> = value.same_text().unwrap_or_default().as_str().into();
             return Ok(Column::Text(vec![text; len]));
         }
-        Value::List(items) if matches!(items.first(), Some(Value::Texts(_))) || items.first().and_then(Value::same_text).is_some() => {
+        Value::List(items)
+            if matches!(items.first(), Some(Value::Texts(_))) || items.first().and_then(Value::same_text).is_some() =>
+        {
             let mut lists: Vec<Vec<Arc<str>>> = vec![Vec::with_capacity(items.len()); len];
             for item in items.iter() {
                 match item {

@@ -142,8 +142,11 @@ fn merged(parts: &mut [Frame], slot: usize, order: &[u32]) -> Outcome<Value> {
     for part in parts.iter_mut() {
         part.get(slot);
     }
-    let values: Vec<(&Value, usize)> =
-        parts.iter().filter(|part| !part.lanes.is_empty()).map(|part| (&part.slots[slot].value, part.lanes.len())).collect();
+    let values: Vec<(&Value, usize)> = parts
+        .iter()
+        .filter(|part| !part.lanes.is_empty())
+        .map(|part| (&part.slots[slot].value, part.lanes.len()))
+        .collect();
     match values.as_slice() {
         [(value, _)] => Ok((*value).clone()),
         values => Value::merge(values, order),
@@ -185,4 +188,3 @@ pub(super) fn split(each: &[bool]) -> (Positions, Positions) {
     };
     (of(true), of(false))
 }
-

@@ -47,8 +47,9 @@ pub(super) fn call(run: &mut Run, name: &str, arguments: &mut [Value], len: usiz
             }
             None => None,
         },
-        ("contains", [wanted]) => positions(&items, wanted)
-            .map(|found| Value::bools(found.into_iter().map(|at| at >= 0).collect())),
+        ("contains", [wanted]) => {
+            positions(&items, wanted).map(|found| Value::bools(found.into_iter().map(|at| at >= 0).collect()))
+        }
         ("index_of", [wanted]) => positions(&items, wanted).map(Value::ints),
         _ => None,
     })
@@ -195,10 +196,7 @@ pub(super) fn call_ragged(run: &mut Run, name: &str, arguments: &mut [Value], le
 }
 
 /// Changes the array of each lane where it is.
-fn changed(
-    arguments: &mut [Value],
-    mut change: impl FnMut(usize, &mut List) -> Outcome<()>,
-) -> Outcome<Option<Value>> {
+fn changed(arguments: &mut [Value], mut change: impl FnMut(usize, &mut List) -> Outcome<()>) -> Outcome<Option<Value>> {
     if let Some(Value::Each(values)) = arguments.first_mut() {
         for (at, value) in Arc::make_mut(values).iter_mut().enumerate() {
             if let Ok(mut list) = value.as_array_mut() {

@@ -163,8 +163,7 @@ impl Lowering<'_> {
                 let (name, counter, flow) = &**parts;
                 let over = self.expression(body, &flow.expr)?;
                 let before = body.names.len();
-                let counter =
-                    counter.as_ref().map(|name| name_slot(body, &name.name, false, *at)).transpose()?;
+                let counter = counter.as_ref().map(|name| name_slot(body, &name.name, false, *at)).transpose()?;
                 let item = name_slot(body, &name.name, false, *at)?;
                 let lowered = self.looped(body, &flow.body)?;
                 body.names.truncate(before);
@@ -359,9 +358,7 @@ impl Lowering<'_> {
 
     fn member(&mut self, body: &mut Body, of: Node, member: &Expr) -> Outcome<Node> {
         match member {
-            Expr::Property(property, at) => {
-                Ok(Node::Property { of: Box::new(of), name: property.2.clone(), at: *at })
-            }
+            Expr::Property(property, at) => Ok(Node::Property { of: Box::new(of), name: property.2.clone(), at: *at }),
             Expr::MethodCall(call, at) => {
                 let arguments: Vec<Node> =
                     call.args.iter().map(|argument| self.argument(body, argument)).collect::<Outcome<_>>()?;
@@ -406,7 +403,8 @@ impl Lowering<'_> {
                 _ => false,
             });
             let name = call.name.as_str();
-            found |= inside && (natives::draws(name) || call.is_qualified() || own.keys().any(|(known, _)| known == name));
+            found |=
+                inside && (natives::draws(name) || call.is_qualified() || own.keys().any(|(known, _)| known == name));
             true
         };
         rest.walk(&mut Vec::new(), &mut look);

@@ -47,9 +47,9 @@ use crate::random::Random;
 use crate::record::{DataColumns, DataRecord, DataRecords, Mode, Record};
 use crate::script::{Component, Limits};
 pub(super) use halt::{Halt, Outcome};
-pub use report::{ElementLoop, How, Report};
 use native::Natives;
 use program::Program;
+pub use report::{ElementLoop, How, Report};
 use rngs::Rngs;
 use run::Run;
 use value::Value;
@@ -238,9 +238,10 @@ impl Follower {
         if !checked.is_empty() {
             let expected = interpret(&checked)?;
             self.counts.compared.fetch_add(checked.len() as u64, Ordering::Relaxed);
-            let differs = checked.iter().zip(&expected).find_map(|(&at, record)| {
-                compare::difference(&columns, at, record).map(|name| (at, name))
-            });
+            let differs = checked
+                .iter()
+                .zip(&expected)
+                .find_map(|(&at, record)| compare::difference(&columns, at, record).map(|name| (at, name)));
             if let Some((at, name)) = differs {
                 if verified < FIRST {
                     let why = format!("`{name}` of {} came out differently", place(at));
@@ -374,7 +375,10 @@ fn unlimited(limits: &Limits) -> bool {
 fn sampled(start: u64, len: usize) -> impl Iterator<Item = usize> {
     let end = start + len as u64;
     let place = |block: u64| block * BLOCK + Random::new(block, crate::random::Stream::Script, &[BLOCK]).below(BLOCK);
-    (start / BLOCK..=end / BLOCK).map(place).filter(move |at| (start..end).contains(at)).map(move |at| (at - start) as usize)
+    (start / BLOCK..=end / BLOCK)
+        .map(place)
+        .filter(move |at| (start..end).contains(at))
+        .map(move |at| (at - start) as usize)
 }
 
 #[cfg(test)]

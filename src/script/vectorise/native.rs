@@ -35,8 +35,7 @@ impl<'a> Natives<'a> {
         state.global.num_operations = 0;
         let mut all: rhai::FnArgsVec<&mut Dynamic> = arguments.iter_mut().collect();
         let engine = self.host.engine();
-        let mut context =
-            rhai::EvalContext::new(engine, &mut state.global, &mut state.caches, &mut state.scope, None);
+        let mut context = rhai::EvalContext::new(engine, &mut state.global, &mut state.caches, &mut state.scope, None);
         let result = context.call_native_fn_raw(name, true, &mut all);
         state.scope.rewind(0);
         result.map_err(|error| match *error {

@@ -16,6 +16,13 @@ pub(super) fn operate(run: &mut Run, operator: Operator, left: Value, right: Val
     if let Some(value) = on_columns(operator, &left, &right)? {
         return Ok(value);
     }
+    let left = match (left, tensors::number(&right), tensors::arithmetic(operator)) {
+        // Its memory becomes that of the result when nobody else holds the array.
+        (Value::Tensors(array), Some(number), Some(arithmetic)) => {
+            return Ok(Value::Tensors(arithmetic.apply_to(array, number)?.to_host()?));
+        }
+        (left, ..) => left,
+    };
     if (of_tensors(&left) || of_tensors(&right))
         && !(left.is_uniform() && right.is_uniform())
         && let Some(value) = tensors::operate(operator, &left, &right, len)?
@@ -113,7 +120,9 @@ fn on_floats(operator: Operator, a: &Side<f64>, b: &Side<f64>) -> Option<Value> 
         Operator::Div => zip(a, b, |a, b| a / b).map(Value::floats),
         Operator::Rem => computed(|a, b| a % b),
         Operator::Pow => computed(f64::powf),
-        Operator::Equal => zip(a, b, |a, b| nearly(a, b, true, |d, max| d.abs() / max <= f64::EPSILON)).map(Value::bools),
+        Operator::Equal => {
+            zip(a, b, |a, b| nearly(a, b, true, |d, max| d.abs() / max <= f64::EPSILON)).map(Value::bools)
+        }
         Operator::NotEqual => {
             zip(a, b, |a, b| nearly(a, b, false, |d, max| d.abs() / max > f64::EPSILON)).map(Value::bools)
         }
@@ -122,9 +131,7 @@ fn on_floats(operator: Operator, a: &Side<f64>, b: &Side<f64>) -> Option<Value> 
             zip(a, b, |a, b| nearly(a, b, true, |d, max| d / max > -f64::EPSILON)).map(Value::bools)
         }
         Operator::Less => zip(a, b, |a, b| nearly(b, a, false, |d, max| d / max > f64::EPSILON)).map(Value::bools),
-        Operator::LessEqual => {
-            zip(a, b, |a, b| nearly(b, a, true, |d, max| d / max > -f64::EPSILON)).map(Value::bools)
-        }
+        Operator::LessEqual => zip(a, b, |a, b| nearly(b, a, true, |d, max| d / max > -f64::EPSILON)).map(Value::bools),
         Operator::Other(_) => None,
     }
 }

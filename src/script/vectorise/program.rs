@@ -67,20 +67,44 @@ pub(super) enum Node {
     This,
     List(Vec<Node>),
     Map(BTreeMap<Identifier, Node>),
-    Property { of: Box<Node>, name: ImmutableString, at: Position },
-    Index { of: Box<Node>, index: Box<Node>, at: Position },
+    Property {
+        of: Box<Node>,
+        name: ImmutableString,
+        at: Position,
+    },
+    Index {
+        of: Box<Node>,
+        index: Box<Node>,
+        at: Position,
+    },
     /// A native function; when it may change its first argument, the place of that.
-    Call { name: ImmutableString, arguments: Vec<Node>, place: Option<Box<Place>>, at: Position },
+    Call {
+        name: ImmutableString,
+        arguments: Vec<Node>,
+        place: Option<Box<Place>>,
+        at: Position,
+    },
     /// A function of a script.
-    Script { function: usize, arguments: Vec<Node>, at: Position },
-    Operator { operator: Operator, sides: Box<[Node; 2]>, at: Position },
+    Script {
+        function: usize,
+        arguments: Vec<Node>,
+        at: Position,
+    },
+    Operator {
+        operator: Operator,
+        sides: Box<[Node; 2]>,
+        at: Position,
+    },
     And(Vec<Node>, Position),
     Or(Vec<Node>, Position),
     Coalesce(Vec<Node>, Position),
     /// Text with values in it.
     Join(Vec<Node>, Position),
     Block(Box<Statement>),
-    Closure { function: usize, captures: Vec<usize> },
+    Closure {
+        function: usize,
+        captures: Vec<usize>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

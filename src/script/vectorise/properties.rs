@@ -59,9 +59,8 @@ pub(super) fn index(run: &mut Run, of: &Value, index: &Value, len: usize) -> Out
                 return place(at).map(|at| items[at].clone()).ok_or_else(outside);
             }
             if let Value::Ints(each) = index {
-                let order = each.iter().enumerate().map(|(lane, &at)| {
-                    Ok((place(at).ok_or_else(outside)? * len + lane) as u32)
-                });
+                let order =
+                    each.iter().enumerate().map(|(lane, &at)| Ok((place(at).ok_or_else(outside)? * len + lane) as u32));
                 let order = order.collect::<Outcome<Vec<u32>>>()?;
                 let parts: Vec<(&Value, usize)> = items.iter().map(|item| (item, len)).collect();
                 return Value::merge(&parts, &order);
@@ -103,7 +102,10 @@ fn by_lane(run: &mut Run, of: &Value, index: &Value, len: usize) -> Outcome<Valu
         }
         if let Some(map) = of.read_lock::<Map>() {
             let name = index.as_immutable_string_ref().map_err(|_| Halt::new("a map indexed by something else"))?;
-            return map.get(name.as_str()).cloned().ok_or_else(|| Halt::new(format!("a map has no field `{}`", name.as_str())));
+            return map
+                .get(name.as_str())
+                .cloned()
+                .ok_or_else(|| Halt::new(format!("a map has no field `{}`", name.as_str())));
         }
         if of.is_string() || of.is_int() {
             return Err(Halt::new("indexes a text or a number"));
@@ -131,7 +133,9 @@ pub(super) fn join(run: &mut Run, parts: &[Value], len: usize) -> Outcome<Value>
                     match value.as_immutable_string_ref() {
                         Ok(known) => text.push_str(&known),
                         Err(_) if value.is_int() => text.push_str(&value.to_string()),
-                        Err(_) => return Err(Halt::new("writes something else than texts and whole numbers into a text")),
+                        Err(_) => {
+                            return Err(Halt::new("writes something else than texts and whole numbers into a text"));
+                        }
                     };
                 }
             }

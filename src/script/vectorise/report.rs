@@ -102,7 +102,8 @@ impl Report {
     /// Returns the warning about a loop over elements, if there is one.
     pub fn warning(&self) -> Option<Error> {
         let ElementLoop { place, instead } = self.loops.as_ref()?;
-        let slow = "a loop reads a tensor element by element, which takes a hundred times as long as one operation on all";
+        let slow =
+            "a loop reads a tensor element by element, which takes a hundred times as long as one operation on all";
         Some(Error::script(slow).hint(*instead).at(place.clone()))
     }
 }

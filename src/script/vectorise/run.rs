@@ -168,13 +168,7 @@ impl Run<'_> {
         Ok(values)
     }
 
-    fn repeat(
-        &mut self,
-        frame: &mut Frame,
-        condition: Option<&Node>,
-        body: &Block,
-        exits: &mut Exits,
-    ) -> Outcome<()> {
+    fn repeat(&mut self, frame: &mut Frame, condition: Option<&Node>, body: &Block, exits: &mut Exits) -> Outcome<()> {
         let before = frame.begin();
         let mut done: Vec<Frame> = Vec::new();
         loop {
@@ -388,6 +382,25 @@ impl Run<'_> {
 
     fn native(&mut self, frame: &mut Frame, name: &str, nodes: &[Node], place: Option<&Place>) -> Outcome<Value> {
         let len = frame.lanes.len();
+        if name == "slice"
+            && let Some((Node::Call { name, arguments: padded, place, at }, slice)) = nodes.split_first()
+            && name == "pad"
+            && let [receiver, around, value] = padded.as_slice()
+        {
+            // Arrays and texts have a `pad` that changes them; what stands at a place can be looked at first.
+            let tensors = place.is_none() || matches!(self.value(frame, receiver)?, Value::Tensors(_));
+            if tensors {
+                let mut padded =
+                    vec![self.value(frame, receiver)?, self.value(frame, around)?, self.value(frame, value)?];
+                let mut slice = self.values(frame, slice)?;
+                if let Some(found) = super::tensors::cropped(&padded, &slice)? {
+                    return Ok(found);
+                }
+                let whole = super::call::call(self, "pad", &mut padded, len).map_err(|halt| halt.or_at(*at))?;
+                slice.insert(0, whole);
+                return super::call::call(self, "slice", &mut slice, len);
+            }
+        }
         let Some(place) = place else {
             // `this.x.f(…)` and `x.f(…)` read their receiver; nothing is changed.
             let mut arguments = self.values(frame, nodes)?;
