@@ -1,7 +1,8 @@
 //! Loading, as a program beside others of its kind: `cargo bench --bench loading -- W1 scripted 2`.
 //!
-//! Arguments: the workload, `native` or `scripted`, and the number of threads. Prints one line of JSON: records,
-//! wall and CPU seconds of the last of two epochs, records a second (of the first epoch, too) and a CPU second.
+//! Arguments: the workload, `native` or `scripted`, the number of threads and, where two are not enough, of epochs.
+//! Prints one line of JSON: records, wall and CPU seconds of the last epoch, records a second (of the first epoch,
+//! too) and a CPU second, and the most memory in MB that the process held in each epoch.
 //!
 //! * **W1** 60 000 images of 28×28 bytes in memory: to numbers from 0 to 1, a random horizontal shift of up to 2,
 //!   batches of 64.
@@ -38,22 +39,26 @@ struct Work {
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     // `cargo test` runs benchmarks too; without a workload there is nothing to measure.
-    let [workload, how, threads] = arguments.as_slice() else { return Ok(()) };
+    let [workload, how, threads, epochs @ ..] = arguments.as_slice() else { return Ok(()) };
     let threads: usize = threads.parse()?;
-    let work = match workload.as_str() {
+    let mut work = match workload.as_str() {
         "W1" => w1(how, threads)?,
         "W4" => w4(how, threads)?,
         "keys" | "branch" | "text" => columns(workload, how, threads)?,
         other => return Err(format!("unknown workload `{other}`").into()),
     };
+    if let [epochs] = epochs {
+        work.epochs = epochs.parse()?;
+    }
     report(&work)
 }
 
 #[allow(clippy::print_stdout)]
 fn report(work: &Work) -> Outcome<()> {
-    let mut times = Vec::new();
+    let (mut times, mut peaks) = (Vec::new(), Vec::new());
     let mut records = 0;
     for epoch in 0..work.epochs {
+        forget_peak();
         let (wall, cpu) = (Instant::now(), cpu_seconds()?);
         let mut batches = work.dataset.epoch(epoch);
         records = 0;
@@ -61,20 +66,36 @@ fn report(work: &Work) -> Outcome<()> {
             records += batches.batch(index)?.len;
         }
         times.push((wall.elapsed().as_secs_f64(), cpu_seconds()? - cpu));
+        drop(batches);
+        peaks.push(peak_megabytes()?);
     }
     let (first, last) = (times[0], times[times.len() - 1]);
     let (wall, cpu) = (last.0 + work.before.0, last.1 + work.before.1);
     let line = serde_json::json!({
         "records": records, "wall": wall, "cpu": cpu, "rps": records as f64 / wall,
         "rps_first": records as f64 / first.0, "rpcpu": records as f64 / cpu.max(1e-9), "note": work.note,
+        "peak_mb": peaks,
     });
     println!("{line}");
     Ok(())
 }
 
-/// The CPU seconds of this process, from the kernel's account of it.
+/// Has the kernel count the most memory anew; where it cannot, the peaks are those since the start.
+fn forget_peak() {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
+/// The most memory of this process since [`forget_peak`].
+fn peak_megabytes() -> Outcome<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("unknown form of /proc/self/status")?;
+    let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok((kilobytes / 102.4).round() / 10.0)
+}
+
+/// The CPU seconds of this process, from the kernel's account of it: those of ended threads are in it.
 fn cpu_seconds() -> Outcome<f64> {
-    // Nanoseconds that each thread ran; ended threads are only in the coarse sum of the process.
     const TICKS_PER_SECOND: f64 = 100.0;
     let stat = std::fs::read_to_string("/proc/self/stat")?;
     let fields: Vec<&str> =
@@ -108,7 +129,8 @@ const W1: &str = "
 fn w1(how: &str, threads: usize) -> Outcome<Work> {
     const IMAGES: usize = 60_000;
     let mut random = Random::new(0, Stream::Script, &[]);
-    let pixels: Vec<u8> = (0..IMAGES * 784 / 4).flat_map(|_| random.bits().to_le_bytes()).collect();
+    let mut pixels = Vec::with_capacity(IMAGES * 784);
+    (0..IMAGES * 784 / 4).for_each(|_| pixels.extend(random.bits().to_le_bytes()));
     let labels: Vec<i64> = (0..IMAGES).map(|_| random.below(10) as i64).collect();
     let images = Array::from_u8(pixels, &[IMAGES, 28, 28])?;
     let labels = Array::from_i64(labels, &[IMAGES])?;
@@ -274,7 +296,7 @@ impl Loader for All {
 fn w4(how: &str, threads: usize) -> Outcome<Work> {
     let home = std::env::var("BENCH_HOME").map_err(|_| "W4 reads `$BENCH_HOME/data/w4.csv`: set BENCH_HOME")?;
     let (wall, cpu) = (Instant::now(), cpu_seconds()?);
-    let records = Records::read(std::path::Path::new(&home).join("data/w4.csv"))?;
+    let records = Records::read(&std::path::Path::new(&home).join("data/w4.csv"))?;
     let loader: Arc<dyn Loader> = Arc::new(All(records.columns().to_vec()));
     let host = host(W4, how == "interpreted")?;
     let mut transformer: Box<dyn Transformer> = match how {

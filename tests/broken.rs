@@ -188,6 +188,12 @@ fn without_times(text: &str) -> String {
             };
             format!("{} steps in …{after}", &line[..at])
         }
+        _ if line.starts_with("a record took ") => {
+            let parts = line["a record took ".len()..]
+                .split(", ")
+                .map(|part| format!("… {}", part.split_once(' ').map_or(part, |(_, rest)| rest)));
+            format!("a record took {}", parts.collect::<Vec<_>>().join(", "))
+        }
         _ => line.to_owned(),
     };
     text.lines().map(|text| line(text) + "\n").collect()

@@ -34,6 +34,7 @@ pub fn resume(host: &Host, folder: &Path, records: Option<(&Records, &Records)>)
         return Err(Error::artifact(format!("`{}` has no seed", folder.join(layout::CONFIG).display())));
     }
     folder.tidy()?;
+    host.forget_functions();
     let network_params: Params = artifact::read_json(&folder.join(layout::NETWORK_PARAMS))?;
     let fitted = folder.join(layout::DATASET);
     let from = Fitted::From(&fitted, &network_params);

@@ -252,6 +252,7 @@ fn options(host: &Host, recipe: &Recipe) -> dataset::Options {
         steps: recipe.solver.steps,
         validation_steps: recipe.solver.validation_steps,
         workers: recipe.dataset.workers.unwrap_or_else(dataset::cores),
+        prefetch: recipe.dataset.prefetch,
         stop: host.stop_flag().clone(),
     }
 }

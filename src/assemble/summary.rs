@@ -1,5 +1,5 @@
 //! What a run says about its data once it is over: how long training waited for it, and what each record function
-//! of a script cost (with `--verbose` and among the events; to everyone when it held the run up).
+//! of a script cost (why one is interpreted: with `--verbose`, and among the events).
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,31 +20,31 @@ use crate::trainer::{History, Progress};
 /// # Errors
 /// See [`Run::train`].
 pub(super) fn train(host: &Host, run: &mut Run, folder: &Path, progress: &mut dyn Progress) -> Result<History> {
-    let known = host.functions().len();
     let stopwatch = Stopwatch::start();
     let history = run.train(progress);
     let took = stopwatch.elapsed();
-    // Of a host that trains several runs, the functions of this one are the latest.
     let functions = host.functions();
-    let own = functions.iter().skip(known.saturating_sub(MOST_STATIONS)).filter(|report| report.records_in_all() > 0);
-    let own: Vec<&Report> = own.collect();
+    let own: Vec<&Report> = functions.iter().filter(|report| report.records_in_all() > 0).collect();
     for report in own.iter().filter(|report| !matches!(report.how, How::Native)) {
         host.trace(|| report.to_string());
-        // What runs at native speed, and what costs nothing to speak of, is no news.
-        let share = report.time.as_secs_f64() / took.as_secs_f64().max(1e-9);
-        if matches!(report.how, How::Interpreted { .. }) && share > WORTH_A_LINE {
-            progress.message(&report.to_string());
-        }
+    }
+    if let Some(line) = costs(&own) {
+        progress.message(&line);
     }
     note(folder, run.trainer.train_data().waited(), took, &own)?;
     history
 }
 
-/// The share of a run's time from which on an interpreted function is told to the person.
-const WORTH_A_LINE: f64 = 0.1;
-
-/// Loader, transformer and a chain of augmentors: more functions than this are of another run.
-const MOST_STATIONS: usize = 16;
+/// Returns what each function of a script cost; `None` when there is none.
+fn costs(functions: &[&Report]) -> Option<String> {
+    let cost = |report: &&&Report| match report.how {
+        How::Native => None,
+        How::Vectorised => Some(format!("{:.2} µs in {}", report.microseconds(), report.name())),
+        How::Interpreted { .. } => Some(format!("{:.2} µs in {} (interpreted)", report.microseconds(), report.name())),
+    };
+    let costs: Vec<String> = functions.iter().filter_map(|report| cost(&report)).collect();
+    (!costs.is_empty()).then(|| format!("a record took {}", costs.join(", ")))
+}
 
 /// Adds an event `data`, when the run writes events.
 fn note(folder: &Path, waited: Duration, took: Duration, functions: &[&Report]) -> Result<()> {

@@ -41,14 +41,14 @@ struct State {
 }
 
 impl Ahead {
-    /// Starts workers on a range of an epoch's batches.
-    pub fn start(shared: &Arc<Shared>, epoch: u64, range: Range<usize>, workers: usize) -> Self {
+    /// Starts workers on a range of an epoch's batches; `most` says how far they may be ahead.
+    pub fn start(shared: &Arc<Shared>, epoch: u64, range: Range<usize>, workers: usize, most: Option<usize>) -> Self {
         let workers = workers.min(range.len());
         let state = State {
             next: range.start,
             wanted: range.start,
             end: range.end,
-            most: workers + SPARE,
+            most: most.unwrap_or(workers + SPARE).max(1),
             done: BTreeMap::new(),
             closed: false,
         };

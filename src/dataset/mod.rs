@@ -56,6 +56,9 @@ pub struct Options {
     /// Threads that make batches ahead of those who use them; 0 makes each when it is asked for. Whatever the
     /// number, the batches are the same.
     pub workers: usize,
+    /// Batches that workers may be ahead of those who use them; `None` for two more than there are workers. What is
+    /// ahead takes memory; more of it helps where some batches take much longer than others.
+    pub prefetch: Option<usize>,
     /// Loading ends with an error once this is true.
     pub stop: Arc<AtomicBool>,
 }
@@ -70,6 +73,7 @@ impl Default for Options {
             steps: None,
             validation_steps: None,
             workers: 0,
+            prefetch: None,
             stop: Arc::default(),
         }
     }
@@ -82,6 +86,7 @@ impl Default for Options {
 pub struct Dataset {
     shared: Arc<Shared>,
     workers: usize,
+    prefetch: Option<usize>,
     waited: Total,
 }
 
@@ -116,7 +121,8 @@ impl Dataset {
         // Scores are computed once: there is nothing to keep them for.
         let cache = if mode == Mode::Score { Cache::Off } else { options.cache };
         let shared = Shared::new(records, stations, mode, seed, order, cache, options.stop);
-        Ok(Dataset { shared: Arc::new(shared), workers: options.workers, waited: Total::default() })
+        let (workers, prefetch) = (options.workers, options.prefetch);
+        Ok(Dataset { shared: Arc::new(shared), workers, prefetch, waited: Total::default() })
     }
 
     /// Returns how many batches one pass over training records has.
@@ -210,7 +216,7 @@ impl Epoch<'_> {
     }
 
     fn next(&mut self, index: usize) -> Result<Batch> {
-        let Dataset { shared, workers, .. } = self.dataset;
+        let Dataset { shared, workers, prefetch, .. } = self.dataset;
         if let Some(ahead) = &self.ahead {
             if let Some(batch) = ahead.take(index) {
                 return batch;
@@ -224,7 +230,7 @@ impl Epoch<'_> {
         let goes_on = self.last.replace(index).is_some_and(|last| last + 1 == index);
         let rest = index + 1..self.dataset.batches();
         if goes_on && *workers > 0 && rest.len() > 1 && making.elapsed() > WORTH_HANDING_OVER {
-            self.ahead = Some(Ahead::start(shared, self.epoch, rest, *workers));
+            self.ahead = Some(Ahead::start(shared, self.epoch, rest, *workers, *prefetch));
         }
         Ok(batch)
     }

@@ -214,6 +214,24 @@ fn workers_are_never_more_than_a_few_batches_ahead_and_end_with_the_epoch() {
 }
 
 #[test]
+fn prefetch_says_how_far_workers_are_ahead() {
+    let x: Vec<f32> = (0..400).map(|i| i as f32).collect();
+    let made = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let stations = stations(
+        Arc::new(Tables::new(numbers(&x, &[400, 1]), numbers(&x, &[400, 1]))),
+        Some(Arc::new(Slow(made.clone()))),
+    );
+    let options = Options { workers: 4, prefetch: Some(2), ..Options::default() };
+    let data = Dataset::new(records(400, &[]), stations, Mode::Train, 4, 5, options).unwrap();
+    let mut epoch = data.epoch(0);
+    for index in 0..3 {
+        let _ = epoch.batch(index).unwrap();
+    }
+    std::thread::sleep(Duration::from_millis(40));
+    assert_eq!(made.load(Ordering::Relaxed), 3 + 2);
+}
+
+#[test]
 fn errors_of_workers_come_in_order_and_name_their_record() {
     /// Takes its time, and fails at some records.
     struct Fails;

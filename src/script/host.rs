@@ -410,7 +410,12 @@ impl Host {
         functions.push(known);
     }
 
-    /// Returns how loaders, transformers and augmentors are run, in the order in which they were made.
+    /// Forgets how the functions of earlier runs were run.
+    pub(crate) fn forget_functions(&self) {
+        self.0.functions.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Returns how loaders, transformers and augmentors of the latest run are run, in the order in which they were made.
     pub fn functions(&self) -> Vec<Report> {
         let functions = self.0.functions.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let report = |known: &Known| match known {

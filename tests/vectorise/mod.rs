@@ -2,6 +2,7 @@
 
 mod generated;
 mod named;
+mod workers;
 
 use std::fmt::Write;
 use std::sync::Arc;

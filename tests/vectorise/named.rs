@@ -173,8 +173,8 @@ const REFUSED: &[(&str, &str)] = &[
         "`n` is shared with a function and changed at under/test.rhai:1:38",
     ),
     (
-        "fn load(record) { [#{ x: record.a }, #{ y: timestamp().elapsed }] }",
-        "`timestamp` is not among the functions that are followed at under/test.rhai:1:44",
+        "fn load(record) { [#{ x: record.a }, #{ y: if timestamp().elapsed < 0.0 { 1 } else { 2 } }] }",
+        "`timestamp` is not among the functions that are followed at under/test.rhai:1:47",
     ),
     (
         "fn load(record) { do { record.a } while record.a > 100.0; [#{ x: record.a }, #{ y: 1 }] }",

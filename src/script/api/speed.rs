@@ -44,6 +44,6 @@ const INTRO: &str = "Interpreting a script takes about a microsecond a record. S
     ## Workers\n\n\
     `dataset.workers` threads (all cores, when it is not given; 0 for none) load records and make the next batches while the network \
     trains. Their number changes no bit: what a batch holds is a function of the seed, the epoch and its number. Batches that take less \
-    than it costs to hand them over are made where they are used. The last line of a run says what share of its time it waited for \
-    data; what each function of a script cost is in the event `data` of `events.jsonl` and shown with `--verbose`, and without \
-    it where an interpreted function held the run up.";
+    than it costs to hand them over are made where they are used. A run ends with the share of its time in which it waited for \
+    data, and with the time that a record took in each function of a script; both are in the event `data` of `events.jsonl`, too, and \
+    `--verbose` says why a function was interpreted. `dataset.prefetch` says how many batches workers may be ahead.";

@@ -89,6 +89,14 @@ impl Report {
         }
     }
 
+    /// Returns the function as an import path names it: `components.flowers.load`.
+    pub fn name(&self) -> String {
+        match self.function.is_empty() || self.import.ends_with(&format!(".{}", self.function)) {
+            true => self.import.clone(),
+            false => format!("{}.{}", self.import, self.function),
+        }
+    }
+
     /// Returns the number of records that were run.
     pub fn records_in_all(&self) -> u64 {
         self.followed + self.interpreted
