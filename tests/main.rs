@@ -15,3 +15,4 @@ mod resume;
 mod script;
 mod sources;
 mod transcript;
+mod vectorise;

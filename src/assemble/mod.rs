@@ -6,6 +6,7 @@
 mod blame;
 mod chain;
 mod check;
+mod explain;
 mod faults;
 mod leaks;
 mod load;
@@ -18,9 +19,11 @@ mod run;
 mod screen;
 mod services;
 mod stations;
+mod summary;
 mod train;
 
 pub use check::{Facts, Report, Time, Values, check};
+pub use explain::explain;
 pub use load::{Model, load};
 pub use pack::pack;
 pub use rehearse::{DryRun, dry_run, find_rate, overfit};

@@ -200,7 +200,7 @@ pub fn assemble(
     };
     let stations = Stations { loader, transformer, augmentor };
 
-    let options = options(recipe).map_err(|error| blame::key(recipe, error, "dataset.pad"))?;
+    let options = options(host, recipe).map_err(|error| blame::key(recipe, error, "dataset.pad"))?;
     let data = |records: &Records, mode| {
         Dataset::new(records.clone(), stations.clone(), mode, recipe.solver.batch_size, seed, options.clone())
     };
@@ -258,7 +258,7 @@ fn fit(
     Ok((Arc::from(transformer), params))
 }
 
-fn options(recipe: &Recipe) -> Result<dataset::Options> {
+fn options(host: &Host, recipe: &Recipe) -> Result<dataset::Options> {
     let name = |field: &Option<String>| field.as_deref().map(Name::from);
     Ok(dataset::Options {
         shuffle: recipe.dataset.shuffle,
@@ -275,6 +275,9 @@ fn options(recipe: &Recipe) -> Result<dataset::Options> {
         sample_probability: name(&recipe.dataset.sample_probability),
         bucket: name(&recipe.dataset.bucket),
         pad: pads(recipe)?,
+        workers: recipe.dataset.workers.unwrap_or_else(dataset::cores),
+        prefetch: recipe.dataset.prefetch,
+        stop: host.stop_flag().clone(),
     })
 }
 
@@ -306,8 +309,8 @@ fn pad(name: &str, value: &Value) -> Result<Pad> {
 }
 
 /// Returns how many batches one pass over the training records has.
-pub(super) fn batches_per_pass(recipe: &Recipe, train: &Records) -> Result<usize> {
-    Dataset::batches_per_pass(train, recipe.solver.batch_size, &options(recipe)?)
+pub(super) fn batches_per_pass(host: &Host, recipe: &Recipe, train: &Records) -> Result<usize> {
+    Dataset::batches_per_pass(train, recipe.solver.batch_size, &options(host, recipe)?)
 }
 
 fn graph_node(layer: LayerInfo) -> GraphNode {

@@ -9,6 +9,7 @@ mod completions;
 mod evaluate;
 mod events;
 mod exit;
+mod explain;
 mod help;
 mod inspect;
 mod man;
@@ -60,6 +61,7 @@ enum Verb {
     Predict(predict::Args),
     Evaluate(evaluate::Args),
     Check(check::Args),
+    Explain(explain::Args),
     Inspect(inspect::Args),
     New(new::Args),
     Pack(pack::Args),
@@ -134,6 +136,7 @@ fn run(verb: Verb) -> ExitCode {
         Verb::Predict(args) => predict::run(args),
         Verb::Pack(args) => pack::run(args),
         Verb::Check(args) => return check::run(&args),
+        Verb::Explain(args) => explain::run(args),
         Verb::Schema(args) => schema::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Inspect(args) => inspect::run(args),

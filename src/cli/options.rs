@@ -25,6 +25,10 @@ pub struct Scripts {
     /// Read large data files instead of mapping them
     #[arg(long)]
     pub no_mmap: bool,
+
+    /// Run scripts record by record (see `explain`)
+    #[arg(long)]
+    pub interpret: bool,
 }
 
 impl Scripts {
@@ -42,6 +46,7 @@ impl Scripts {
             .trace(terminal::trace)
             .progress(progress::make)
             .map(!self.no_mmap)
+            .interpret(self.interpret)
             .stop(signals::stop_flag());
         for folder in &self.paths {
             builder = builder.path(folder);

@@ -26,6 +26,8 @@ pub struct Dataset {
     pub cache: Cache,
     /// Threads that load records; 0 loads in the training thread.
     pub workers: Option<usize>,
+    /// Batches that workers make ahead of the training step.
+    pub prefetch: Option<usize>,
     /// The field whose values are drawn equally often.
     pub balance: Option<String>,
     /// The field in proportion to which training records are drawn.
@@ -133,6 +135,7 @@ impl Dataset {
                 None => Cache::Auto,
             },
             workers: fields.whole_if_any("workers"),
+            prefetch: fields.whole_if_any("prefetch"),
             balance: fields.text_if_any("balance"),
             sample_probability: fields.text_if_any("sample_probability"),
             bucket: fields.text_if_any("bucket"),
@@ -157,6 +160,7 @@ impl Dataset {
         };
         map.insert("cache".to_owned(), cache);
         map.extend(self.workers.map(|workers| ("workers".to_owned(), json!(workers))));
+        map.extend(self.prefetch.map(|prefetch| ("prefetch".to_owned(), json!(prefetch))));
         for (name, field) in
             [("balance", &self.balance), ("sample_probability", &self.sample_probability), ("bucket", &self.bucket)]
         {

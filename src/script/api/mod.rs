@@ -19,6 +19,7 @@ pub mod random;
 pub mod recipe;
 pub mod record;
 pub mod records;
+pub mod speed;
 pub mod table;
 pub mod tensor;
 pub mod trainer;
@@ -53,6 +54,7 @@ pub const PAGES: &[Page] = &[
     batches::PAGE,
     words::PAGE,
     random::PAGE,
+    speed::PAGE,
     network::PAGE,
     trainer::PAGE,
 ];
