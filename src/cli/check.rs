@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::assemble::{self, Facts, Report};
-use crate::cli::options::{Overrides, Scripts};
+use crate::cli::options::{OUTPUT, Overrides, Scripts};
 use crate::cli::{check_json, exit, terminal, trial, watch};
 use crate::error::{self, Error, Kind};
 use crate::recipe::{Recipe, Written};
@@ -48,7 +48,7 @@ pub struct Args {
     /// Print one JSON object instead of text
     ///
     /// It has the keys `file`, `ok`, `errors` and `warnings`, and without errors those of what the run costs.
-    #[arg(long, conflicts_with_all = ["watch", "print_config"])]
+    #[arg(long, conflicts_with_all = ["watch", "print_config"], help_heading = OUTPUT)]
     json: bool,
 
     /// Check again whenever a file is saved, until Ctrl-C
@@ -160,7 +160,8 @@ fn print_config(args: &Args) -> Result<()> {
 /// Shows a report: errors and warnings on standard error, what the run is on standard output.
 fn show(args: &Args, report: &Report) {
     let (errors, warnings) = (&report.errors, &report.warnings);
-    for warning in warnings {
+    let told = terminal::settings().verbosity > terminal::Verbosity::Quiet;
+    for warning in warnings.iter().filter(|_| told) {
         terminal::message(&format!("{}\n", error::draw_warning(warning, terminal::colored())));
     }
     let counted = |count: usize, what: &str| match count {
