@@ -16,6 +16,7 @@ mod run;
 mod services;
 mod stations;
 mod train;
+mod verify;
 
 pub use check::{Facts, Report, Time, Values, check};
 pub use load::{Model, load};
@@ -23,6 +24,7 @@ pub use rehearse::{DryRun, dry_run, find_rate, overfit};
 pub use resume::resume;
 pub use run::{Fitted, Run, assemble, check_not_empty, refuse_divergence};
 pub use train::{fresh_seed, train};
+pub use verify::{Extent, Stop, verify_resume};
 
 use crate::error::{Error, Result, codes};
 use crate::record::{Field, Fields};

@@ -26,6 +26,7 @@ mod signals;
 mod terminal;
 mod train;
 mod trial;
+mod verify_resume;
 mod watch;
 
 use std::process::ExitCode;
@@ -59,6 +60,7 @@ enum Verb {
     Predict(predict::Args),
     Evaluate(evaluate::Args),
     Check(check::Args),
+    VerifyResume(verify_resume::Args),
     Inspect(inspect::Args),
     New(new::Args),
     Schema(schema::Args),
@@ -131,6 +133,7 @@ fn run(verb: Verb) -> ExitCode {
         Verb::Resume(args) => resume::run(args),
         Verb::Predict(args) => predict::run(args),
         Verb::Check(args) => return check::run(&args),
+        Verb::VerifyResume(args) => verify_resume::run(args),
         Verb::Schema(args) => schema::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Inspect(args) => inspect::run(args),

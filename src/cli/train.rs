@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use crate::cli::options::{Limits, Overrides, Scripts, Training};
-use crate::cli::terminal;
+use crate::cli::{resume, terminal};
+use crate::error::{Error, Kind};
 use crate::cli::trial::Trials;
 use crate::recipe::{Recipe, Written};
 use crate::record::Records;
@@ -21,13 +22,24 @@ use crate::{Result, assemble};
 barrage train config.json train.csv validation.csv solver.epochs=3")]
 pub struct Args {
     /// The config
-    config: PathBuf,
+    #[arg(required_unless_present = "resume")]
+    config: Option<PathBuf>,
 
     /// The training records
-    train: PathBuf,
+    #[arg(required_unless_present = "resume")]
+    train: Option<PathBuf>,
 
     /// The validation records
-    validation: PathBuf,
+    #[arg(required_unless_present = "resume")]
+    validation: Option<PathBuf>,
+
+    /// Go on with the run in DIR, which needs nothing else
+    ///
+    /// The same as `barrage resume DIR`.
+    #[arg(long, value_name = "DIR")]
+    #[arg(conflicts_with_all = ["config", "artifacts", "overwrite", "bare", "set", "print_config", "limit_batches"])]
+    #[arg(conflicts_with_all = ["dry_run", "overfit_batch", "lr_find"])]
+    resume: Option<PathBuf>,
 
     /// The artifact folder
     ///
@@ -59,19 +71,25 @@ pub struct Args {
 /// Trains.
 pub fn run(args: Args) -> Result<()> {
     args.training.set();
-    let written = Written::read(&args.config)?.overridden(&args.overrides.all())?;
+    if let Some(folder) = &args.resume {
+        return resume::go_on(folder, &args.scripts);
+    }
+    let (Some(config), Some(train), Some(validation)) = (&args.config, &args.train, &args.validation) else {
+        return Err(Error::new(Kind::Usage, "a config, training records and validation records are needed"));
+    };
+    let written = Written::read(config)?.overridden(&args.overrides.all())?;
     let (recipe, notes) = Recipe::resolve(&written)?;
     if args.overrides.print_config {
         terminal::notes(&notes);
         terminal::data(&recipe.explain(&written));
         return Ok(());
     }
-    let train = Records::read(&args.train)?;
+    let train = Records::read(train)?;
     assemble::check_not_empty(&train, "training")?;
     // The schema of the training records holds for every later file.
-    let validation = Records::read_as(&args.validation, train.schema())?;
+    let validation = Records::read_as(validation, train.schema())?;
     terminal::trace(&format!("read {} training and {} validation records", train.len(), validation.len()));
-    let builder = args.scripts.host(Roots::project_of(&args.config)).overwrite(args.overwrite);
+    let builder = args.scripts.host(Roots::project_of(config)).overwrite(args.overwrite);
     let host = builder.limit_batches(args.limits.batches()).build()?;
     if let Some(trial) = args.trials.chosen() {
         let (recipe, notes, folder) = (&recipe, &*notes, &*args.artifacts);

@@ -16,7 +16,7 @@ use crate::tensor::{Array, Dtype, Graph};
 
 use super::names::{self, Names};
 use super::symbol::{Inner, LayerInstance, Source};
-use super::{Constraint, Initializer, Integers, Layer, Pass, Regularizer, Shape, Symbol, summary};
+use super::{Constraint, Initializer, Integers, Layer, NotFinite, Pass, Regularizer, Shape, Symbol, summary};
 
 /// A named input or output.
 #[derive(Clone, Debug, PartialEq)]
@@ -206,6 +206,9 @@ impl Network {
             }
             let mut own = Pass::new(pass.training, pass.random.derive(position as u64));
             let value = node.layer.compose(&arguments, &weights[node.weights.clone()], &mut own).map_err(within)?;
+            if pass.look && pass.not_finite.is_none() {
+                pass.not_finite = NotFinite::look(&node.name, node.layer.kind(), &value)?;
+            }
             if let Some(activity) = node.layer.activity() {
                 let rows = value.dims().first().copied().unwrap_or(1).max(1);
                 pass.penalties.push(activity.compose(&value)?.affine(1.0 / rows as f64, 0.0)?);

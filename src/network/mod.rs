@@ -18,6 +18,7 @@ mod symbol;
 mod description;
 mod graph;
 mod names;
+mod not_finite;
 mod sequential;
 mod summary;
 
@@ -27,8 +28,8 @@ pub mod constraint;
 mod gradient;
 pub mod initializer;
 pub mod layers;
-pub mod regularizer;
 pub mod plan;
+pub mod regularizer;
 mod window;
 
 pub use activation::Activation;
@@ -39,6 +40,7 @@ pub use initializer::Initializer;
 pub use kernel::Kernel;
 pub use layer::{Bound, Integers, Layer, Named, Pass, Shape, Weight};
 pub use layers::LayerEntry;
+pub use not_finite::NotFinite;
 pub use plan::{FlatWeights, Plan};
 pub use regularizer::Regularizer;
 pub use sequential::{render, sequential_from_config};

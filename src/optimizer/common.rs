@@ -143,10 +143,21 @@ impl Clip {
                 }
             }
             Clip::GlobalNorm(limit) => {
-                let norm = ranges.map(|range| sum_of_squares(&gradients[range])).sum::<f64>().sqrt() as f32;
-                // A norm that is not finite makes every gradient not a number, so that it is noticed.
-                let scale = if norm.is_finite() { limit * (1.0 / norm).min(1.0 / limit) } else { f32::NAN };
-                gradients.iter_mut().for_each(|value| *value *= scale);
+                let ranges: Vec<Range<usize>> = ranges.collect();
+                let squares = ranges.iter().map(|range| sum_of_squares(&gradients[range.clone()]));
+                let norm = squares.sum::<f64>().sqrt() as f32;
+                if norm.is_finite() {
+                    let scale = limit * (1.0 / norm).min(1.0 / limit);
+                    return gradients.iter_mut().for_each(|value| *value *= scale);
+                }
+                // Keras makes every gradient not a number, so that it is noticed; here only those that are to blame,
+                // so that they can be named, and the others are 0. Where the norm alone is too large all are.
+                let finite = |range: &Range<usize>| gradients[range.clone()].iter().all(|value| value.is_finite());
+                let spoilt: Vec<bool> = ranges.iter().map(|range| !finite(range)).collect();
+                let all = !spoilt.contains(&true);
+                for (range, spoilt) in ranges.into_iter().zip(spoilt) {
+                    gradients[range].fill(if spoilt || all { f32::NAN } else { 0.0 });
+                }
             }
         }
     }

@@ -6,7 +6,7 @@ use super::super::feed::Target;
 use super::super::parts::OutputSpec;
 use super::{Losses, check_scalar, masked, named};
 use crate::error::{Error, Result};
-use crate::network::{FlatWeights, Network, Pass};
+use crate::network::{FlatWeights, Network, NotFinite, Pass};
 use crate::random::{Random, Stream};
 use crate::tensor::memory::{read, scalar, write};
 use crate::tensor::{Array, Device, Graph};
@@ -79,6 +79,20 @@ impl Composed {
         (self.moved, self.masks) = (pass.updates, pass.masks);
         self.penalties = pass.penalties;
         Ok(())
+    }
+
+    /// Runs the last pass again, which nothing has changed yet, and looks at each layer's values.
+    pub(super) fn first_not_finite(
+        &mut self,
+        network: &Network,
+        inputs: &[Array],
+        random: &Random,
+    ) -> Result<Option<NotFinite>> {
+        let inputs: Vec<Graph> = inputs.iter().map(|input| input.to_graph(&self.device)).collect::<Result<_>>()?;
+        let mut pass = Pass::new(true, random.clone());
+        pass.look = true;
+        network.forward(&self.plain, &inputs, &mut pass)?;
+        Ok(pass.not_finite)
     }
 
     pub(super) fn output(&self, output: usize) -> Result<Array> {

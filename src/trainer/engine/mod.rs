@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::feed::Target;
 use super::parts::OutputSpec;
 use crate::error::{Error, Result};
-use crate::network::{FlatWeights, Network, Plan};
+use crate::network::{FlatWeights, Network, NotFinite, Plan};
 use crate::random::Random;
 use crate::tensor::{Array, Device};
 use composed::Composed;
@@ -87,6 +87,18 @@ impl Engine {
         match &mut self.way {
             Way::Composed(composed) => composed.forward(&self.network, inputs, training),
             Way::Planned(planned) => planned.forward(&self.network, &mut self.weights, inputs, rows, training),
+        }
+    }
+
+    /// Returns the first layer whose values were not finite in the last pass, which was one of training on these inputs
+    /// and this stream of random numbers.
+    ///
+    /// # Errors
+    /// As [`Engine::forward`]: composed values are computed again, as they are not kept.
+    pub(super) fn first_not_finite(&mut self, inputs: &[Array], random: &Random) -> Result<Option<NotFinite>> {
+        match &mut self.way {
+            Way::Composed(composed) => composed.first_not_finite(&self.network, inputs, random),
+            Way::Planned(planned) => planned.first_not_finite(),
         }
     }
 
