@@ -45,6 +45,13 @@ pub struct Args {
     #[arg(long)]
     config_only: bool,
 
+    /// Compare gradients with differences of the loss
+    ///
+    /// Of each prediction and each trained weight, on eight records of the first batch, in 64-bit numbers: shows whether a
+    /// scripted loss or layer is differentiated right.
+    #[arg(long, conflicts_with_all = ["config_only", "print_config"])]
+    gradients: bool,
+
     /// Print one JSON object instead of text
     ///
     /// It has the keys `file`, `ok`, `errors` and `warnings`, and without errors those of what the run costs.
@@ -124,7 +131,7 @@ fn config(args: &Args) -> Result<Report> {
             let host = args.scripts.host(Roots::project_of(&args.file)).build()?;
             let (recipe, notes, folder) = (&recipe, &*notes, std::path::Path::new("artifacts"));
             let wanted = Wanted { recipe, notes, train: &train, validation: &validation, folder, overwrite: true };
-            Ok(assemble::check(&host, &wanted))
+            Ok(assemble::check(&host, &wanted, args.gradients))
         }
         (Err(error), Err(other)) => Err(error.and(other)),
         (Err(error), _) | (_, Err(error)) => Err(error),
@@ -135,9 +142,9 @@ fn config(args: &Args) -> Result<Report> {
 fn recipe(args: &Args) -> Result<Report> {
     let builder = args.scripts.host(Roots::project_of(&args.file)).overrides(args.overrides.all());
     let report = Arc::new(Mutex::new(None));
-    let place = report.clone();
+    let (place, gradients) = (report.clone(), args.gradients);
     trial::run_recipe(builder, &args.file, move |host, wanted| {
-        *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(assemble::check(host, wanted));
+        *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(assemble::check(host, wanted, gradients));
         Ok(())
     })?;
     let report = report.lock().unwrap_or_else(PoisonError::into_inner).take();

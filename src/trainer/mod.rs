@@ -12,6 +12,7 @@ mod engine;
 mod epoch;
 mod evaluate;
 mod feed;
+mod gradients;
 mod meters;
 mod overfit;
 mod parts;
@@ -30,6 +31,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Map, Value};
 
 pub use class_weights::ClassWeights;
+pub use gradients::GradientCheck;
 pub use overfit::{Cause, NEAR_ZERO, Overfit};
 pub use parts::{Checkpoints, MetricFactory, MetricSpec, OutputSpec, Parts, Rate};
 pub use progress::{EpochRow, History, Progress, Quiet, Run, Step};

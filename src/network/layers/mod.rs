@@ -68,13 +68,41 @@ pub struct LayerEntry {
 }
 
 impl LayerEntry {
-    /// Checks the parameters and makes the layer, ready to be applied.
+    /// Checks the parameters and makes the layer, ready to be applied. Every layer takes `trainable`: one without
+    /// weights ignores it, one that holds another layer freezes that.
     ///
     /// # Errors
     /// Unknown, missing and mistyped parameters.
     pub fn make(&self, params: &Params) -> Result<Arc<LayerInstance>> {
-        let layer = self.entry.make(params)?;
+        let own = self.frozen(params)?;
+        let layer = self.entry.make(&own)?;
         LayerInstance::new(Arc::from(layer), params.get("name").and_then(|name| name.as_str()))
+    }
+
+    /// Takes `trainable` from layers that have no weights of their own: layers within them are made with it, others do
+    /// without.
+    fn frozen<'a>(&self, params: &'a Params) -> Result<Cow<'a, Params>> {
+        let own = self.entry.parameters.iter().any(|parameter| parameter.name == TRAINABLE.name);
+        let Some(trainable) = params.get(TRAINABLE.name).filter(|_| !own) else { return Ok(Cow::Borrowed(params)) };
+        // The error for what is neither true nor false is that of any parameter.
+        static CHECKED: &[Parameter] = &[TRAINABLE];
+        let only = Params::from_iter([(TRAINABLE.name.to_owned(), trainable.clone())]);
+        let trainable = Arguments::check(self.entry.name, CHECKED, &only)?.bool(TRAINABLE.name);
+        let mut params = params.clone();
+        params.shift_remove(TRAINABLE.name);
+        for inner in ["layer", "backward_layer"].into_iter().filter(|_| !trainable) {
+            let Some(block) = params.get_mut(inner).filter(|block| !block.is_null()) else { continue };
+            if let Some(name) = block.as_str() {
+                *block = serde_json::json!({"import": name});
+            }
+            if let Some(block) = block.as_object_mut() {
+                let params = block.entry("params").or_insert_with(|| serde_json::json!({}));
+                if let Some(params) = params.as_object_mut() {
+                    params.insert(TRAINABLE.name.to_owned(), false.into());
+                }
+            }
+        }
+        Ok(Cow::Owned(params))
     }
 }
 
@@ -178,7 +206,7 @@ const NAME: Parameter = Parameter::optional(
     "the layer's name, that of the output if it makes one; counted by kind (`dense`, `dense_1`) when null",
 );
 
-/// The parameter `trainable` that every layer with weights has.
+/// The parameter `trainable` of every layer with weights of its own; others take it too, see [`LayerEntry::make`].
 const TRAINABLE: Parameter =
     Parameter::optional("trainable", Type::Bool, "true", "whether the optimizer changes the weights");
 
@@ -203,6 +231,7 @@ fn weight(
     let count = shape.iter().try_fold(1usize, |count, length| count.checked_mul(*length));
     match count {
         Some(count) if count <= i32::MAX as usize => {
+            initializer.check(&shape).map_err(|error| error.within(format!("weight `{name}`")))?;
             Ok(Weight { name, shape, initializer: Arc::clone(initializer), trainable, regularizer: None, constraint: None })
         }
         _ => Err(Error::recipe(format!("weight `{name}` of shape {shape:?} is too large"))
