@@ -167,8 +167,11 @@ impl Constraint for Norm {
     fn check(&self, shape: &[usize]) -> Result<()> {
         match self.inner(shape.len()) {
             Some(_) => Ok(()),
-            None => Err(Error::recipe(format!("`axis` {:?} of the constraint is outside of a weight of shape {shape:?}", self.axes))
-                .hint("axes of a weight are counted from 0; it has no batch axis")),
+            None => Err(Error::recipe(format!(
+                "`axis` {:?} of the constraint is outside of a weight of shape {shape:?}",
+                self.axes
+            ))
+            .hint("axes of a weight are counted from 0; it has no batch axis")),
         }
     }
 }
@@ -197,7 +200,7 @@ mod tests {
         let along = json!({"import": "MaxNorm", "params": {"max_value": 1.0, "axis": [-1]}});
         assert_eq!(apply(along, &w, &[2, 3]), [0.5970, 0.0995, 0.7960, 0.0, -1.0, 0.0]);
         let half = json!({"import": "MinMaxNorm", "params": {"min_value": 2.0, "max_value": 3.0, "rate": 0.5}});
-        assert_eq!(apply(half, &w, &[2, 3]), [3.0, 0.7236, 3.5, 0.0, -1.4472, 0.0]);
+        assert_eq!(apply(half, &w, &[2, 3]), [3.0, 0.6972, 3.5, 0.0, -1.3944, 0.0]);
         let all = json!({"import": "UnitNorm", "params": {"axis": [0, 1, 2]}});
         assert_eq!(apply(all, &[2.0; 4], &[1, 2, 2, 1]), [0.5; 4]);
         assert_eq!(apply(json!("UnitNorm"), &[0.0; 2], &[2, 1]), [0.0; 2]);

@@ -12,7 +12,9 @@ use super::super::gradient::linear;
 use super::super::window::{self, DATA_FORMAT, Padding, Windows};
 use super::super::{Activation, Initializer, Kernel, Layer, Pass, Regularizer, Shape, Weight, shape};
 use super::conv_kernel::{self, Convolved};
-use super::terms::{ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, KERNEL_CONSTRAINT, KERNEL_REGULARIZER, Terms};
+use super::terms::{
+    ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, KERNEL_CONSTRAINT, KERNEL_REGULARIZER, Terms,
+};
 use super::{LayerEntry, NAME, TRAINABLE, activation, initializer, weight};
 
 pub(super) const CONV_1D: LayerEntry = LayerEntry {

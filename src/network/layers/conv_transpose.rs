@@ -12,7 +12,9 @@ use super::super::window::{self, DATA_FORMAT, Padding};
 use super::super::{Activation, Initializer, Kernel, Layer, Pass, Regularizer, Shape, Weight, shape, show_shape};
 use super::conv::{ACTIVATION, BIAS_INITIALIZER, DILATION_RATE, KERNEL_INITIALIZER, USE_BIAS};
 use super::conv_kernel::Convolved;
-use super::terms::{ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, KERNEL_CONSTRAINT, KERNEL_REGULARIZER, Terms};
+use super::terms::{
+    ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, KERNEL_CONSTRAINT, KERNEL_REGULARIZER, Terms,
+};
 use super::{LayerEntry, NAME, TRAINABLE, activation, initializer, weight};
 
 pub(super) const CONV_1D_TRANSPOSE: LayerEntry = LayerEntry {

@@ -12,7 +12,9 @@ use crate::tensor::Graph;
 use super::super::gradient::linear;
 use super::super::kernel::{Backward, Forward};
 use super::super::{Activation, Initializer, Kernel, Layer, Pass, Regularizer, Shape, Weight, shape};
-use super::terms::{ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, KERNEL_CONSTRAINT, KERNEL_REGULARIZER, Terms};
+use super::terms::{
+    ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, KERNEL_CONSTRAINT, KERNEL_REGULARIZER, Terms,
+};
 use super::{LayerEntry, NAME, TRAINABLE, activation, initializer, weight};
 
 pub(super) const DENSE: LayerEntry = LayerEntry {

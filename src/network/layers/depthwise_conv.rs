@@ -13,7 +13,7 @@ use super::super::kernel::{Backward, Forward};
 use super::super::window::{self, DATA_FORMAT, Padding, Windows};
 use super::super::{Activation, Initializer, Kernel, Layer, Pass, Regularizer, Shape, Weight, shape};
 use super::conv::{ACTIVATION, BIAS_INITIALIZER, DILATION_RATE, USE_BIAS};
-use super::terms::{ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, penalty, rule, Terms};
+use super::terms::{ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, Terms, penalty, rule};
 use super::{LayerEntry, NAME, TRAINABLE, activation, conv_kernel, initializer, weight};
 
 pub(super) const DEPTHWISE_CONV_1D: LayerEntry = LayerEntry {

@@ -232,7 +232,8 @@ fn weight(
     match count {
         Some(count) if count <= i32::MAX as usize => {
             initializer.check(&shape).map_err(|error| error.within(format!("weight `{name}`")))?;
-            Ok(Weight { name, shape, initializer: Arc::clone(initializer), trainable, regularizer: None, constraint: None })
+            let initializer = Arc::clone(initializer);
+            Ok(Weight { name, shape, initializer, trainable, regularizer: None, constraint: None })
         }
         _ => Err(Error::recipe(format!("weight `{name}` of shape {shape:?} is too large"))
             .hint("at most 2,147,483,647 numbers: check the sizes of the layer and of its input")),

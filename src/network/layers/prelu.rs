@@ -54,7 +54,12 @@ impl Prelu {
             Value::Array(items) => items.iter().filter_map(Value::as_i64).collect(),
             value => value.as_i64().into_iter().collect(),
         };
-        Ok(Prelu { alpha: initializer(a, "alpha_initializer")?, shared, trainable: a.bool("trainable"), terms: Terms::new(a, &[("alpha", "alpha")])? })
+        Ok(Prelu {
+            alpha: initializer(a, "alpha_initializer")?,
+            shared,
+            trainable: a.bool("trainable"),
+            terms: Terms::new(a, &[("alpha", "alpha")])?,
+        })
     }
 
     fn slopes(&self, input: &Shape) -> Result<Vec<usize>> {

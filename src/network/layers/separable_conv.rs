@@ -17,7 +17,7 @@ use super::conv::{ACTIVATION, BIAS_INITIALIZER, DILATION_RATE, USE_BIAS};
 use super::depthwise_conv::{
     DEPTH_MULTIPLIER, DEPTHWISE_CONSTRAINT, DEPTHWISE_INITIALIZER, DEPTHWISE_REGULARIZER, Depth,
 };
-use super::terms::{ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, penalty, rule, Terms};
+use super::terms::{ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, Terms, penalty, rule};
 use super::{LayerEntry, NAME, TRAINABLE, activation, initializer, weight};
 
 pub(super) const SEPARABLE_CONV_1D: LayerEntry = LayerEntry {
@@ -133,7 +133,10 @@ impl SeparableConv {
             pointwise: initializer(a, "pointwise_initializer")?,
             bias: initializer(a, "bias_initializer")?,
             trainable: a.bool("trainable"),
-            terms: Terms::new(a, &[("depthwise", "depthwise_kernel"), ("pointwise", "pointwise_kernel"), ("bias", "bias")])?,
+            terms: Terms::new(
+                a,
+                &[("depthwise", "depthwise_kernel"), ("pointwise", "pointwise_kernel"), ("bias", "bias")],
+            )?,
         })
     }
 }

@@ -117,7 +117,8 @@ impl Plan {
             let size = shape.iter().product();
             wanted.push(weights.iter().any(|weight| weight.trainable) || numbers.iter().any(|value| wanted[*value]));
             work += layout::work(&*node.layer, &own, &shape, weights);
-            let then = follower(network, position).and_then(|(at, then)| Some((at, node.layer.kernel_with(&own, then)?)));
+            let then =
+                follower(network, position).and_then(|(at, then)| Some((at, node.layer.kernel_with(&own, then)?)));
             let kernel = match then {
                 Some((at, kernel)) => {
                     fused.push(at);

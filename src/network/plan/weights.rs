@@ -122,7 +122,8 @@ impl FlatWeights {
 
     /// Returns the sum of the penalties on trainable weights, which joins the loss.
     pub fn penalty(&self) -> f64 {
-        let penalty = |term: &Term| Some(term.regularizer.as_ref()?.value(&self.values[term.range.clone()], &term.shape));
+        let penalty =
+            |term: &Term| Some(term.regularizer.as_ref()?.value(&self.values[term.range.clone()], &term.shape));
         self.terms.iter().filter_map(penalty).sum()
     }
 

@@ -1,6 +1,6 @@
 //! A scripted function as a layer: a closure, or `Fn("name")`, called with tensors of the graph.
 
-use rhai::{Dynamic, FnPtr, GlobalRuntimeState, NativeCallContext, Position};
+use rhai::{Dynamic, EvalAltResult, FnPtr, GlobalRuntimeState, NativeCallContext, Position};
 
 use crate::error::{Error, Result};
 use crate::network::layers::Function;
@@ -51,7 +51,16 @@ impl Function for ScriptFunction {
             Position::NONE,
         );
         let value = self.function.call_raw(&context, None, &mut arguments);
-        let value = value.map_err(|error| traceback::explain(&self.host, *error, &self.label))?;
+        let value = value.map_err(|error| match *error {
+            // A function of another number of arguments is another function to the engine.
+            EvalAltResult::ErrorFunctionNotFound(ref name, _) if name.starts_with(self.function.fn_name()) => {
+                Error::script(format!(
+                    "the function of a `lambda` must take as many values as it is given, here {}",
+                    inputs.len()
+                ))
+            }
+            error => traceback::explain(&self.host, error, &self.label),
+        })?;
         let kind = value.type_name();
         match value.try_cast::<Tensor>() {
             Some(Tensor::Graph(graph)) => Ok(graph),

@@ -190,7 +190,9 @@ fn lambda(context: &NativeCallContext<'_>, values: &[Symbol], function: &FnPtr, 
 
 /// Returns the kind of a layer and its shape, as scripts print it.
 pub fn show(layer: &Symbol) -> String {
-    format!("Layer({}, {})", layer.kind(), crate::network::show_shape(layer.shape()))
+    let lengths: Vec<String> =
+        layer.shape().iter().map(|length| length.map_or("()".to_owned(), |length| length.to_string())).collect();
+    format!("Layer({}, [{}])", layer.kind(), lengths.join(", "))
 }
 
 #[export_module]
@@ -255,6 +257,15 @@ mod functions {
         super::lambda(&context, &[layer], &function, options)
     }
 
+    /// Returns the values of several layers after a script's function of as many arguments.
+    ///
+    /// # Errors
+    /// As `layer.lambda`; a function that takes another number of values.
+    ///
+    /// ```rhai
+    /// let x = input("x", [4]);
+    /// lambda([x, x.dense(4)], |a, b| a * b) // => Layer(Lambda, [4])
+    /// ```
     #[rhai_fn(name = "lambda", return_raw)]
     pub fn lambda_of_several(context: NativeCallContext, values: List, function: FnPtr) -> Answer<Symbol> {
         let values = symbols(&values.into(), "lambda")?;

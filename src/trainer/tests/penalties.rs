@@ -90,7 +90,9 @@ fn a_rule_that_does_not_fit_its_weight_is_refused() {
     ]);
     let error = sequential_from_config(&layers, &Params::new()).unwrap_err();
     assert!(
-        error.to_string().starts_with("`axis` [1] of the constraint is outside of a weight of shape [2] (weight `bias`"),
+        error
+            .to_string()
+            .starts_with("`axis` [1] of the constraint is outside of a weight of shape [2] (weight `bias`"),
         "{error}"
     );
 }
