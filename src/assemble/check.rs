@@ -3,14 +3,14 @@
 
 use std::path::Path;
 
-use crate::assemble::leaks;
 use crate::assemble::run::{Fitted, Run, assemble};
+use crate::assemble::{blame, leaks};
 use crate::dataset::{Arrays, Dataset};
 use crate::error::{Error, Result};
 use crate::recipe::Recipe;
 use crate::script::{Host, Wanted};
 use crate::service::clock;
-use crate::trainer::Footprint;
+use crate::trainer::{Footprint, GradientCheck};
 
 /// What checking found.
 #[derive(Clone, Debug, Default)]

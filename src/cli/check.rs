@@ -186,6 +186,7 @@ fn show(args: &Args, report: &Report) {
     }
     if let Some(facts) = &report.facts {
         terminal::data(&text(facts));
+        terminal::data(&gradients(facts));
     }
     let but = if found.is_empty() { found } else { format!(", with {found}") };
     let what = if args.config_only { "a right config" } else { "right" };
@@ -236,6 +237,22 @@ fn text(facts: &Facts) -> String {
         seconds(time.first_load),
         time.measured,
     )
+}
+
+/// What gradients were compared, where they were.
+fn gradients(facts: &Facts) -> String {
+    let of_losses = facts.gradients.iter().filter(|check| check.what.starts_with("the prediction")).count();
+    let numbers: usize = facts.gradients.iter().map(|check| check.numbers).sum();
+    let worst = facts.gradients.iter().map(|check| check.worst).fold(0.0, f64::max);
+    let bits = if facts.gradients.iter().all(|check| check.exact) { "64" } else { "32, which a script insists on" };
+    match facts.gradients.len() {
+        0 => String::new(),
+        all => format!(
+            "gradients   those of {of_losses} predictions and {} weights are right: {numbers} numbers against differences \
+             of the loss, the worst off by {worst:.0e}; in numbers of {bits} bits\n",
+            all - of_losses
+        ),
+    }
 }
 
 fn seconds(time: f64) -> String {

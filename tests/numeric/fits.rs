@@ -121,6 +121,12 @@ fn network(params: &Map<String, Value>) -> Result<Network> {
     };
     for layer in params["layers"].as_array().expect("layers") {
         let mut own = layer["params"].as_object().expect("params").clone();
+        // The table writes a nested component as `component` and `params`.
+        for value in own.values_mut() {
+            if let Some(name) = value.get("component") {
+                *value = serde_json::json!({"import": name, "params": value["params"]});
+            }
+        }
         own.insert("name".to_owned(), layer["name"].clone());
         let from: Vec<Symbol> =
             layer["from"].as_array().expect("from").iter().map(|name| named(&symbols, name)).collect();

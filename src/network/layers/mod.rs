@@ -5,6 +5,7 @@ mod attention;
 mod average_pooling;
 mod batch_normalization;
 mod bidirectional;
+mod channels_first;
 mod concatenate;
 mod conv;
 mod conv_kernel;
@@ -14,6 +15,7 @@ mod depthwise_conv;
 mod dot;
 mod dot_attention;
 mod dropout;
+mod einsum_dense;
 mod embedding;
 mod factors;
 mod flatten;
@@ -52,6 +54,7 @@ use crate::registry::{Arguments, Entry, Parameter, Params, Type};
 
 use super::{Initializer, Layer, LayerInstance, Weight};
 
+use channels_first::ChannelsFirst;
 pub use lambda::{Function, Lambda};
 pub(super) use part::Part;
 
@@ -75,7 +78,16 @@ impl LayerEntry {
     /// Unknown, missing and mistyped parameters.
     pub fn make(&self, params: &Params) -> Result<Arc<LayerInstance>> {
         let own = self.frozen(params)?;
-        let layer = self.entry.make(&own)?;
+        let first = own.get(DATA_FORMAT).is_some_and(|format| format == "channels_first");
+        let first = first && self.entry.parameters.iter().any(|parameter| parameter.name == DATA_FORMAT);
+        let layer = match first {
+            true => {
+                let mut own = own.into_owned();
+                own.insert(DATA_FORMAT.to_owned(), "channels_last".into());
+                Box::new(ChannelsFirst(self.entry.make(&own)?))
+            }
+            false => self.entry.make(&own)?,
+        };
         LayerInstance::new(Arc::from(layer), params.get("name").and_then(|name| name.as_str()))
     }
 
@@ -109,6 +121,7 @@ impl LayerEntry {
 /// The built-in layers, in the order of the manual.
 pub static LIST: &[LayerEntry] = &[
     dense::DENSE,
+    einsum_dense::EINSUM_DENSE,
     conv::CONV_1D,
     conv::CONV_2D,
     depthwise_conv::DEPTHWISE_CONV_1D,
@@ -198,6 +211,9 @@ pub fn find(name: &str) -> Result<&'static LayerEntry> {
         .hint(format!("built in: {}", error::list(names()))))
 }
 
+/// The parameter that says where channels stand.
+const DATA_FORMAT: &str = "data_format";
+
 /// The parameter `name` that every layer has.
 const NAME: Parameter = Parameter::optional(
     "name",
@@ -217,7 +233,14 @@ fn initializer(arguments: &Arguments, name: &str) -> Result<Arc<dyn Initializer>
 
 /// Makes an activation from a parameter; null is `linear`.
 fn activation(arguments: &Arguments, name: &str) -> Result<Box<dyn super::Activation>> {
-    super::activation::from_value(arguments.value(name)).map_err(|error| error.within(format!("parameter `{name}`")))
+    let made = super::activation::from_value(arguments.value(name))
+        .map_err(|error| error.within(format!("parameter `{name}`")))?;
+    match made.keeps_shape() {
+        true => Ok(made),
+        false => Err(Error::recipe(format!("the activation `{}` changes the shape of what it is applied to", made.name()))
+            .hint("apply it by itself, with the layer `Activation`")
+            .within(format!("parameter `{name}`"))),
+    }
 }
 
 /// Declares a weight, whose size must be one that memory can hold.
