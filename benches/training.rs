@@ -156,6 +156,7 @@ fn parts(workload: &str) -> Result<Parts> {
         seed: 1,
         device: device::cpu(),
         kernels: std::env::var_os("BARRAGE_KERNELS").is_none_or(|value| value != "off"),
+        mixed: false,
         checkpoints: Default::default(),
         folder: PathBuf::new(),
         graph: Vec::new(),

@@ -8,7 +8,7 @@ use crate::assemble::{blame, leaks};
 use crate::dataset::{Arrays, Dataset};
 use crate::error::{Error, Result};
 use crate::recipe::Recipe;
-use crate::script::{Host, Wanted};
+use crate::script::{Host, Wanted, vectorise};
 use crate::service::clock;
 use crate::trainer::{Footprint, GradientCheck};
 
@@ -120,6 +120,8 @@ fn run(host: &Host, wanted: &Wanted, gradients: bool, report: &mut Report) -> Re
     let _ = run.trainer.train_data().epoch(0).batch(0);
     let first_load = since(started);
     run.check(&recipe)?;
+    let loops = host.functions();
+    report.warnings.extend(loops.iter().filter_map(vectorise::Report::warning));
     report.warnings.extend(leaks::unseen_classes(run.trainer.train_data(), run.trainer.validation_data())?);
     let compared = match gradients {
         true => compare_gradients(&recipe, &run, report)?,

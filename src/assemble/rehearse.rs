@@ -93,7 +93,7 @@ fn ready(host: &Host, wanted: &Wanted, change: impl FnOnce(&mut Recipe)) -> Resu
 /// A sample count that is none.
 pub fn limit_batches(host: &Host, recipe: &mut Recipe, train: &Records) -> Result<()> {
     match host.limit_batches() {
-        Some(limit) => shorten(recipe, limit, train),
+        Some(limit) => shorten(host, recipe, limit, train),
         None => Ok(()),
     }
 }
@@ -102,10 +102,10 @@ pub fn limit_batches(host: &Host, recipe: &mut Recipe, train: &Records) -> Resul
 ///
 /// # Errors
 /// A sample count that is none.
-pub(super) fn shorten(recipe: &mut Recipe, limit: usize, train: &Records) -> Result<()> {
+pub(super) fn shorten(host: &Host, recipe: &mut Recipe, limit: usize, train: &Records) -> Result<()> {
     let steps = match recipe.solver.steps {
         Some(steps) => steps,
-        None => run::batches_per_pass(recipe, train)?,
+        None => run::batches_per_pass(host, recipe, train)?,
     };
     if limit < steps {
         recipe.solver.steps = Some(limit);

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::artifact::{self, Folder, layout};
 use crate::assemble::load::read_recipe;
-use crate::assemble::provenance;
 use crate::assemble::run::{Fitted, Run, assemble};
+use crate::assemble::{provenance, summary};
 use crate::error::{Error, Result};
 use crate::recipe::Written;
 use crate::record::Records;
@@ -30,7 +30,8 @@ pub(super) fn network_params(folder: &Folder) -> Result<Params> {
 /// of the run; then whatever training raises.
 pub fn resume(host: &Host, folder: &Path, records: Option<(&Records, &Records)>) -> Result<History> {
     let mut progress = host.progress();
-    go_on(host, folder, records, &mut *progress)?.train(&mut *progress)
+    let mut run = go_on(host, folder, records, &mut *progress)?;
+    summary::train(host, &mut run, folder, &mut *progress)
 }
 
 /// Makes a run again as it was at its newest checkpoint; what is left is to train.
@@ -57,6 +58,7 @@ pub(super) fn go_on(
         return Err(Error::artifact(format!("`{}` has no seed", folder.join(layout::CONFIG).display())));
     }
     folder.tidy()?;
+    host.forget_functions();
     let network_params = network_params(&folder)?;
     let fitted = folder.join(layout::DATASET);
     let from = Fitted::From(&fitted, &network_params);

@@ -8,7 +8,7 @@ use crate::assemble::{blame, kernels, model, open, services, stations};
 use crate::dataset::{self, Dataset, Stations};
 use crate::error::{Error, Kind, Result, codes};
 use crate::network::LayerInfo;
-use crate::recipe::{Cache, Recipe};
+use crate::recipe::{Cache, Precision, Recipe};
 use crate::record::{Loader, Mode, Name, Records, Transformer};
 use crate::registry::Params;
 use crate::script::{Host, imports};
@@ -183,7 +183,7 @@ pub fn assemble(
     };
     let stations = Stations { loader, transformer, augmentor };
 
-    let options = options(recipe);
+    let options = options(host, recipe);
     let data = |records: &Records, mode| {
         Dataset::new(records.clone(), stations.clone(), mode, recipe.solver.batch_size, seed, options.clone())
     };
@@ -199,6 +199,7 @@ pub fn assemble(
         seed,
         device,
         kernels: kernels(),
+        mixed: recipe.solver.precision == Precision::Bfloat16,
         checkpoints: checkpoints(recipe),
         folder: folder.to_owned(),
         graph: network.layers().into_iter().map(graph_node).collect(),
@@ -251,7 +252,7 @@ fn checkpoints(recipe: &Recipe) -> Checkpoints {
     }
 }
 
-fn options(recipe: &Recipe) -> dataset::Options {
+fn options(host: &Host, recipe: &Recipe) -> dataset::Options {
     dataset::Options {
         shuffle: recipe.dataset.shuffle,
         drop_last: recipe.dataset.drop_last,
@@ -263,12 +264,15 @@ fn options(recipe: &Recipe) -> dataset::Options {
         },
         steps: recipe.solver.steps,
         validation_steps: recipe.solver.validation_steps,
+        workers: recipe.dataset.workers.unwrap_or_else(dataset::cores),
+        prefetch: recipe.dataset.prefetch,
+        stop: host.stop_flag().clone(),
     }
 }
 
 /// Returns how many batches one pass over the training records has.
-pub(super) fn batches_per_pass(recipe: &Recipe, train: &Records) -> Result<usize> {
-    Dataset::batches_per_pass(train, recipe.solver.batch_size, &options(recipe))
+pub(super) fn batches_per_pass(host: &Host, recipe: &Recipe, train: &Records) -> Result<usize> {
+    Dataset::batches_per_pass(train, recipe.solver.batch_size, &options(host, recipe))
 }
 
 fn graph_node(layer: LayerInfo) -> GraphNode {

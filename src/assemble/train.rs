@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::artifact::{self, Folder, Prepared, layout};
 use crate::assemble::run::{Fitted, Run, assemble};
-use crate::assemble::{provenance, rehearse};
+use crate::assemble::{provenance, rehearse, summary};
 use crate::error::Result;
 use crate::recipe::Recipe;
 use crate::record::Records;
@@ -29,17 +29,19 @@ pub fn train(
     overwrite: bool,
 ) -> Result<History> {
     let prepared = Folder::prepare(folder, overwrite || host.overwrite())?;
+    host.forget_functions();
     let mut recipe = recipe.clone();
     // A run without a seed gets one, and keeps it: what was lucky once can be repeated.
     recipe.dataset.seed.get_or_insert_with(fresh_seed);
     rehearse::limit_batches(host, &mut recipe, train)?;
+    let path = prepared.path().to_owned();
     let mut run = begin(host, &recipe, train, validation, prepared)?;
 
     let mut progress = host.progress();
     for note in notes {
         progress.message(&format!("note: {note}"));
     }
-    run.train(&mut *progress)
+    summary::train(host, &mut run, &path, &mut *progress)
 }
 
 /// Checks a run and makes its artifact folder; what is left is to train. The recipe must have its seed.

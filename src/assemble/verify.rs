@@ -50,7 +50,7 @@ pub struct Stop {
 /// # Errors
 /// Whatever would stop the runs, and that someone asked to stop.
 pub fn verify_resume(host: &Host, wanted: &Wanted, extent: Extent, tell: &mut dyn FnMut(&Stop)) -> Result<Vec<Stop>> {
-    let recipe = shortened(wanted, extent)?;
+    let recipe = shortened(host, wanted, extent)?;
     let root = tempfile::tempdir().map_err(|error| Error::run(format!("no temporary folder can be made: {error}")))?;
     let whole = root.path().join("whole");
     let mut counted = Counted::default();
@@ -88,14 +88,14 @@ pub fn verify_resume(host: &Host, wanted: &Wanted, extent: Extent, tell: &mut dy
 }
 
 /// Returns the recipe of a short run that can be resumed.
-fn shortened(wanted: &Wanted, extent: Extent) -> Result<Recipe> {
+fn shortened(host: &Host, wanted: &Wanted, extent: Extent) -> Result<Recipe> {
     let mut recipe = wanted.recipe.clone();
     recipe.dataset.seed.get_or_insert(0);
     let solver = &mut recipe.solver;
     solver.epochs = solver.epochs.min(extent.epochs.max(1));
     recipe.services.resume_checkpoints = true;
     recipe.services.keep = None;
-    rehearse::shorten(&mut recipe, extent.batches.max(1), wanted.train)?;
+    rehearse::shorten(host, &mut recipe, extent.batches.max(1), wanted.train)?;
     Ok(recipe)
 }
 

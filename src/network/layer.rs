@@ -44,6 +44,9 @@ pub struct Pass {
     pub masks: Vec<Option<Graph>>,
     /// Penalties on values, which join the loss.
     pub penalties: Vec<Graph>,
+    /// Whether layers that are matrix products compute them of bfloat16 values (`Dense`, `Conv1D`, `Conv2D`); all else is
+    /// computed in the dtype of the weights.
+    pub mixed: bool,
     /// Whether the network looks for values that are not finite, which costs time.
     pub look: bool,
     /// The first layer that gave some, when it was looked for.
@@ -59,6 +62,7 @@ impl Pass {
             updates: Vec::new(),
             masks: Vec::new(),
             penalties: Vec::new(),
+            mixed: false,
             look: false,
             not_finite: None,
         }

@@ -28,7 +28,7 @@ impl Trainer {
         if resumed.is_none() {
             self.watch(epoch, control, progress).tell(logs, |service, moment| service.on_epoch_begin(moment))?;
         }
-        let Trainer { setup, variables, writer, meters, stop, step, learning_rate, within, .. } = self;
+        let Trainer { setup, variables, writer, meters, stop, step, learning_rate, done, .. } = self;
         let Some(meters) = meters.as_mut() else {
             return Err(Error::run("the run has not been checked"));
         };
@@ -38,6 +38,7 @@ impl Trainer {
             meters.restore(&fields, &arrays)?;
             first = batches as usize;
         }
+        *done = first as u64;
         let scheduled_rate = matches!(setup.rate, Rate::Schedule(_));
         let (batches, epochs) = (setup.train.batches(), setup.epochs);
         let mut data = setup.train.epoch(epoch as u64);
@@ -81,18 +82,41 @@ impl Trainer {
             watch.tell(meters.latest(), |service, moment| service.on_batch_end(moment))?;
             watch.progress.batch(&Step { epoch, epochs, batch, batches, loss, logs: meters.latest() });
             writer.take_saved().iter().for_each(|saved| watch.progress.saved(saved));
-            let (stopping, at_once) = (stop.load(Ordering::Relaxed), watch.control.at_once);
-            if !at_once && ((stopping && setup.checkpoints.stop) || due.now(*step, batch + 1 == batches)) {
-                watch.checkpoint(meters.latest(), setup.seed, position, Some(meters))?;
-            }
-            if stopping || at_once {
-                let (fields, arrays) = meters.state()?;
-                *within = Some(Within { batches: position.batches, fields, arrays });
+            *done = position.batches;
+            if stop.load(Ordering::Relaxed) || watch.control.at_once {
                 return Ok(false);
+            }
+            if due.now(*step, batch + 1 == batches) {
+                watch.checkpoint(meters.latest(), setup.seed, position, Some(meters))?;
             }
             earlier = Earlier { rows: records.rows };
         }
         Ok(true)
+    }
+}
+
+impl Trainer {
+    /// Remembers where an epoch was cut short, and offers a checkpoint of it where the run is to be gone on with.
+    pub(super) fn pause(
+        &mut self,
+        logs: &Logs,
+        control: &mut Control,
+        progress: &mut dyn Progress,
+        goes_on: bool,
+    ) -> Result<()> {
+        let position = Position { epochs: self.epoch, batches: self.done };
+        if self.done == 0 {
+            return Ok(());
+        }
+        let Some(meters) = self.meters.take() else { return Ok(()) };
+        let (fields, arrays) = meters.state()?;
+        self.within = Some(Within { batches: self.done, fields, arrays });
+        let (epoch, seed) = (self.epoch, self.setup.seed);
+        if goes_on && self.setup.checkpoints.stop {
+            self.watch(epoch, control, progress).checkpoint(logs, seed, position, Some(&meters))?;
+        }
+        self.meters = Some(meters);
+        Ok(())
     }
 }
 

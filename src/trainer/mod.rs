@@ -46,7 +46,7 @@ use crate::artifact::layout::Position;
 use crate::artifact::weights::Named;
 use crate::artifact::{Checkpoint, Writer, cpu, layout};
 use crate::dataset::Dataset;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::network::Network;
 use crate::record::Mode;
 use crate::service::{self, Control, Logs, Weights};
@@ -69,6 +69,8 @@ pub struct Trainer {
     epoch: usize,
     /// Batches of it that are done, and what was gathered of them, when the run goes on within an epoch.
     within: Option<Within>,
+    /// Batches of the epoch that is trained that are done.
+    done: u64,
     /// Steps done.
     step: u64,
     /// The learning rate of the next step.
@@ -91,7 +93,7 @@ impl Trainer {
     /// Output names that differ from the network's, weights of another shape, and a learning rate that
     /// is no number of at least 0.
     pub fn new(parts: Parts) -> Result<Self> {
-        let Parts { weights, optimizer, device, kernels, .. } = parts;
+        let Parts { weights, optimizer, device, kernels, mixed, .. } = parts;
         let setup = Setup {
             outputs: check::in_network_order(&parts.network, parts.outputs)?,
             network: parts.network,
@@ -105,7 +107,8 @@ impl Trainer {
             folder: parts.folder,
             graph: parts.graph,
         };
-        let engine = Engine::new(setup.network.clone(), &weights, &device, kernels)?;
+        let engine = Engine::new(setup.network.clone(), &weights, &device, kernels && !mixed)?;
+        let engine = if mixed { engine.mix()? } else { engine };
         let next_rate = setup.rate.first()?;
         Ok(Trainer {
             variables: Variables::new(engine, optimizer)?,
@@ -117,6 +120,7 @@ impl Trainer {
             stop: Arc::new(AtomicBool::new(false)),
             epoch: 0,
             within: None,
+            done: 0,
             step: 0,
             next_rate,
             learning_rate: next_rate,
@@ -224,13 +228,20 @@ impl Trainer {
         self.watch(epoch, &mut control, progress).tell(&logs, |service, moment| service.on_train_begin(moment))?;
         while self.epoch < self.setup.epochs && control.stop.is_none() && !control.at_once {
             epoch = self.epoch;
-            if !self.train_epoch(&logs, &mut control, progress)? {
+            let trained = self.train_epoch(&logs, &mut control, progress);
+            if !self.unless_stopped(trained)?.unwrap_or(false) {
                 history.interrupted = self.stop.load(Ordering::Relaxed);
+                let goes_on = history.interrupted && !control.at_once;
+                self.pause(&logs, &mut control, progress, goes_on)?;
                 break;
             }
-            self.within = None;
             progress.validation_begin();
-            self.validate()?;
+            let validated = self.validate();
+            if self.unless_stopped(validated)?.is_none() {
+                history.interrupted = true;
+                self.pause(&logs, &mut control, progress, true)?;
+                break;
+            }
             self.collect(&mut logs)?;
             self.watch(epoch, &mut control, progress).tell(&logs, |service, moment| service.on_epoch_end(moment))?;
             let (seed, after) = (self.setup.seed, Position::after(epoch + 1));
@@ -252,6 +263,7 @@ impl Trainer {
         if history.interrupted {
             history.stopped.get_or_insert_with(|| "interrupted".to_owned());
         }
+        progress.waited(self.setup.train.waited());
         progress.run_end(&history);
         Ok(history)
     }
@@ -262,6 +274,14 @@ impl Trainer {
     /// A dataset in score mode, which has no outputs to compare with.
     pub fn evaluate(&mut self, dataset: &Dataset) -> Result<Logs> {
         evaluate_with(&mut self.variables.engine, &self.setup.outputs, dataset)
+    }
+
+    /// Returns `None` for what was left because someone asked to stop: records that are being loaded are not waited for.
+    fn unless_stopped<T>(&self, outcome: Result<T>) -> Result<Option<T>> {
+        match outcome {
+            Err(error) if error.kind() == Kind::Interrupted && self.stop.load(Ordering::Relaxed) => Ok(None),
+            outcome => outcome.map(Some),
+        }
     }
 
     fn run(&self) -> Run {

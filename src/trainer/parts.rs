@@ -41,6 +41,8 @@ pub struct Parts {
     pub device: Device,
     /// Whether layers use their kernels on the CPU; otherwise everything is composed of Candle's operations.
     pub kernels: bool,
+    /// Whether products are of bfloat16 values; weights, losses and updates stay float32. Everything is composed then.
+    pub mixed: bool,
     /// When checkpoints within an epoch are written.
     pub checkpoints: Checkpoints,
     /// The artifact folder. The trainer itself writes nothing; services do.

@@ -68,6 +68,7 @@ fn check(case: &Case, kernels: bool) -> Result<Found> {
         seed: 1,
         device: device::cpu(),
         kernels,
+        mixed: false,
         checkpoints: Default::default(),
         folder: PathBuf::new(),
         graph: Vec::new(),

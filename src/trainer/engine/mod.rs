@@ -55,6 +55,17 @@ impl Engine {
         Ok(Engine { network, weights, device: device.clone(), way })
     }
 
+    /// Computes products of bfloat16 values from now on: everything is composed. Weights stay float32.
+    ///
+    /// # Errors
+    /// None in practice: the weights are copied to the device.
+    pub fn mix(mut self) -> Result<Self> {
+        let mut composed = Composed::new(&self.network, &self.weights, &self.device)?;
+        composed.mixed = true;
+        self.way = Way::Composed(Box::new(composed));
+        Ok(self)
+    }
+
     /// Returns the network.
     pub fn network(&self) -> &Arc<Network> {
         &self.network

@@ -1,6 +1,7 @@
 //! Small runs of native parts.
 
 mod divergence;
+mod mixed;
 mod penalties;
 mod refused;
 mod runs;
@@ -77,6 +78,7 @@ fn parts(seed: u64) -> Parts {
         seed,
         device: device::cpu(),
         kernels: true,
+        mixed: false,
         checkpoints: Checkpoints::default(),
         folder: PathBuf::new(),
         graph: Vec::new(),
