@@ -28,6 +28,7 @@ mod signals;
 mod terminal;
 mod train;
 mod trial;
+mod verify_resume;
 mod watch;
 
 use std::process::ExitCode;
@@ -61,6 +62,7 @@ enum Verb {
     Predict(predict::Args),
     Evaluate(evaluate::Args),
     Check(check::Args),
+    VerifyResume(verify_resume::Args),
     Explain(explain::Args),
     Inspect(inspect::Args),
     New(new::Args),
@@ -136,6 +138,7 @@ fn run(verb: Verb) -> ExitCode {
         Verb::Predict(args) => predict::run(args),
         Verb::Pack(args) => pack::run(args),
         Verb::Check(args) => return check::run(&args),
+        Verb::VerifyResume(args) => verify_resume::run(args),
         Verb::Explain(args) => explain::run(args),
         Verb::Schema(args) => schema::run(args),
         Verb::Evaluate(args) => evaluate::run(args),

@@ -18,6 +18,7 @@ mod symbol;
 mod description;
 mod graph;
 mod names;
+mod not_finite;
 mod sequential;
 mod summary;
 
@@ -39,6 +40,7 @@ pub use initializer::Initializer;
 pub use kernel::Kernel;
 pub use layer::{Bound, Integers, Layer, Named, Pass, Shape, Weight};
 pub use layers::LayerEntry;
+pub use not_finite::NotFinite;
 pub use plan::{FlatWeights, Plan};
 pub use regularizer::Regularizer;
 pub use sequential::{render, sequential_from_config};

@@ -1,5 +1,6 @@
 //! A batch as the training step takes it: in the order of the network's inputs and outputs.
 
+use super::parts::OutputSpec;
 use crate::dataset::Batch;
 use crate::error::{Error, Result};
 use crate::network::{Network, Port, show_shape};
@@ -51,6 +52,20 @@ pub(super) fn feed(network: &Network, batch: &Batch) -> Result<Fed> {
         targets.push(Target { value, weight: weight.transpose()? });
     }
     Ok(Fed { len: batch.len, inputs, targets })
+}
+
+/// Returns a whole batch as training takes it: classes weigh what the outputs, in the network's order, say.
+///
+/// # Errors
+/// As [`feed`]; sample weights that do not fit the labels.
+pub(super) fn feed_training(network: &Network, outputs: &[OutputSpec], batch: &Batch) -> Result<Fed> {
+    let mut fed = feed(network, batch)?;
+    let weigh = |((target, output), port): ((Target, &OutputSpec), &Port)| {
+        let weighed = output.class_weights.apply(target, port.shape.len());
+        weighed.map_err(|error| error.within(format!("output `{}`", output.name)))
+    };
+    fed.targets = fed.targets.into_iter().zip(outputs).zip(network.outputs()).map(weigh).collect::<Result<_>>()?;
+    Ok(fed)
 }
 
 /// Returns an input's values. A scalar a record, shape `[batch]`, becomes `[batch, 1]` where the network

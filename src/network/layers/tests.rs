@@ -398,9 +398,9 @@ fn refusals_say_what_was_expected() {
         ),
         (
             "Conv2D",
-            json!({"filters": 4, "kernel_size": 3, "data_format": "channels_first"}),
+            json!({"filters": 4, "kernel_size": 3, "data_format": "channels_middle"}),
             vec![&[8, 8, 3]],
-            "parameter `data_format` of `Conv2D`: expected `channels_last`, found the text \"channels_first\" (`Conv2D`)",
+            "parameter `data_format` of `Conv2D`: expected `channels_last` or `channels_first`, found the text \"channels_middle\" (`Conv2D`)",
         ),
         (
             "MaxPooling2D",
