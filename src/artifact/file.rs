@@ -163,6 +163,14 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Removes a folder with all that is in it; one that is not there is fine.
+///
+/// # Errors
+/// The error names the path.
+pub fn remove_folder(path: &Path) -> Result<()> {
+    remove(path).map_err(|error| failed("remove", path, &error))
+}
+
 /// Returns the names in a folder, sorted; none when there is no such folder.
 ///
 /// # Errors
