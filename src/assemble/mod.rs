@@ -7,6 +7,7 @@ mod blame;
 mod check;
 mod faults;
 mod leaks;
+mod live;
 mod load;
 mod model;
 mod provenance;
@@ -16,8 +17,10 @@ mod run;
 mod services;
 mod stations;
 mod train;
+mod watch;
 
 pub use check::{Facts, Report, Time, Values, check};
+pub use live::{Live, Replay, prepare, replay, scripts_at};
 pub use load::{Model, load};
 pub use rehearse::{DryRun, dry_run, find_rate, overfit};
 pub use resume::resume;

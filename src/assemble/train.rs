@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::artifact::{self, Folder, layout};
 use crate::assemble::run::{Fitted, assemble};
+use crate::assemble::watch::Watch;
 use crate::assemble::{provenance, rehearse};
 use crate::error::Result;
 use crate::recipe::Recipe;
@@ -30,21 +31,29 @@ pub fn train(
 ) -> Result<History> {
     let prepared = Folder::prepare(folder, overwrite || host.overwrite())?;
     let mut recipe = recipe.clone();
-    // A run without a seed gets one, and keeps it: what was lucky once can be repeated.
-    recipe.dataset.seed.get_or_insert_with(fresh_seed);
+    // A run without a seed gets one, and keeps it: what was lucky once can be repeated. That of a trial is given.
+    recipe.dataset.seed.get_or_insert_with(|| host.trial().map_or_else(fresh_seed, |trial| trial.seed));
     rehearse::limit_batches(host, &mut recipe, train)?;
-    let mut run = assemble(host, &recipe, Fitted::Afresh, train, validation, prepared.path())?;
+    // What is watched are the scripts of the run, not the recipe that names them.
+    let fresh = if host.watches() { Some(host.again()?) } else { None };
+    let parts = fresh.as_ref().unwrap_or(host);
+    let mut run = assemble(parts, &recipe, Fitted::Afresh, train, validation, prepared.path())?;
     run.check(&recipe)?;
     host.trace(|| "checked a first batch, losses, metrics and gradients".to_owned());
 
+    let place = prepared.path().to_owned();
     let made = prepared.create()?;
     provenance::write_json(&made.join(layout::CONFIG), &recipe.to_json())?;
     provenance::write_json(&made.join(layout::NETWORK_PARAMS), &Value::Object(run.network_params.clone()))?;
-    provenance::write_scripts(host, &made)?;
+    provenance::write_scripts(parts, &made)?;
     provenance::write_data(&made, train, validation)?;
     let dataset = made.join(layout::DATASET);
     artifact::make_folder(&dataset)?;
     run.transformer.save(&dataset)?;
+    if host.watches() {
+        let records = (train, validation);
+        run.trainer.set_renewal(Box::new(Watch::new(parts, &recipe, records, &place, &run.network_params)));
+    }
     made.keep()?;
     host.trace(|| "the artifact folder is made".to_owned());
 

@@ -39,6 +39,12 @@ pub struct Args {
     #[arg(long)]
     overwrite: bool,
 
+    /// Take over scripts that are saved meanwhile, between two epochs
+    ///
+    /// An edited script is checked on a batch first; one with a mistake is shown, and the run goes on with what it has.
+    #[arg(long)]
+    watch: bool,
+
     #[command(flatten)]
     overrides: Overrides,
 
@@ -71,7 +77,7 @@ pub fn run(args: Args) -> Result<()> {
     // The schema of the training records holds for every later file.
     let validation = Records::read_as(&args.validation, train.schema())?;
     terminal::trace(&format!("read {} training and {} validation records", train.len(), validation.len()));
-    let builder = args.scripts.host(Roots::project_of(&args.config)).overwrite(args.overwrite);
+    let builder = args.scripts.host(Roots::project_of(&args.config)).overwrite(args.overwrite).watch(args.watch);
     let host = builder.limit_batches(args.limits.batches()).build()?;
     if let Some(trial) = args.trials.chosen() {
         let (recipe, notes, folder) = (&recipe, &*notes, &*args.artifacts);

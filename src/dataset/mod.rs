@@ -4,6 +4,7 @@
 mod batch;
 mod cache;
 mod order;
+mod stages;
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -14,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 
 pub use batch::{Arrays, Batch};
 pub use cache::{CACHE_BUDGET_BYTES, Cache};
+pub use stages::Stages;
 
 use crate::batch as columns;
 use crate::error::{Error, Result};
@@ -158,6 +160,15 @@ impl Dataset {
     /// Starts an epoch, counted from 0.
     pub fn epoch(&self, epoch: u64) -> Epoch<'_> {
         Epoch { dataset: self, epoch, pass: None }
+    }
+
+    /// Returns where a batch stands in the stream of passes.
+    fn spot(&self, epoch: u64, index: usize) -> order::Spot {
+        self.order.spot(epoch, index)
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// Returns how a record is called in errors: `record 17 of train.csv`.

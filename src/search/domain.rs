@@ -229,9 +229,7 @@ fn draw(row: &Row, seed: u64, part: u64, number: usize) -> Map<String, Value> {
     let value = |(at, (name, cell)): (usize, &(String, Cell))| {
         let value = match cell {
             Cell::Value(value) => value.clone(),
-            Cell::Draw(draw) => {
-                draw.value(&mut Random::new(seed, Stream::Search, &[part, number as u64, at as u64]))
-            }
+            Cell::Draw(draw) => draw.value(&mut Random::new(seed, Stream::Search, &[part, number as u64, at as u64])),
         };
         (name.clone(), value)
     };
@@ -263,12 +261,7 @@ mod tests {
     #[test]
     fn the_first_axis_of_a_grid_varies_slowest() {
         let domain = axis("a", &[1, 2]).product(&axis("b", &[3, 4])).unwrap();
-        assert_eq!(shown(&domain), [
-            r#"{"a":1,"b":3}"#,
-            r#"{"a":1,"b":4}"#,
-            r#"{"a":2,"b":3}"#,
-            r#"{"a":2,"b":4}"#
-        ]);
+        assert_eq!(shown(&domain), [r#"{"a":1,"b":3}"#, r#"{"a":1,"b":4}"#, r#"{"a":2,"b":3}"#, r#"{"a":2,"b":4}"#]);
         assert_eq!(domain.names(), ["a", "b"]);
     }
 
@@ -289,7 +282,10 @@ mod tests {
         assert_eq!(refused(a.zip(&axis("b", &[1]))), "`zip`: expected as many rows in both domains, found 2 and 1");
         assert_eq!(refused(a.repeat(0)), "a domain is repeated at least once, found 0");
         assert_eq!(refused(a.repeat(usize::MAX)), "a domain has at most 100000 trials, found more");
-        assert_eq!(refused(a.union(&axis("b", &[1]).repeat(2).unwrap())), "one domain is repeated 1 times, the other 2");
+        assert_eq!(
+            refused(a.union(&axis("b", &[1]).repeat(2).unwrap())),
+            "one domain is repeated 1 times, the other 2"
+        );
         assert_eq!(refused(Domain::grid(vec![("a".into(), vec![])])), "the hyperparameter `a` has no values");
     }
 
@@ -303,9 +299,22 @@ mod tests {
         ];
         let axes = draws.iter().enumerate().map(|(at, draw)| (at.to_string(), vec![Cell::Draw(draw.clone())]));
         let domain = Domain::grid(axes.collect()).unwrap().sample(200, 3).unwrap();
-        assert_eq!(domain, Domain::sample(&Domain::grid(
-            draws.iter().enumerate().map(|(at, draw)| (at.to_string(), vec![Cell::Draw(draw.clone())])).collect()
-        ).unwrap(), 200, 3).unwrap());
+        assert_eq!(
+            domain,
+            Domain::sample(
+                &Domain::grid(
+                    draws
+                        .iter()
+                        .enumerate()
+                        .map(|(at, draw)| (at.to_string(), vec![Cell::Draw(draw.clone())]))
+                        .collect()
+                )
+                .unwrap(),
+                200,
+                3
+            )
+            .unwrap()
+        );
         let (mut small, mut whole) = (0, [0; 3]);
         for Config { values, .. } in domain.configs(0) {
             let float = |name: &str| values[name].as_f64().unwrap();

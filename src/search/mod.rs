@@ -9,7 +9,7 @@ mod run;
 mod table;
 mod trial;
 
-pub use domain::{Cell, Domain, Draw};
-pub use run::{Event, Outcome, Search, Status};
+pub use domain::{Cell, Config, Domain, Draw};
+pub use run::{Event, Outcome, Search};
 pub use table::records;
-pub use trial::Trial;
+pub use trial::{Trial, check_report};

@@ -43,15 +43,6 @@ pub struct Search {
     pub stop: Arc<AtomicBool>,
 }
 
-/// How a trial ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// It ran to its end.
-    Done,
-    /// It raised an error.
-    Failed,
-}
-
 /// What a trial gave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
@@ -169,7 +160,13 @@ impl Search {
     }
 
     /// Runs one trial; `None` when someone asked to stop before it ended.
-    fn one(&self, number: usize, config: Config, work: &Work, tell: &(dyn Fn(Event) + Sync)) -> Result<Option<Outcome>> {
+    fn one(
+        &self,
+        number: usize,
+        config: Config,
+        work: &Work,
+        tell: &(dyn Fn(Event) + Sync),
+    ) -> Result<Option<Outcome>> {
         let folder = self.trial_folder(number);
         // What a killed search left of this trial.
         artifact::remove_folder(&folder)?;
@@ -233,10 +230,8 @@ impl Search {
         ];
         match differs.into_iter().find(|(differs, _)| *differs) {
             None => Ok(()),
-            Some((_, how)) => {
-                Err(Error::artifact(format!("`{}` holds a search {how}", self.folder.display()))
-                    .hint("a search goes on with what it was begun with; name another folder for a new one"))
-            }
+            Some((_, how)) => Err(Error::artifact(format!("`{}` holds a search {how}", self.folder.display()))
+                .hint("a search goes on with what it was begun with; name another folder for a new one")),
         }
     }
 }

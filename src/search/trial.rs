@@ -97,7 +97,9 @@ pub(super) const COLUMNS: [&str; 4] = ["trial", "repetition", "status", "error"]
 pub fn check_report(values: &Map<String, Value>) -> Result<()> {
     for (name, value) in values {
         if COLUMNS.contains(&name.as_str()) {
-            return Err(Error::script(format!("a report cannot be called `{name}`: the table of results has that column")));
+            return Err(Error::script(format!(
+                "a report cannot be called `{name}`: the table of results has that column"
+            )));
         }
         if value.is_array() || value.is_object() {
             return Err(Error::script(format!("`{name}`: expected a number, a text or true or false to report"))

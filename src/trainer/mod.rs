@@ -10,11 +10,13 @@ mod engine;
 mod epoch;
 mod evaluate;
 mod feed;
+mod live;
 mod meters;
 mod overfit;
 mod parts;
 mod progress;
 mod rate_finder;
+mod renew;
 mod trial;
 mod variables;
 mod watch;
@@ -25,10 +27,12 @@ mod tests;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use live::Learned;
 pub use overfit::{Cause, NEAR_ZERO, Overfit};
 pub use parts::{MetricFactory, MetricSpec, OutputSpec, Parts, Rate};
 pub use progress::{EpochRow, History, Progress, Quiet, Run, Step};
 pub use rate_finder::{Range, RateCurve, Suggestion, Trial};
+pub use renew::Renewal;
 pub use trial::Footprint;
 
 pub(crate) use check::in_network_order;
@@ -57,6 +61,7 @@ pub struct Trainer {
     validation_meters: Option<Meters>,
     checked: bool,
     stop: Arc<AtomicBool>,
+    renewal: Option<Box<dyn Renewal>>,
     /// The next epoch.
     epoch: usize,
     /// Steps done.
@@ -97,6 +102,7 @@ impl Trainer {
             validation_meters: None,
             checked: false,
             stop: Arc::new(AtomicBool::new(false)),
+            renewal: None,
             epoch: 0,
             step: 0,
             next_rate,
@@ -187,6 +193,9 @@ impl Trainer {
         self.watch(epoch, &mut control, progress).tell(&logs, |service, moment| service.on_train_begin(moment))?;
         while self.epoch < self.setup.epochs && control.stop.is_none() && !control.at_once {
             epoch = self.epoch;
+            if !history.epochs.is_empty() {
+                self.look_for_changes(&logs, &mut control, progress)?;
+            }
             if !self.train_epoch(&logs, &mut control, progress)? {
                 history.interrupted = self.stop.load(Ordering::Relaxed);
                 break;

@@ -17,8 +17,11 @@ pub mod random;
 pub mod recipe;
 pub mod record;
 pub mod records;
+pub mod runs;
+pub mod searches;
 pub mod table;
 pub mod tensor;
+pub mod testing;
 pub mod trainer;
 pub mod values;
 
@@ -49,6 +52,9 @@ pub const PAGES: &[Page] = &[
     random::PAGE,
     network::PAGE,
     trainer::PAGE,
+    runs::PAGE,
+    searches::PAGE,
+    testing::PAGE,
 ];
 
 /// Registers everything.

@@ -11,10 +11,9 @@ use crate::assemble::{self, Model};
 use crate::error::Error;
 use crate::record::Records;
 use crate::script::api::arguments::Answer;
-use crate::script::api::{Page, options::Options};
+use crate::script::api::{Page, options::Options, runs};
 use crate::script::cast;
 use crate::script::host::{Host, Wanted};
-use crate::script::literal;
 use crate::script::traceback::raise;
 use crate::trainer::History;
 
@@ -116,7 +115,7 @@ mod functions {
         let overwrite = options.flag("overwrite")?.unwrap_or(false);
         options.finish()?;
         Ok(TrainerHandle {
-            folder: host.roots().writable(folder).map_err(refuse)?,
+            folder: host.roots().output(folder).map_err(refuse)?,
             name: folder.to_owned(),
             overwrite,
             model: Arc::default(),
@@ -138,8 +137,7 @@ mod functions {
         validation: Records,
     ) -> Answer<Map> {
         let host = Host::of(&context)?;
-        let json = cast::to_json(&Dynamic::from(config)).map_err(|error| refuse(error.within("the config")))?;
-        let Some((recipe, notes)) = host.recipe(literal::written(&host, &context, &json)).map_err(refuse)? else {
+        let Some((recipe, notes)) = runs::recipe(&host, &context, config)? else {
             // The config was shown instead.
             return Err(Box::new(EvalAltResult::Exit(Dynamic::UNIT, Position::NONE)));
         };

@@ -43,7 +43,8 @@ fn the_table_is_the_same_for_any_number_of_workers() {
     assert_eq!(records.len(), 12);
     let columns: Vec<&str> = records.columns().iter().map(|name| &**name).collect();
     assert_eq!(columns, ["trial", "repetition", "a", "status", "loss", "error"]);
-    let failed: Vec<String> = csv(one.path()).lines().filter(|line| line.contains("failed")).map(str::to_owned).collect();
+    let failed: Vec<String> =
+        csv(one.path()).lines().filter(|line| line.contains("failed")).map(str::to_owned).collect();
     assert!(failed.len() == 2 && failed[0].ends_with(",four is too much"), "{failed:?}");
 }
 
