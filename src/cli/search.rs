@@ -84,7 +84,7 @@ pub fn run(args: Args) -> Result<()> {
 
 fn line(outcome: &Outcome, count: usize, seconds: f64) -> String {
     let pairs = |map: &serde_json::Map<String, serde_json::Value>| {
-        map.iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
+        map.iter().map(|(name, value)| format!("{name} {}", short(value))).collect::<Vec<_>>().join(", ")
     };
     let result = match (&outcome.error, outcome.reports.last()) {
         (Some(error), _) => format!("failed: {error}"),
@@ -92,6 +92,20 @@ fn line(outcome: &Outcome, count: usize, seconds: f64) -> String {
         (None, None) => "nothing reported".to_owned(),
     };
     format!("trial {}/{count}  {}: {result}  ({seconds:.1} s)\n", outcome.number, pairs(&outcome.values))
+}
+
+/// Returns a value for the eye: numbers with six digits. The file has all of them.
+fn short(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        value if value.is_f64() => {
+            let number = value.as_f64().unwrap_or(f64::NAN);
+            let digits = (5 - number.abs().log10().floor().clamp(-9.0, 5.0) as i64).max(0) as usize;
+            let text = format!("{number:.digits$}");
+            if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+        }
+        value => value.to_string(),
+    }
 }
 
 /// Returns all rows as text, columns aligned.
@@ -103,8 +117,7 @@ fn table(records: &Records) -> Result<String> {
                 None => String::new(),
                 Some(value) => match value.to_json()? {
                     serde_json::Value::Null => String::new(),
-                    serde_json::Value::String(text) => text,
-                    other => other.to_string(),
+                    value => short(&value),
                 },
             })
         });

@@ -49,7 +49,9 @@ fn parts(host: &Host, value: &Dynamic, depth: usize) -> String {
     let indent = "  ".repeat(depth);
     let mut text = String::new();
     for (name, value) in named.iter().take(PARTS) {
-        text.push_str(&format!("{indent}{name}: {}\n", part(host, value, depth)));
+        let part = part(host, value, depth);
+        let space = if part.starts_with('\n') { "" } else { " " };
+        text.push_str(&format!("{indent}{name}:{space}{part}\n"));
     }
     if named.len() > PARTS {
         text.push_str(&format!("{indent}… {} more\n", named.len() - PARTS));

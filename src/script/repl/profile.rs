@@ -10,7 +10,7 @@ use crate::error::Result;
 pub struct Cost {
     /// The line that it begins on, from 1.
     pub line: usize,
-    /// The text of that line.
+    /// Its text, as far as it stands on that line.
     pub text: String,
     /// Seconds.
     pub seconds: f64,
@@ -29,21 +29,31 @@ impl Session {
             }
             _ => entry.to_owned(),
         };
-        // Lines of an entry count on from those before it.
-        let before = self.text.matches('\n').count();
-        let lines: Vec<&str> = text.lines().collect();
-        let mut costs = Vec::new();
+        let (before, mut starts, mut costs) = (self.text.matches('\n').count(), Vec::new(), Vec::new());
         let value = self.value_with(&text, &mut |session, entry| {
             let mut last = clock();
             session.run_parts(entry, &mut entry.statements().chunks(1), &mut |part: &[Stmt]| {
                 let now = clock();
-                let line = part.first().and_then(|statement| statement.position().line()).unwrap_or(0);
-                let line = line.saturating_sub(before).max(1);
-                let text = lines.get(line - 1).copied().unwrap_or_default().trim().to_owned();
-                costs.push(Cost { line, text, seconds: now - last });
+                let position = part.first().map(Stmt::position).unwrap_or_default();
+                // Lines of an entry count on from those before it.
+                let line = position.line().unwrap_or(0).saturating_sub(before).max(1);
+                starts.push(offset(&text, line, position.position().unwrap_or(1)));
+                costs.push(Cost { line, text: String::new(), seconds: now - last });
                 last = now;
             })
         })?;
+        for (at, cost) in costs.iter_mut().enumerate() {
+            let end = starts.get(at + 1).copied().unwrap_or(text.len()).max(starts[at]);
+            let own = text.get(starts[at]..end).unwrap_or_default();
+            cost.text = own.lines().next().unwrap_or_default().trim().to_owned();
+        }
         Ok((value, costs))
     }
+}
+
+/// Returns where a column (in characters) of a line begins in a text; both count from 1.
+fn offset(text: &str, line: usize, column: usize) -> usize {
+    let start: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
+    let rest = text.get(start..).unwrap_or_default();
+    start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at)
 }
