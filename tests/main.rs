@@ -14,3 +14,4 @@ mod recipe;
 mod resume;
 mod script;
 mod transcript;
+mod vectorise;

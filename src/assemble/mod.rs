@@ -5,6 +5,7 @@
 
 mod blame;
 mod check;
+mod explain;
 mod faults;
 mod leaks;
 mod live;
@@ -16,10 +17,12 @@ mod resume;
 mod run;
 mod services;
 mod stations;
+mod summary;
 mod train;
 mod watch;
 
 pub use check::{Facts, Report, Time, Values, check};
+pub use explain::explain;
 pub use live::{Live, Replay, prepare, replay, scripts_at};
 pub use load::{Model, load};
 pub use rehearse::{DryRun, dry_run, find_rate, overfit};

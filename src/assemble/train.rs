@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::artifact::{self, Folder, layout};
 use crate::assemble::run::{Fitted, assemble};
 use crate::assemble::watch::Watch;
-use crate::assemble::{provenance, rehearse};
+use crate::assemble::{provenance, rehearse, summary};
 use crate::error::Result;
 use crate::recipe::Recipe;
 use crate::record::Records;
@@ -30,6 +30,7 @@ pub fn train(
     overwrite: bool,
 ) -> Result<History> {
     let prepared = Folder::prepare(folder, overwrite || host.overwrite())?;
+    host.forget_functions();
     let mut recipe = recipe.clone();
     // A run without a seed gets one, and keeps it: what was lucky once can be repeated. That of a trial is given.
     recipe.dataset.seed.get_or_insert_with(|| host.trial().map_or_else(fresh_seed, |trial| trial.seed));
@@ -41,6 +42,7 @@ pub fn train(
     run.check(&recipe)?;
     host.trace(|| "checked a first batch, losses, metrics and gradients".to_owned());
 
+    // Where the folder will be once it is kept.
     let place = prepared.path().to_owned();
     let made = prepared.create()?;
     provenance::write_json(&made.join(layout::CONFIG), &recipe.to_json())?;
@@ -61,7 +63,7 @@ pub fn train(
     for note in notes {
         progress.message(&format!("note: {note}"));
     }
-    run.train(&mut *progress)
+    summary::train(parts, &mut run, &place, &mut *progress)
 }
 
 /// Returns a seed that differs from run to run; it is recorded in the artifact folder.

@@ -19,6 +19,7 @@ pub mod record;
 pub mod records;
 pub mod runs;
 pub mod searches;
+pub mod speed;
 pub mod table;
 pub mod tensor;
 pub mod testing;
@@ -50,6 +51,7 @@ pub const PAGES: &[Page] = &[
     tensor::PAGE,
     loader::PAGE,
     random::PAGE,
+    speed::PAGE,
     network::PAGE,
     trainer::PAGE,
     runs::PAGE,
