@@ -150,6 +150,8 @@ pub mod predictor;
 pub mod service;
 pub mod trainer;
 
+pub mod search;
+
 pub mod assemble;
 pub mod cli;
 pub mod recipe;

@@ -23,6 +23,8 @@ pub enum Stream {
     Split = 5,
     /// Numbers that a script asks for outside the training loop.
     Script = 6,
+    /// Hyperparameters of a search, and the seeds of its trials.
+    Search = 7,
 }
 
 /// A stream of random numbers for one key.

@@ -232,6 +232,15 @@ fn the_tutorial_goes_as_written() {
     assert!(commands >= 15, "only {commands} commands");
 }
 
+#[test]
+#[cfg(unix)]
+fn the_tutorial_at_the_prompt_goes_as_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (commands, complaints) = run(&Path::new(ROOT).join("docs/prompt.md"), folder.path());
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    assert_eq!(commands, 4);
+}
+
 fn documents_in(folder: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(Path::new(ROOT).join(folder)).unwrap().map(|entry| entry.unwrap().path());
     let mut documents: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|end| end == "md")).collect();

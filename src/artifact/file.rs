@@ -163,6 +163,23 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Gives a folder another name on the same disk.
+///
+/// # Errors
+/// The error names the path.
+pub fn move_folder(from: &Path, to: &Path) -> Result<()> {
+    let moved = fs::rename(from, to).and_then(|()| sync_folder(folder_of(to)));
+    moved.map_err(|error| failed("move", from, &error))
+}
+
+/// Removes a folder with all that is in it; one that is not there is fine.
+///
+/// # Errors
+/// The error names the path.
+pub fn remove_folder(path: &Path) -> Result<()> {
+    remove(path).map_err(|error| failed("remove", path, &error))
+}
+
 /// Returns the names in a folder, sorted; none when there is no such folder.
 ///
 /// # Errors

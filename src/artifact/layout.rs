@@ -9,6 +9,9 @@ pub const CONFIG: &str = "config.json";
 pub const SCRIPTS: &str = "scripts";
 /// The hashes of the scripts, inside [`SCRIPTS`].
 pub const SCRIPTS_LOCK: &str = "lock.json";
+/// The folder of scripts that others took the place of while the run went on: those of all epochs before the third
+/// one's end are in its `epoch_0003`.
+pub const REPLACED_SCRIPTS: &str = "replaced_scripts";
 /// The sources of the records: paths, sizes, hashes, schema.
 pub const DATA: &str = "data.json";
 /// What the transformer gave the network builder.

@@ -20,7 +20,8 @@ mod writer;
 
 pub use checkpoint::{Best, Checkpoint, State};
 pub use file::{
-    failed, make_folder, names, open_special, read, read_json, read_text, remove_file, shorten, write_atomic,
+    failed, make_folder, move_folder, names, open_special, read, read_json, read_text, remove_file, remove_folder,
+    shorten, write_atomic,
 };
 pub use folder::{Folder, NewFolder, Prepared};
 pub use lock::{Lock, lock};

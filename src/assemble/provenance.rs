@@ -1,6 +1,6 @@
 //! What a run was made from: the scripts as they were, and where the records came from.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -12,8 +12,36 @@ use crate::script::Host;
 
 /// Writes the scripts that were used, and a lock of their hashes.
 pub fn write_scripts(host: &Host, folder: &Folder) -> Result<()> {
-    let root = folder.join(layout::SCRIPTS);
-    artifact::make_folder(&root)?;
+    write_scripts_to(host, &folder.join(layout::SCRIPTS))
+}
+
+/// Puts the scripts of a host in the place of those of a run, which stay below [`layout::REPLACED_SCRIPTS`] as those of
+/// the epochs before this one, counted from 0.
+pub fn replace_scripts(host: &Host, folder: &Path, epoch: usize) -> Result<()> {
+    let (now, fresh) = (folder.join(layout::SCRIPTS), layout::partial(&folder.join(layout::SCRIPTS), ""));
+    artifact::remove_folder(&fresh)?;
+    write_scripts_to(host, &fresh)?;
+    let kept = folder.join(layout::REPLACED_SCRIPTS);
+    artifact::make_folder(&kept)?;
+    let kept = kept.join(layout::epoch(epoch));
+    // A run that was resumed before that epoch comes here again.
+    artifact::remove_folder(&kept)?;
+    artifact::move_folder(&now, &kept)?;
+    artifact::move_folder(&fresh, &now)
+}
+
+/// Returns the folder of the scripts that an epoch (from 0) of a run used.
+pub fn scripts_of(folder: &Folder, epoch: usize) -> Result<PathBuf> {
+    let replaced = folder.join(layout::REPLACED_SCRIPTS);
+    let epochs = artifact::names(&replaced)?.into_iter().filter_map(|name| Some(layout::Position::parse(&name)?.epochs));
+    Ok(match epochs.filter(|before| *before > epoch).min() {
+        Some(before) => replaced.join(layout::epoch(before)),
+        None => folder.join(layout::SCRIPTS),
+    })
+}
+
+fn write_scripts_to(host: &Host, root: &Path) -> Result<()> {
+    artifact::make_folder(root)?;
     let mut lock = serde_json::Map::new();
     for script in host.sources().all() {
         // What was typed at a prompt has no name to be found under.
@@ -35,7 +63,11 @@ pub fn write_scripts(host: &Host, folder: &Folder) -> Result<()> {
 /// # Errors
 /// Names the first that was changed or is gone.
 pub fn check_scripts(folder: &Folder) -> Result<()> {
-    let root = folder.join(layout::SCRIPTS);
+    check_scripts_in(&folder.join(layout::SCRIPTS))
+}
+
+/// Checks the scripts in a folder; see [`check_scripts`].
+pub fn check_scripts_in(root: &Path) -> Result<()> {
     let lock: Value = artifact::read_json(&root.join(layout::SCRIPTS_LOCK))?;
     for (label, known) in lock.as_object().into_iter().flatten() {
         let text = artifact::read(&root.join(label)).map_err(|error| {
@@ -170,7 +202,7 @@ pub fn write_json(path: &Path, value: &Value) -> Result<()> {
     artifact::write_atomic(path, format!("{text}\n").as_bytes())
 }
 
-fn hash(bytes: &[u8]) -> String {
+pub(super) fn hash(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 

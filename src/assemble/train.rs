@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::artifact::{self, Folder, Prepared, layout};
 use crate::assemble::run::{Fitted, Run, assemble};
+use crate::assemble::watch::Watch;
 use crate::assemble::{provenance, rehearse, screen, summary};
 use crate::error::Result;
 use crate::recipe::{OnError, Recipe};
@@ -31,11 +32,18 @@ pub fn train(
     let prepared = Folder::prepare(folder, overwrite || host.overwrite())?;
     host.forget_functions();
     let mut recipe = recipe.clone();
-    // A run without a seed gets one, and keeps it: what was lucky once can be repeated.
-    recipe.dataset.seed.get_or_insert_with(fresh_seed);
+    // A run without a seed gets one, and keeps it: what was lucky once can be repeated. That of a trial is given.
+    recipe.dataset.seed.get_or_insert_with(|| host.trial().map_or_else(fresh_seed, |trial| trial.seed));
     rehearse::limit_batches(host, &mut recipe, train)?;
     let path = prepared.path().to_owned();
-    let mut run = begin(host, &recipe, train, validation, prepared)?;
+    // What is watched are the scripts of the run, not the recipe that names them.
+    let fresh = if host.watches() { Some(host.again()?) } else { None };
+    let parts = fresh.as_ref().unwrap_or(host);
+    let mut run = begin(parts, &recipe, train, validation, prepared)?;
+    if host.watches() {
+        let records = (train, validation);
+        run.trainer.set_renewal(Box::new(Watch::new(parts, &recipe, records, &path, &run.network_params)));
+    }
 
     let mut progress = host.progress();
     for note in notes {
@@ -44,7 +52,7 @@ pub fn train(
     if !run.refused.is_empty() {
         progress.message(&format!("{} records could not be loaded and are left out", run.refused.len()));
     }
-    summary::train(host, &mut run, &path, &mut *progress)
+    summary::train(parts, &mut run, &path, &mut *progress)
 }
 
 /// Checks a run and makes its artifact folder; what is left is to train. The recipe must have its seed.

@@ -23,12 +23,22 @@ pub struct Args {
     /// Write all pages as Markdown files into this folder
     #[arg(long, value_name = "DIR", conflicts_with = "name")]
     write: Option<PathBuf>,
+
+    /// Print the definitions of all functions, for editors that know Rhai
+    ///
+    /// They are those of `docs/barrage.d.rhai`.
+    #[arg(long, conflicts_with_all = ["name", "write"])]
+    definitions: bool,
 }
 
 /// Prints the help.
 pub fn run(args: Args) -> Result<()> {
     if let Some(folder) = args.write {
         return write(&folder);
+    }
+    if args.definitions {
+        terminal::data(&manual::definitions());
+        return Ok(());
     }
     let mut command = command();
     // A verb's usage then names the program too.

@@ -21,11 +21,14 @@ mod plot;
 mod predict;
 mod progress;
 mod repl;
+mod replay;
 mod resume;
 mod run;
 mod schema;
+mod search;
 mod signals;
 mod terminal;
+mod test;
 mod train;
 mod trial;
 mod verify_resume;
@@ -68,7 +71,10 @@ enum Verb {
     New(new::Args),
     Pack(pack::Args),
     Schema(schema::Args),
+    Search(search::Args),
+    Test(test::Args),
     Repl(repl::Args),
+    Replay(replay::Args),
     Completions(completions::Args),
     Man(man::Args),
     Help(help::Args),
@@ -144,7 +150,10 @@ fn run(verb: Verb) -> ExitCode {
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Inspect(args) => inspect::run(args),
         Verb::New(args) => new::run(args),
+        Verb::Search(args) => search::run(args),
+        Verb::Test(args) => test::run(args),
         Verb::Repl(args) => repl::run(args),
+        Verb::Replay(args) => replay::run(args),
         Verb::Completions(args) => completions::run(args),
         Verb::Man(args) => man::run(args),
         Verb::Help(args) => help::run(args),

@@ -15,10 +15,9 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Config, Context, Editor, Helper, Highlighter, Hinter};
 
 use crate::cli::options::Scripts;
-use crate::cli::{exit, picture, terminal};
+use crate::cli::{exit, picture, signals, terminal};
 use crate::error::{self, Kind};
-use crate::script::manual;
-use crate::script::repl::{self, Command, Session};
+use crate::script::repl::{self, Answer, Command, Cost, Session};
 use crate::{Error, Result, artifact};
 
 /// Explore line by line: the same functions as in a recipe
@@ -29,6 +28,10 @@ use crate::{Error, Result, artifact};
 #[derive(clap::Args)]
 #[command(after_help = "Example: echo 'tensor([1.0, 2.0]).sum()' | barrage repl")]
 pub struct Args {
+    /// Show what is piped in, entry by entry, before its answer
+    #[arg(long)]
+    echo: bool,
+
     #[command(flatten)]
     scripts: Scripts,
 }
@@ -59,7 +62,13 @@ impl Validator for Lines {
 /// Runs the prompt.
 pub fn run(args: Args) -> Result<()> {
     let host = args.scripts.host(".").build()?;
-    let prompt = Prompt { stop: host.stop_flag().clone(), session: Rc::new(RefCell::new(Session::new(host))) };
+    go_on(Session::new(host), args.echo)
+}
+
+/// Runs the prompt on a session that may have variables.
+pub(super) fn go_on(session: Session, echo: bool) -> Result<()> {
+    let stop = session.host().stop_flag().clone();
+    let prompt = Prompt { stop, session: Rc::new(RefCell::new(session)), echo };
     match std::io::stdin().is_terminal() {
         true => prompt.interactive(),
         false => prompt.piped(),
@@ -69,7 +78,11 @@ pub fn run(args: Args) -> Result<()> {
 struct Prompt {
     session: Rc<RefCell<Session>>,
     stop: Arc<AtomicBool>,
+    echo: bool,
 }
+
+/// What stands before an entry.
+const PROMPT: &str = "barrage> ";
 
 impl Prompt {
     /// Reads from a terminal: history, editing, Ctrl-C for a new line or to stop what runs.
@@ -84,7 +97,7 @@ impl Prompt {
             let _ = editor.load_history(file);
         }
         loop {
-            match editor.readline("barrage> ") {
+            match editor.readline(PROMPT) {
                 // An error is shown and the session goes on.
                 Ok(entry) if self.enter(&entry).is_ok_and(|goes_on| !goes_on) => break,
                 Ok(_) => (),
@@ -132,19 +145,24 @@ impl Prompt {
 
     /// Runs one entry and shows its value or its error; returns whether the session goes on.
     fn enter(&self, entry: &str) -> Result<bool> {
+        if self.echo {
+            let mut lines = entry.lines();
+            terminal::data(&format!("{PROMPT}{}\n", lines.next().unwrap_or_default()));
+            lines.for_each(|line| terminal::data(&format!("{:width$}{line}\n", "", width = PROMPT.len())));
+        }
         if entry.trim().is_empty() {
             return Ok(true);
         }
         // A Ctrl-C that came too late to stop the entry before must not stop this one.
         self.stop.store(false, Ordering::SeqCst);
+        signals::forget();
         let answer = match Command::parse(entry) {
-            None => self.session.borrow_mut().eval(entry),
+            None => self.session.borrow_mut().answer(entry),
             Some(Ok(Command::Quit)) => return Ok(false),
             Some(command) => command.and_then(|command| self.command(command)),
         };
         match answer {
-            Ok(Some(text)) if text.ends_with('\n') => terminal::data(&text),
-            Ok(Some(text)) => terminal::data(&format!("{text}\n")),
+            Ok(Some(answer)) => show(&answer),
             Ok(None) => (),
             Err(error) => {
                 terminal::message(&error::draw(&error, terminal::colored()));
@@ -155,32 +173,62 @@ impl Prompt {
     }
 
     /// Runs a command; returns what it shows.
-    fn command(&self, command: Command) -> Result<Option<String>> {
+    fn command(&self, command: Command) -> Result<Option<Answer>> {
         let mut session = self.session.borrow_mut();
+        let plain = |text: String| Some(Answer { text, picture: None });
         Ok(match command {
-            Command::Help(None) => Some(repl::list()),
-            Command::Help(Some(name)) => Some(manual::help(&name)?),
-            Command::Type(text) => Some(session.type_of(&text)?),
-            Command::Vars => Some(session.vars()),
-            Command::Plot(text) => {
-                let colored = std::io::stdout().is_terminal() && terminal::colored();
-                Some(picture::draw(&session.numbers(&text)?, colored)?)
-            }
+            Command::Help(None) => plain(repl::list()),
+            Command::Help(Some(name)) => plain(session.help(&name)?),
+            Command::Type(text) => plain(session.type_of(&text)?),
+            Command::Vars => plain(session.vars()),
+            Command::Plot(text) => plain(picture::draw(&session.numbers(&text)?, colored())?),
             Command::Time(text) => {
                 let begun = Instant::now();
-                let value = session.eval(&text)?;
+                let value = session.answer(&text)?;
                 terminal::message(&format!("{:.3?}\n", begun.elapsed()));
                 value
             }
+            Command::Profile(text) => {
+                let begun = Instant::now();
+                let (_, costs) = session.profile(&text, &|| begun.elapsed().as_secs_f64())?;
+                plain(table(&costs))
+            }
             Command::Load(file) => session.load(&file)?,
             Command::Reload => match session.reload()? {
-                names if names.is_empty() => Some("nothing was imported".to_owned()),
-                names => Some(format!("read again: {}", names.join(", "))),
+                names if names.is_empty() => plain("nothing was imported".to_owned()),
+                names => plain(format!("read again: {}", names.join(", "))),
             },
             Command::Save(file) => session.save(&file).map(|()| None)?,
             Command::Quit => None,
         })
     }
+}
+
+/// Whether pictures may have colors.
+fn colored() -> bool {
+    std::io::stdout().is_terminal() && terminal::colored()
+}
+
+/// Shows a value; one that is better seen is drawn below it, where a person looks on.
+fn show(answer: &Answer) {
+    let end = if answer.text.ends_with('\n') { "" } else { "\n" };
+    terminal::data(&format!("{}{end}", answer.text));
+    if let (true, Some(picture)) = (std::io::stdout().is_terminal(), &answer.picture)
+        && let Ok(drawn) = picture::draw(picture, colored())
+    {
+        terminal::data(&drawn);
+    }
+}
+
+/// Returns what statements cost: time, share, line.
+fn table(costs: &[Cost]) -> String {
+    let all: f64 = costs.iter().map(|cost| cost.seconds).sum();
+    let line = |cost: &Cost| {
+        let Cost { line, text, seconds } = cost;
+        let text: String = text.chars().take(80).collect();
+        format!("{:>10.3} ms {:>4.0} %  {line:>4}  {text}\n", seconds * 1e3, 100.0 * seconds / all.max(1e-12))
+    };
+    costs.iter().map(line).collect()
 }
 
 /// The history below the folder for state, as XDG names it.

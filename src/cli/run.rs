@@ -42,6 +42,12 @@ pub struct Args {
     #[arg(long)]
     overwrite: bool,
 
+    /// Take over scripts that are saved meanwhile, between two epochs
+    ///
+    /// An edited script is checked on a batch first; one with a mistake is shown, and the run goes on with what it has.
+    #[arg(long)]
+    watch: bool,
+
     /// What the recipe's `args()` returns
     #[arg(last = true, value_name = "ARGS")]
     arguments: Vec<String>,
@@ -60,6 +66,7 @@ pub fn run(args: Args) -> Result<()> {
         .scripts
         .host(root)
         .overwrite(args.overwrite)
+        .watch(args.watch)
         .overrides(args.overrides.all())
         .limit_batches(args.limits.batches())
         .arguments(args.arguments);
@@ -74,7 +81,7 @@ pub fn run(args: Args) -> Result<()> {
 }
 
 /// What is no recipe is refused before a project root is looked for.
-fn check(recipe: &Path) -> Result<()> {
+pub(super) fn check(recipe: &Path) -> Result<()> {
     let name = recipe.display();
     if recipe.is_dir() {
         let inside = recipe.join("recipe.rhai");

@@ -43,6 +43,11 @@ pub fn stop_flag() -> Arc<AtomicBool> {
     .clone()
 }
 
+/// Lets the next signal be a first one again: at the prompt each stops one entry, and none ends the program.
+pub fn forget() {
+    SIGNAL.store(0, Ordering::SeqCst);
+}
+
 /// Waits for signals on a thread of its own, since a handler may do next to nothing.
 #[cfg(unix)]
 fn listen(stop: Arc<AtomicBool>) -> std::io::Result<()> {

@@ -51,6 +51,12 @@ pub struct Args {
     #[arg(long)]
     overwrite: bool,
 
+    /// Take over scripts that are saved meanwhile, between two epochs
+    ///
+    /// An edited script is checked on a batch first; one with a mistake is shown, and the run goes on with what it has.
+    #[arg(long)]
+    watch: bool,
+
     #[command(flatten)]
     overrides: Overrides,
 
@@ -95,7 +101,7 @@ pub fn run(args: Args) -> Result<()> {
         terminal::data(&recipe.explain(&written));
         return Ok(());
     }
-    let builder = args.scripts.host(Roots::project_of(config)).overwrite(args.overwrite);
+    let builder = args.scripts.host(Roots::project_of(config)).overwrite(args.overwrite).watch(args.watch);
     let host = builder.limit_batches(args.limits.batches()).build()?;
     let (train, validation) = match data.as_slice() {
         [train, validation] => {

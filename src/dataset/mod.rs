@@ -7,6 +7,7 @@ mod cache;
 mod order;
 mod sample;
 mod shared;
+mod stages;
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 pub use batch::{Arrays, Batch};
 pub use cache::{CACHE_BUDGET_BYTES, Cache};
+pub use stages::Stages;
 
 use crate::clock::{Stopwatch, Total};
 use crate::error::{Error, Result};
@@ -200,6 +202,15 @@ impl Dataset {
     /// Returns how long those who asked for batches have waited for them.
     pub fn waited(&self) -> Duration {
         self.waited.get()
+    }
+
+    /// Returns where a batch stands in the stream of passes.
+    fn spot(&self, epoch: u64, index: usize) -> order::Spot {
+        self.shared.order.spot(epoch, index)
+    }
+
+    fn seed(&self) -> u64 {
+        self.shared.seed
     }
 
     /// Returns how a record is called in errors: `record 17 of train.csv`.

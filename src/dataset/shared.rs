@@ -20,7 +20,7 @@ pub(super) struct Shared {
     pub records: Records,
     pub stations: Stations,
     pub mode: Mode,
-    seed: u64,
+    pub seed: u64,
     pub order: Order,
     cache: Cache,
     /// How values of different lengths are brought to one.

@@ -17,8 +17,10 @@ use crate::script::compiled::Compiled;
 use crate::script::component::Component;
 use crate::script::resolver::{self, Resolved, Roots};
 use crate::script::source::{Script, Sources};
+use crate::script::testing::Testing;
 use crate::script::vectorise::{Follower, Report};
 use crate::script::{Limits, engine, lint, syntax, traceback};
+use crate::search::Trial;
 use crate::trainer::Progress;
 
 /// Makes a native component from its parameters.
@@ -93,6 +95,9 @@ struct Settings {
     interpret: bool,
     arguments: Vec<String>,
     overrides: Vec<String>,
+    trial: Option<Arc<Trial>>,
+    watch: bool,
+    testing: Option<Arc<Testing>>,
     show_config: Option<Sink>,
     print: Sink,
     debug: Sink,
@@ -166,6 +171,20 @@ impl Builder {
         instead: impl Fn(&Host, &Wanted) -> Result<()> + Send + Sync + 'static,
     ) -> Self {
         self.0.instead = Some(Arc::new(instead));
+        self
+    }
+
+    /// Takes over scripts that are edited while a run goes on, between its epochs (`--watch`).
+    #[must_use]
+    pub fn watch(mut self, watch: bool) -> Self {
+        self.0.watch = watch;
+        self
+    }
+
+    /// Lets scripts compare with golden values, as tests do.
+    #[must_use]
+    pub fn testing(mut self, testing: Arc<Testing>) -> Self {
+        self.0.testing = Some(testing);
         self
     }
 
@@ -324,7 +343,7 @@ impl Host {
     /// Starts a host whose project root is the given folder.
     pub fn builder(root: impl Into<PathBuf>) -> Builder {
         Builder(Settings {
-            roots: Roots { root: root.into(), paths: Vec::new(), readable: Vec::new() },
+            roots: Roots { root: root.into(), paths: Vec::new(), readable: Vec::new(), own: None },
             limits: Limits::default(),
             stop: Arc::new(AtomicBool::new(false)),
             overwrite: false,
@@ -334,6 +353,9 @@ impl Host {
             interpret: false,
             arguments: Vec::new(),
             overrides: Vec::new(),
+            trial: None,
+            watch: false,
+            testing: None,
             show_config: None,
             print: Arc::new(|_| ()),
             debug: Arc::new(|_| ()),
@@ -357,6 +379,43 @@ impl Host {
         settings.roots.readable.push(settings.roots.root.clone());
         settings.roots.root = root.into();
         Builder(settings).build()
+    }
+
+    /// Makes a host like this one for a trial: what `hparams` returns is the trial's, what is written goes into its
+    /// folder, what is printed to `print`; its runs are not shown.
+    ///
+    /// # Errors
+    /// A folder of the trial that does not exist.
+    pub fn for_trial(&self, trial: Arc<Trial>, print: Sink) -> Result<Host> {
+        let mut settings = self.0.settings.clone();
+        settings.roots.own = Some(trial.folder.clone());
+        settings.trial = Some(trial);
+        settings.print = print;
+        settings.progress = Arc::new(|| Box::new(crate::trainer::Quiet));
+        Builder(settings).build()
+    }
+
+    /// Makes a host like this one that has compiled nothing yet.
+    ///
+    /// # Errors
+    /// A folder that is gone meanwhile.
+    pub fn again(&self) -> Result<Host> {
+        Builder(self.0.settings.clone()).build()
+    }
+
+    /// Returns the tests that run, if any do.
+    pub fn testing(&self) -> Option<&Arc<Testing>> {
+        self.0.settings.testing.as_ref()
+    }
+
+    /// Returns whether scripts that are edited while a run goes on are taken over.
+    pub fn watches(&self) -> bool {
+        self.0.settings.watch
+    }
+
+    /// Returns the trial that scripts run in, if they do.
+    pub fn trial(&self) -> Option<&Arc<Trial>> {
+        self.0.settings.trial.as_ref()
     }
 
     /// Returns the host of the running script.
@@ -502,6 +561,11 @@ impl Host {
         let Some(show) = &settings.show_config else { return Ok(Some((recipe, notes))) };
         show(&recipe.explain(&written));
         Ok(None)
+    }
+
+    /// Prints a text as `print` does.
+    pub fn print(&self, text: &str) {
+        (self.0.settings.print)(text);
     }
 
     /// Tells what was resolved or done, when someone wants to know.

@@ -25,6 +25,9 @@ pub struct Roots {
     pub paths: Vec<PathBuf>,
     /// Further folders from which data may be read.
     pub readable: Vec<PathBuf>,
+    /// Where runs and tables are written instead of below the project root, and looked for first: the folder of a
+    /// trial, so that trials that run at once do not meet.
+    pub own: Option<PathBuf>,
 }
 
 impl Roots {
@@ -49,6 +52,7 @@ impl Roots {
             root: resolve(&self.root)?,
             paths: self.paths.iter().map(resolve).collect::<Result<_>>()?,
             readable: self.readable.iter().map(resolve).collect::<Result<_>>()?,
+            own: self.own.as_ref().map(resolve).transpose()?,
         })
     }
 
@@ -88,10 +92,11 @@ impl Roots {
     pub fn readable(&self, name: &str) -> Result<PathBuf> {
         let path = Path::new(name);
         let mut file = self.joined(path)?;
-        if !file.exists() {
+        let own = self.own.as_ref().map(|own| own.join(path)).filter(|own| own.exists());
+        if own.is_some() || !file.exists() {
             // The scripts of a run name data relative to where it was trained, or to an allowed folder.
-            let elsewhere = self.readable.iter().map(|folder| folder.join(path)).find(|other| other.exists());
-            file = elsewhere.unwrap_or(file);
+            let elsewhere = || self.readable.iter().map(|folder| folder.join(path)).find(|other| other.exists());
+            file = own.or_else(elsewhere).unwrap_or(file);
         }
         let real = file.canonicalize().map_err(|error| {
             let missing = Error::data(format!("cannot read `{name}`: {}", super::host::reason(&error)))
@@ -124,6 +129,19 @@ impl Roots {
             true => Ok(self.near(&file)),
             false => Err(self.outside(name).hint("scripts write below the project root only: name a file there")),
         }
+    }
+
+    /// Returns where a run or a table goes that a script writes under this name: as [`Roots::writable`], or into the
+    /// trial's own folder. What is shared by trials, such as kept results, does not go there.
+    ///
+    /// # Errors
+    /// See [`Roots::writable`].
+    pub fn output(&self, name: &str) -> Result<PathBuf> {
+        let file = self.writable(name)?;
+        Ok(match &self.own {
+            Some(own) => self.near(&own.join(name)),
+            None => file,
+        })
     }
 
     fn joined(&self, path: &Path) -> Result<PathBuf> {

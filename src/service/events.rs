@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::registry::Entry;
 use crate::service::{Moment, Service, clock};
 
-/// Writes `events.jsonl`: `run_begin`, `epoch` with all logs, `stop` with the reason, `run_end`. Epochs count
-/// from 0; a value that is not finite is a text.
+/// Writes `events.jsonl`: `run_begin`, `epoch` with all logs, `scripts` when edited ones were taken over or
+/// refused, `stop` with the reason, `run_end`. Epochs count from 0; a value that is not finite is a text.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Events;
 
@@ -43,6 +43,10 @@ impl Service for Events {
         let rate = number(moment.learning_rate);
         let event = json!({ "epoch": moment.epoch, "step": moment.step, "learning_rate": rate, "logs": logs });
         write(moment, "epoch", event)
+    }
+
+    fn on_change(&mut self, moment: &mut Moment, about: &Value) -> Result<()> {
+        write(moment, "scripts", about.clone())
     }
 
     fn on_train_end(&mut self, moment: &mut Moment) -> Result<()> {

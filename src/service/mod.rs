@@ -199,6 +199,13 @@ pub trait Service: Send {
         Ok(())
     }
 
+    /// Called between two epochs when scripts of the run were edited: `about` says which, with their hashes, and
+    /// whether they were taken over (`taken`) or why not (`error`).
+    fn on_change(&mut self, moment: &mut Moment, about: &Value) -> Result<()> {
+        let _ = (moment, about);
+        Ok(())
+    }
+
     /// Returns what a resumed run needs to go on exactly; floating-point numbers by [`crate::artifact::exact`].
     ///
     /// # Errors

@@ -13,11 +13,13 @@ mod epoch;
 mod evaluate;
 mod feed;
 mod gradients;
+mod live;
 mod meters;
 mod overfit;
 mod parts;
 mod progress;
 mod rate_finder;
+mod renew;
 mod trial;
 mod variables;
 mod watch;
@@ -32,10 +34,12 @@ use serde_json::{Map, Value};
 
 pub use class_weights::ClassWeights;
 pub use gradients::GradientCheck;
+pub use live::Learned;
 pub use overfit::{Cause, NEAR_ZERO, Overfit};
 pub use parts::{Checkpoints, MetricFactory, MetricSpec, OutputSpec, Parts, Rate};
 pub use progress::{EpochRow, History, Progress, Quiet, Run, Step};
 pub use rate_finder::{Range, RateCurve, Suggestion, Trial};
+pub use renew::Renewal;
 pub use trial::Footprint;
 
 pub(crate) use check::in_network_order;
@@ -65,6 +69,7 @@ pub struct Trainer {
     validation_meters: Option<Meters>,
     checked: bool,
     stop: Arc<AtomicBool>,
+    renewal: Option<Box<dyn Renewal>>,
     /// The next epoch.
     epoch: usize,
     /// Batches of it that are done, and what was gathered of them, when the run goes on within an epoch.
@@ -118,6 +123,7 @@ impl Trainer {
             validation_meters: None,
             checked: false,
             stop: Arc::new(AtomicBool::new(false)),
+            renewal: None,
             epoch: 0,
             within: None,
             done: 0,
@@ -228,6 +234,9 @@ impl Trainer {
         self.watch(epoch, &mut control, progress).tell(&logs, |service, moment| service.on_train_begin(moment))?;
         while self.epoch < self.setup.epochs && control.stop.is_none() && !control.at_once {
             epoch = self.epoch;
+            if !history.epochs.is_empty() {
+                self.look_for_changes(&logs, &mut control, progress)?;
+            }
             let trained = self.train_epoch(&logs, &mut control, progress);
             if !self.unless_stopped(trained)?.unwrap_or(false) {
                 history.interrupted = self.stop.load(Ordering::Relaxed);

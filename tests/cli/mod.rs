@@ -4,7 +4,13 @@
 mod checks;
 mod exact;
 mod output;
+#[cfg(unix)]
+mod prompt;
+mod reload;
+mod replay;
 mod scores;
+mod script_tests;
+mod search;
 mod trials;
 
 use std::fs;

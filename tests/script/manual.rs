@@ -134,6 +134,30 @@ fn committed_pages_are_what_the_program_prints() {
 }
 
 #[test]
+fn the_definitions_for_editors_are_what_the_program_prints() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/barrage.d.rhai");
+    let printed = manual::definitions();
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&file, &printed).unwrap();
+    }
+    let known = fs::read_to_string(&file).unwrap_or_default();
+    assert!(known == printed, "docs/barrage.d.rhai is not what the program prints: `UPDATE=1 cargo test` writes it");
+    // Every function, and each of its versions, has a line; what a line says can be read.
+    for page in PAGES {
+        for function in functions(page) {
+            for version in &function.versions {
+                assert!(printed.contains(&format!("/// `{}`\n", version.signature)), "{}", version.signature);
+            }
+        }
+    }
+    for line in printed.lines().filter(|line| line.starts_with("fn ") || line.starts_with("op ")) {
+        let (_, result) = line.rsplit_once(") -> ").expect(line);
+        assert!(line.ends_with(';') && !result.contains(' ') && !line.contains(" or "), "{line}");
+    }
+    assert_eq!(printed.matches(" {\n").count(), printed.lines().filter(|line| line.trim() == "}").count());
+}
+
+#[test]
 fn help_finds_functions_layers_components_scripts_and_pages() {
     for (name, wanted) in [
         ("split", "records.split(fraction: number, options: map) -> array"),

@@ -46,7 +46,8 @@ fn register(engine: &mut Engine) {
     engine.register_global_module(exported_module!(functions).into());
 }
 
-fn columns(columns: Columns) -> Dynamic {
+/// Returns columns as scripts see them: a tensor, an array of tensors, an array of texts.
+pub(super) fn columns(columns: Columns) -> Dynamic {
     let column = |column: Column| match column {
         Column::Dense(tensor) => Dynamic::from(tensor),
         Column::Ragged(tensors) => Dynamic::from(tensors.into_iter().map(Dynamic::from).collect::<List>()),

@@ -19,9 +19,12 @@ pub mod random;
 pub mod recipe;
 pub mod record;
 pub mod records;
+pub mod runs;
+pub mod searches;
 pub mod speed;
 pub mod table;
 pub mod tensor;
+pub mod testing;
 pub mod trainer;
 pub mod values;
 pub mod words;
@@ -57,6 +60,9 @@ pub const PAGES: &[Page] = &[
     speed::PAGE,
     network::PAGE,
     trainer::PAGE,
+    runs::PAGE,
+    searches::PAGE,
+    testing::PAGE,
 ];
 
 /// Registers everything.

@@ -93,7 +93,7 @@ fn with_script<T>(run: impl FnOnce(&dyn Fn(Box<EvalAltResult>) -> Error) -> Outc
 /// Reads a file, or what the script itself has written there in a rehearsal.
 fn read(host: &Host, name: &str, options: &ReadOptions) -> Answer<Records> {
     if host.rehearses()
-        && let Some(records) = host.roots().writable(name).ok().and_then(|file| host.unwritten(&file))
+        && let Some(records) = host.roots().output(name).ok().and_then(|file| host.unwritten(&file))
     {
         return Ok(records);
     }
@@ -449,7 +449,7 @@ mod functions {
     #[rhai_fn(name = "write", pure, return_raw)]
     pub fn write(context: NativeCallContext, records: &mut Records, name: &str) -> Answer<()> {
         let host = Host::of(&context)?;
-        let file = host.roots().writable(name).map_err(raise)?;
+        let file = host.roots().output(name).map_err(raise)?;
         if host.rehearses() {
             host.keep_unwritten(file, records.clone());
             return Ok(());

@@ -11,10 +11,9 @@ use crate::assemble::{self, Model};
 use crate::error::Error;
 use crate::record::{BatchLoader, Records};
 use crate::script::api::arguments::Answer;
-use crate::script::api::{Page, options::Options};
+use crate::script::api::{Page, options::Options, runs};
 use crate::script::cast;
 use crate::script::host::{Host, Wanted};
-use crate::script::literal;
 use crate::script::traceback::raise;
 use crate::trainer::History;
 
@@ -110,11 +109,15 @@ enum Data {
 
 fn run(context: &NativeCallContext, trainer: TrainerHandle, config: Map, data: Data) -> Answer<Map> {
     let host = Host::of(context)?;
-    let mut json = cast::to_json(&Dynamic::from(config)).map_err(|error| refuse(error.within("the config")))?;
-    if let (Data::Batches(..), Some(dataset)) = (&data, json.get_mut("dataset").and_then(|json| json.as_object_mut())) {
-        dataset.entry("loader").or_insert_with(|| serde_json::json!({ "import": "BatchLoader" }));
+    let mut config = config;
+    if let (Data::Batches(..), Some(mut dataset)) =
+        (&data, config.get_mut("dataset").and_then(|section| section.write_lock::<Map>()))
+    {
+        dataset.entry("loader".into()).or_insert_with(|| {
+            Dynamic::from(Map::from_iter([("import".into(), Dynamic::from("BatchLoader"))]))
+        });
     }
-    let Some((recipe, notes)) = host.recipe(literal::written(&host, context, &json)).map_err(refuse)? else {
+    let Some((recipe, notes)) = runs::recipe(&host, context, config)? else {
         // The config was shown instead.
         return Err(Box::new(EvalAltResult::Exit(Dynamic::UNIT, Position::NONE)));
     };
@@ -161,7 +164,7 @@ mod functions {
         let overwrite = options.flag("overwrite")?.unwrap_or(false);
         options.finish()?;
         Ok(TrainerHandle {
-            folder: host.roots().writable(folder).map_err(refuse)?,
+            folder: host.roots().output(folder).map_err(refuse)?,
             name: folder.to_owned(),
             overwrite,
             model: Arc::default(),

@@ -251,6 +251,7 @@ pub fn type_name(rust: &str) -> String {
         "NameOrBlock" => "string or map",
         "LoaderHandle" => "Loader",
         "TrainerHandle" => "Trainer",
+        "RunHandle" => "Run",
         "Symbol" => "Layer",
         other if other.contains("Range") => "range",
         // The engine garbles results of functions that an embedding program registers.

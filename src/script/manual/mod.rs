@@ -2,12 +2,14 @@
 //! of the standard library, and printers.
 
 mod components;
+mod definitions;
 mod example;
 mod functions;
 mod page;
 mod standard;
 
 pub use components::{Component, Section, sections};
+pub use definitions::definitions;
 pub use example::{Line, examples};
 pub use functions::{Function, Group, Version, all, functions, type_name};
 pub use page::{help, help_on_script, index, pages};

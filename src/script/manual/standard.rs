@@ -16,6 +16,8 @@ pub struct Script {
     pub text: String,
     /// Its public functions: how each is written, and its comment.
     pub functions: Vec<(String, String)>,
+    /// Its constants, and their comments.
+    pub constants: Vec<(String, String)>,
     /// The parameters it declares, with the function they are of, or `None` where they are of the whole.
     pub parameters: Vec<(Option<String>, Vec<Declared>)>,
 }
@@ -58,7 +60,7 @@ pub fn script(host: &Host, import: &str) -> Result<Script> {
 
 fn read(import: &str, source: &str) -> Script {
     let (text, functions, parameters) = (String::new(), Vec::new(), Vec::new());
-    let mut script = Script { import: import.to_owned(), text, functions, parameters };
+    let mut script = Script { import: import.to_owned(), text, functions, constants: Vec::new(), parameters };
     let mut comment = String::new();
     for line in source.lines() {
         if let Some(text) = line.strip_prefix("//!") {
@@ -67,6 +69,8 @@ fn read(import: &str, source: &str) -> Script {
         } else if let Some(text) = line.strip_prefix("///") {
             comment.push_str(text.strip_prefix(' ').unwrap_or(text));
             comment.push('\n');
+        } else if let Some((name, _)) = line.strip_prefix("const ").and_then(|rest| rest.split_once(['=', ' '])) {
+            script.constants.push((name.trim().to_owned(), std::mem::take(&mut comment).trim().to_owned()));
         } else if let Some(head) = line.strip_prefix("fn ") {
             let head = head.split('{').next().unwrap_or(head).trim();
             script.functions.push((head.to_owned(), std::mem::take(&mut comment).trim().to_owned()));

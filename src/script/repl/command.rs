@@ -15,6 +15,8 @@ pub enum Command {
     Plot(String),
     /// Runs an entry and tells how long it took.
     Time(String),
+    /// Runs an entry, or a script, and tells how long each of its statements took.
+    Profile(String),
     /// Runs a script as if it had been entered.
     Load(String),
     /// Reads imported scripts again.
@@ -28,12 +30,18 @@ pub enum Command {
 /// The commands: name, argument, what they do.
 pub const COMMANDS: &[(&str, &str, &str)] = &[
     (":help", "[NAME]", "explain a function, a component, a page of the manual; without a name, this list"),
+    (":doc", "NAME", "the same, also of functions that were entered and of scripts: `:doc components.noise`"),
     (":type", "EXPRESSION", "tell the type of a value, without showing it"),
     (":vars", "", "list the variables"),
     (":plot", "EXPRESSION", "draw numbers as a curve, [height, width] or [height, width, channels] as an image"),
     (":time", "ENTRY", "run it and tell how long it took"),
+    (":profile", "ENTRY", "run it, or a script by its file's name, and tell how long each statement took"),
     (":load", "FILE", "run a script as if it had been entered here"),
-    (":reload", "", "read imported scripts again; one with a mistake is shown, and the old one stays"),
+    (
+        ":reload",
+        "",
+        "read imported scripts, and those of runs, again; one with a mistake is shown, and the old one stays",
+    ),
     (":save", "FILE", "write what was entered, and ran, as a script"),
     (":quit", "", "leave, as Ctrl-D does"),
 ];
@@ -55,11 +63,13 @@ impl Command {
             argument => Ok(make(argument.to_owned())),
         };
         match name {
-            ":help" | ":h" | ":doc" | ":?" => Ok(Command::Help((!argument.is_empty()).then(|| argument.to_owned()))),
+            ":doc" => needed(|name| Command::Help(Some(name))),
+            ":help" | ":h" | ":?" => Ok(Command::Help((!argument.is_empty()).then(|| argument.to_owned()))),
             ":type" | ":t" => needed(Command::Type),
             ":vars" => Ok(Command::Vars),
             ":plot" => needed(Command::Plot),
             ":time" => needed(Command::Time),
+            ":profile" => needed(Command::Profile),
             ":load" | ":l" => needed(Command::Load),
             ":reload" | ":r" => Ok(Command::Reload),
             ":save" => needed(Command::Save),

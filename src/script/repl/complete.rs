@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rhai::Dynamic;
 
-use super::{COMMANDS, Session};
+use super::{COMMANDS, Session, path};
 use crate::record::Record;
 use crate::script::manual::{self, Group};
 use crate::script::resolver;
@@ -80,9 +80,8 @@ fn names(session: &Session) -> Vec<String> {
 
 /// Methods and properties of the value before the dot: those of its type where it is a variable, else all.
 fn members(session: &Session, receiver: &str) -> Vec<String> {
-    let start = receiver.rfind(|c: char| !is_word(c)).map_or(0, |at| at + 1);
-    let plain = !receiver[..start].ends_with('.');
-    let value = receiver.get(start..).filter(|_| plain).and_then(|name| session.scope.get(name));
+    let found = path::value(&session.scope, receiver);
+    let value = found.as_ref();
     let own = value.map(fields).unwrap_or_default();
     let kind = value.map(|value| session.kind(value));
     let all = manual::all(session.host().engine()).into_iter();
@@ -171,6 +170,7 @@ mod tests {
             "let options = #{ units: 3, unique: 1 };",
             "let x = tensor([1.0]);",
             "fn halve(x) { x / 2 }",
+            "let nested = #{ inner: #{ depth: 2 }, rows: records([#{ petal: 1 }]), list: [1, #{ first: 1 }] };",
         ];
         entries.iter().for_each(|entry| drop(session.eval(entry).unwrap()));
         (folder, session)
@@ -195,6 +195,10 @@ mod tests {
             (":help KeyS", 6, "KeySelector"),
             (":type options.unit", 14, "units"),
             (":load loaders/", 14, "iris.rhai"),
+            ("nested.inner.de", 13, "depth"),
+            ("nested.rows[0].pe", 15, "petal"),
+            ("nested.list[-1].f", 16, "first"),
+            ("1 + flower.se", 11, "sepal"),
             ("x.nothing_of_this_name", 2, ""),
         ];
         for (line, start, expected) in cases {

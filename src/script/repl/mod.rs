@@ -2,6 +2,10 @@
 
 mod command;
 mod complete;
+mod path;
+mod preview;
+mod profile;
+mod replay;
 
 use std::path::Path;
 
@@ -11,9 +15,13 @@ use rhai::{
 
 pub use command::{COMMANDS, Command, list};
 pub use complete::complete;
+pub use preview::Answer;
+pub use profile::Cost;
+pub use replay::replay;
 
 use crate::artifact;
 use crate::error::{Error, Result};
+use crate::script::api::runs::RunHandle;
 use crate::script::host::Host;
 use crate::script::source::Script;
 use crate::script::{cast, manual, syntax, traceback};
@@ -21,6 +29,9 @@ use crate::tensor::Array;
 
 /// The name errors show for what was entered.
 const LABEL: &str = "<prompt>";
+
+/// A way to run a compiled entry.
+type Way<'a> = dyn FnMut(&mut Session, &AST) -> std::result::Result<Dynamic, Box<EvalAltResult>> + 'a;
 
 /// What was entered so far.
 pub struct Session {
@@ -59,8 +70,27 @@ impl Session {
         Ok((!value.is_unit()).then(|| show(&self.host, &value)))
     }
 
+    /// Runs one entry; returns what the prompt shows of its value, or `None` when it has none.
+    ///
+    /// # Errors
+    /// See [`Session::eval`].
+    pub fn answer(&mut self, text: &str) -> Result<Option<Answer>> {
+        let value = self.value(text)?;
+        Ok((!value.is_unit()).then(|| preview::answer(&self.host, &value)))
+    }
+
+    /// Gives a variable a value.
+    pub fn set(&mut self, name: &str, value: Dynamic) {
+        self.scope.set_value(name.to_owned(), value);
+    }
+
     /// Runs one entry; returns its value.
     fn value(&mut self, text: &str) -> Result<Dynamic> {
+        self.value_with(text, &mut |session, entry| session.run(entry))
+    }
+
+    /// Compiles one entry and runs it in a way of the caller's.
+    fn value_with(&mut self, text: &str, run: &mut Way) -> Result<Dynamic> {
         let before = self.text.len();
         // The lines before keep their places and are not compiled again.
         let padded = "\n".repeat(self.text.matches('\n').count()) + text;
@@ -82,7 +112,7 @@ impl Session {
         let mut whole = self.functions.merge(&ast);
         whole.set_source(LABEL);
         let depth = self.scope.len();
-        match self.run(&whole) {
+        match run(self, &whole) {
             Ok(value) => {
                 whole.clear_statements();
                 self.functions = whole;
@@ -98,6 +128,16 @@ impl Session {
 
     /// Runs the statements of an entry with the functions and imports of all entries.
     fn run(&mut self, entry: &AST) -> std::result::Result<Dynamic, Box<EvalAltResult>> {
+        self.run_parts(entry, &mut std::iter::once(entry.statements()), &mut |_| ())
+    }
+
+    /// Runs statements of an entry, part by part; `done` is told after each.
+    fn run_parts<'a>(
+        &mut self,
+        entry: &AST,
+        parts: &mut dyn Iterator<Item = &'a [Stmt]>,
+        done: &mut dyn FnMut(&'a [Stmt]),
+    ) -> std::result::Result<Dynamic, Box<EvalAltResult>> {
         let engine = self.host.engine();
         let mut global = engine.new_global_runtime_state();
         global.source = Some(LABEL.into());
@@ -105,9 +145,14 @@ impl Session {
         for (name, module) in &self.imports {
             global.push_import(name.clone(), module.clone());
         }
-        // The ways that are not deprecated forget what an entry imports.
-        #[allow(deprecated)]
-        let value = engine.eval_statements_raw(&mut global, &mut Caches::new(), &mut self.scope, entry.statements())?;
+        let (mut value, mut caches) = (Dynamic::UNIT, Caches::new());
+        for part in parts {
+            // The ways that are not deprecated forget what an entry imports.
+            #[allow(deprecated)]
+            let given = engine.eval_statements_raw(&mut global, &mut caches, &mut self.scope, part)?;
+            value = given;
+            done(part);
+        }
         self.imports = global.scan_imports_raw().map(|(name, module)| (name.clone(), module.clone())).collect();
         Ok(value)
     }
@@ -171,12 +216,13 @@ impl Session {
     ///
     /// # Errors
     /// A file outside of the project or that cannot be read, and see [`Session::eval`].
-    pub fn load(&mut self, file: &str) -> Result<Option<String>> {
+    pub fn load(&mut self, file: &str) -> Result<Option<Answer>> {
         let script = self.host.read(&self.host.roots().readable(file)?)?;
-        self.eval(&script.text)
+        self.answer(&script.text)
     }
 
-    /// Reads all imported scripts again and returns their names. One with a mistake keeps its old functions.
+    /// Reads all imported scripts, and those of runs that variables hold, again and returns the names. What has a
+    /// mistake stays as it was.
     ///
     /// # Errors
     /// The mistakes of all scripts that could not be read.
@@ -193,7 +239,38 @@ impl Session {
                 Err(error) => errors.push(traceback::explain(&self.host, *error, LABEL)),
             }
         }
+        for (name, _, value) in self.scope.iter() {
+            if let Some(run) = value.read_lock::<RunHandle>() {
+                match run.reload() {
+                    Ok(()) => names.push(name.to_owned()),
+                    Err(error) => errors.push(error.within(format!("the run `{name}` stays as it was"))),
+                }
+            }
+        }
         Error::join(errors).map_or(Ok(names), Err)
+    }
+
+    /// Returns the help on a name: what the program explains, a function that was entered, or a script of the project by
+    /// its import path.
+    ///
+    /// # Errors
+    /// A name that means nothing.
+    pub fn help(&self, name: &str) -> Result<String> {
+        let own: String = self
+            .functions
+            .iter_functions()
+            .filter(|function| function.name == name)
+            .map(|function| {
+                let comment: Vec<&str> =
+                    function.comments.iter().map(|line| line.trim_start_matches('/').trim()).collect();
+                format!("    {}({})\n\n{}\n", function.name, function.params.join(", "), comment.join("\n"))
+            })
+            .collect();
+        match manual::help(name) {
+            _ if !own.is_empty() => Ok(own),
+            Err(_) if name.contains('.') && !name.starts_with("std.") => manual::help_on_script(&self.host, name),
+            found => found,
+        }
     }
 
     /// Writes the entries that ran as a script.

@@ -1,0 +1,240 @@
+//! Runs a search: some trials at once, every finished one kept.
+//!
+//! The folder of a search holds `search.json` (the plan), `trials/0001/` … (what each trial wrote, and its
+//! `result.json` once it has ended), and `results.csv`. A search that was killed goes on where it was: trials with a
+//! result are not run again, those without one start anew in an empty folder. Which worker runs a trial changes
+//! nothing about it, so the table is the same for any number of them.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::domain::{Config, Domain};
+use super::table;
+use super::trial::Trial;
+use crate::artifact;
+use crate::error::{Error, Kind, Result};
+use crate::random::{Random, Stream};
+use crate::record::Records;
+
+const PLAN: &str = "search.json";
+const TRIALS: &str = "trials";
+const RESULT: &str = "result.json";
+const RESULTS: &str = "results.csv";
+
+/// A search that is to be run.
+pub struct Search {
+    /// What is tried.
+    pub domain: Domain,
+    /// The seed of draws, and of trials whose recipe has none.
+    pub seed: u64,
+    /// Trials that run at once, at least 1.
+    pub workers: usize,
+    /// The number of reports after which a trial should stop.
+    pub most_reports: Option<usize>,
+    /// The folder of the search.
+    pub folder: PathBuf,
+    /// What the trials are of: the recipe's name, shown in errors.
+    pub recipe: String,
+    /// Ends the search when it becomes true.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// What a trial gave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The number of the trial, from 1.
+    pub number: usize,
+    /// Which of the repetitions it is.
+    pub repetition: usize,
+    /// Its hyperparameters.
+    pub values: Map<String, Value>,
+    /// What it reported, in order.
+    pub reports: Vec<Map<String, Value>>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Files that the trial was made of, each with a hash: they must not change between trials.
+    pub made_of: Map<String, Value>,
+}
+
+impl Outcome {
+    /// Returns the word of the table.
+    pub fn status(&self) -> &'static str {
+        if self.error.is_some() { "failed" } else { "done" }
+    }
+}
+
+/// What a search tells while it runs.
+pub enum Event<'a> {
+    /// Trials that a search before this one has finished.
+    Found(usize),
+    /// A trial begins.
+    Begin(&'a Trial),
+    /// A trial has ended.
+    End(&'a Outcome),
+}
+
+/// Runs one trial and returns what it was made of.
+pub type Work<'a> = dyn Fn(&Arc<Trial>) -> (Map<String, Value>, Result<()>) + Sync + 'a;
+
+/// The plan of a search, as it is kept.
+#[derive(PartialEq, Serialize, Deserialize)]
+struct Plan {
+    recipe: String,
+    seed: u64,
+    most_reports: Option<usize>,
+    trials: Vec<Map<String, Value>>,
+    repetitions: usize,
+}
+
+impl Search {
+    /// Runs what is left of the search and returns the table of all trials, which is also in `results.csv`. `still`
+    /// says whether files are what they were when an earlier trial ran.
+    ///
+    /// # Errors
+    /// A folder that holds another search; scripts that were changed since its first trials; that someone asked to
+    /// stop. A trial that fails is a row of the table, and no error.
+    pub fn run(
+        &self,
+        work: &Work,
+        still: &(dyn Fn(&Map<String, Value>) -> Result<()> + Sync),
+        tell: &(dyn Fn(Event) + Sync),
+    ) -> Result<Records> {
+        let configs = self.domain.configs(self.seed);
+        self.check_plan(&configs)?;
+        let mut outcomes: Vec<Option<Outcome>> =
+            (1..=configs.len()).map(|number| self.read(number)).collect::<Result<_>>()?;
+        if let Some(earlier) = outcomes.iter().flatten().next() {
+            tell(Event::Found(outcomes.iter().flatten().count()));
+            still(&earlier.made_of).map_err(|error| {
+                error
+                    .within(format!("`{}` has finished trials", self.folder.display()))
+                    .hint("trials of one search are of one recipe: put it back, or search in another folder")
+            })?;
+        }
+        let left: Vec<usize> = (0..configs.len()).filter(|at| outcomes[*at].is_none()).collect();
+        let (next, slots) = (AtomicUsize::new(0), Mutex::new(&mut outcomes));
+        let failed: Mutex<Option<Error>> = Mutex::new(None);
+        let worker = || {
+            while let Some(&at) = left.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let broken = || failed.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+                if self.stop.load(Ordering::Relaxed) || broken() {
+                    return;
+                }
+                match self.one(at + 1, configs[at].clone(), work, tell) {
+                    Ok(Some(outcome)) => {
+                        slots.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(outcome);
+                    }
+                    Ok(None) => return,
+                    Err(error) => {
+                        failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                        return;
+                    }
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            // The scope's own thread is a worker, too.
+            let workers = self.workers.min(left.len()).max(1);
+            let threads: Vec<_> = (1..workers).map(|_| scope.spawn(worker)).collect();
+            worker();
+            threads.into_iter().for_each(|thread| drop(thread.join()));
+        });
+        if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error);
+        }
+        let finished: Vec<Outcome> = outcomes.into_iter().flatten().collect();
+        if finished.len() < configs.len() {
+            return Err(Error::new(
+                Kind::Interrupted,
+                format!("the search was interrupted: {} of {} trials are done", finished.len(), configs.len()),
+            )
+            .hint("the same search goes on with the others"));
+        }
+        let records = table::records(&finished, RESULTS)?;
+        records.write(&self.folder.join(RESULTS))?;
+        Ok(records)
+    }
+
+    /// Runs one trial; `None` when someone asked to stop before it ended.
+    fn one(
+        &self,
+        number: usize,
+        config: Config,
+        work: &Work,
+        tell: &(dyn Fn(Event) + Sync),
+    ) -> Result<Option<Outcome>> {
+        let folder = self.trial_folder(number);
+        // What a killed search left of this trial.
+        artifact::remove_folder(&folder)?;
+        artifact::make_folder(&folder)?;
+        let seed = u64::from(Random::new(self.seed, Stream::Search, &[3, config.repetition as u64]).bits());
+        let trial = Arc::new(Trial::new(number, config, seed, folder, self.most_reports, self.stop.clone()));
+        tell(Event::Begin(&trial));
+        let (made_of, result) = work(&trial);
+        let error = match result {
+            _ if trial.is_cut_short() => return Ok(None),
+            Ok(()) => None,
+            Err(error) if error.kind() == Kind::Interrupted => return Ok(None),
+            Err(error) => Some(error.message().to_owned()),
+        };
+        let (repetition, values, reports) = (trial.repetition, trial.values.clone(), trial.reports());
+        let outcome = Outcome { number, repetition, values, reports, error, made_of };
+        let text = serde_json::to_string_pretty(&outcome).unwrap_or_default();
+        artifact::write_atomic(&trial.join(RESULT), text.as_bytes())?;
+        tell(Event::End(&outcome));
+        Ok(Some(outcome))
+    }
+
+    fn trial_folder(&self, number: usize) -> PathBuf {
+        self.folder.join(TRIALS).join(format!("{number:04}"))
+    }
+
+    /// Returns what a finished trial gave.
+    fn read(&self, number: usize) -> Result<Option<Outcome>> {
+        let file = self.trial_folder(number).join(RESULT);
+        match file.is_file() {
+            true => artifact::read_json(&file).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// Writes the plan, or checks that the folder holds this one.
+    fn check_plan(&self, configs: &[Config]) -> Result<()> {
+        let plan = Plan {
+            recipe: self.recipe.clone(),
+            seed: self.seed,
+            most_reports: self.most_reports,
+            trials: configs.iter().map(|config| config.values.clone()).collect(),
+            repetitions: self.domain.repetitions(),
+        };
+        let file = self.folder.join(PLAN);
+        if !file.is_file() {
+            if !artifact::names(&self.folder)?.is_empty() {
+                return Err(Error::artifact(format!("`{}` holds something else than a search", self.folder.display()))
+                    .hint("name a folder that is new, or that of a search that is to go on"));
+            }
+            artifact::make_folder(&self.folder)?;
+            let text = serde_json::to_string_pretty(&plan).unwrap_or_default();
+            return artifact::write_atomic(&file, text.as_bytes());
+        }
+        let known: Plan = artifact::read_json(&file)?;
+        let differs = [
+            (known.recipe != plan.recipe, "of another recipe"),
+            (known.seed != plan.seed, "with another seed"),
+            (known.most_reports != plan.most_reports, "with other reports"),
+            (known.trials != plan.trials || known.repetitions != plan.repetitions, "of other hyperparameters"),
+        ];
+        match differs.into_iter().find(|(differs, _)| *differs) {
+            None => Ok(()),
+            Some((_, how)) => Err(Error::artifact(format!("`{}` holds a search {how}", self.folder.display()))
+                .hint("a search goes on with what it was begun with; name another folder for a new one")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! The prompt at a terminal: keys, as a person presses them on a pseudo-terminal.
+
+use std::path::Path;
+use std::process::Command;
+
+use rexpect::session::{PtySession, spawn_command};
+
+/// Starts the prompt in a folder with a script and a table; histories are apart.
+fn prompt() -> (tempfile::TempDir, PtySession) {
+    let folder = tempfile::tempdir().unwrap();
+    crate::broken::copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken/base"), folder.path());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_barrage"));
+    command.arg("repl").current_dir(folder.path());
+    command.env("TERM", "xterm").env_remove("NO_COLOR").env("XDG_STATE_HOME", folder.path().join("state"));
+    let mut session = spawn_command(command, Some(20_000)).unwrap();
+    session.exp_string("barrage> ").unwrap();
+    (folder, session)
+}
+
+fn press(session: &mut PtySession, keys: &str) {
+    session.send(keys).unwrap();
+    session.flush().unwrap();
+}
+
+#[test]
+fn an_entry_goes_on_until_its_brackets_are_closed() {
+    let (_folder, mut session) = prompt();
+    session.send_line("fn double(x) {").unwrap();
+    session.send_line("2 * x").unwrap();
+    session.send_line("}").unwrap();
+    session.send_line("double(2100) + 11").unwrap();
+    session.exp_string("4211").unwrap();
+}
+
+#[test]
+fn tab_completes_names_fields_and_files() {
+    let (_folder, mut session) = prompt();
+    session.send_line("let leaves = read_records(\"train.csv\");").unwrap();
+    press(&mut session, "lea\t[0].wid\t * 0.0 + 1234.5\r");
+    session.exp_string("1234.5\r\n").unwrap();
+    press(&mut session, "read_records(\"vali\t\").columns\r");
+    session.exp_string("[\"length\", \"width\", \"kind\"]").unwrap();
+    // Several that fit are listed.
+    press(&mut session, "tensor([1.0]).argm\t\t");
+    session.exp_string("argmax(").unwrap();
+}
+
+#[test]
+fn ctrl_c_stops_a_script_each_time_and_not_the_prompt() {
+    let (_folder, mut session) = prompt();
+    for number in 0..3 {
+        session.send_line(&format!("print(\"beg\" + \"un {number}\"); loop {{}}")).unwrap();
+        session.exp_string(&format!("begun {number}")).unwrap();
+        session.send_control('c').unwrap();
+        session.exp_string("interrupted").unwrap();
+        session.exp_string("barrage> ").unwrap();
+    }
+    session.send_line("4200 + 11").unwrap();
+    session.exp_string("4211").unwrap();
+}
+
+#[test]
+fn ctrl_c_throws_a_line_away() {
+    let (_folder, mut session) = prompt();
+    press(&mut session, "let x = 4211; (");
+    session.send_control('c').unwrap();
+    session.exp_string("barrage> ").unwrap();
+    session.send_line("x").unwrap();
+    session.exp_string("`x`").unwrap();
+    session.exp_string("barrage> ").unwrap();
+}
+
+#[test]
+fn the_arrow_brings_entries_back_in_the_next_session_too() {
+    let (folder, mut session) = prompt();
+    session.send_line("4200 + 11").unwrap();
+    session.exp_string("4211").unwrap();
+    press(&mut session, "\x1b[A\x7f2\r");
+    session.exp_string("4212").unwrap();
+    session.send_control('d').unwrap();
+    session.exp_eof().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_barrage"));
+    command
+        .arg("repl")
+        .current_dir(folder.path())
+        .env("TERM", "xterm")
+        .env("XDG_STATE_HOME", folder.path().join("state"));
+    let mut session = spawn_command(command, Some(20_000)).unwrap();
+    session.exp_string("barrage> ").unwrap();
+    press(&mut session, "\x1b[A0\r");
+    session.exp_string("4320").unwrap();
+}
+
+#[test]
+fn an_error_is_shown_and_ctrl_d_leaves() {
+    let (_folder, mut session) = prompt();
+    session.send_line("undefined_name + 1").unwrap();
+    session.exp_string("`undefined_name`").unwrap();
+    session.exp_string("barrage> ").unwrap();
+    session.send_control('d').unwrap();
+    session.exp_eof().unwrap();
+    let status = format!("{:?}", session.process().wait().unwrap());
+    assert!(status.starts_with("Exited(") && status.ends_with(", 0)"), "{status}");
+}
+
+#[test]
+fn images_and_curves_are_drawn() {
+    let (_folder, mut session) = prompt();
+    session.send_line("full([16, 16], 0.5)").unwrap();
+    // Two gray pixels in one character.
+    session.exp_string("\x1b[38;2;128;128;128m\x1b[48;2;128;128;128m▀").unwrap();
+    session.send_line("range(0, 20)").unwrap();
+    session.exp_string("19 │").unwrap();
+}
