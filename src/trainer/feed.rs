@@ -16,6 +16,7 @@ pub(super) struct Fed {
 }
 
 /// What one output should be.
+#[derive(Clone)]
 pub(super) struct Target {
     /// The values.
     pub value: Array,

@@ -36,6 +36,10 @@ impl Layer for Dropout {
         "Dropout"
     }
 
+    fn keeps_mask(&self) -> bool {
+        true
+    }
+
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
         shape::single(inputs).cloned()
     }

@@ -42,12 +42,12 @@ pub(in crate::record) fn tables(
 ) -> Result<Tables> {
     let (place, schema) = (name.to_owned(), schema.clone());
     check_ends(&mut file).map_err(|error| error.within(place.clone()))?;
-    let open = || {
+    let opened = guarded(|| {
         let (metadata, fields) = checked(&file)?;
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).with_batch_size(rows);
         Ok((builder.build().map_err(damaged)?, fields))
-    };
-    let (mut reader, fields) = guarded(open).map_err(|error| error.within(place.clone()))?;
+    });
+    let (mut reader, fields) = opened.map_err(|error| error.within(place.clone()))?;
     let names: Vec<Name> = fields.iter().map(|field| Name::from(field.name().as_str())).collect();
     let (mut first, mut begun) = (0, false);
     let tables = std::iter::from_fn(move || {

@@ -2,6 +2,7 @@
 //! rest of the program does not know that a script runs.
 
 mod augmentor;
+mod lambda;
 mod loader;
 mod loss;
 mod metric;
@@ -11,6 +12,7 @@ mod service;
 mod transformer;
 
 pub use augmentor::ScriptAugmentor;
+pub use lambda::ScriptFunction;
 pub use loader::ScriptLoader;
 pub use loss::ScriptLoss;
 pub use metric::ScriptMetric;

@@ -4,7 +4,7 @@ use candle_core::Var;
 
 use super::super::feed::Target;
 use super::super::parts::OutputSpec;
-use super::{Losses, check_scalar, named};
+use super::{Losses, check_scalar, masked, named};
 use crate::error::{Error, Result};
 use crate::kernel::pool::Pool;
 use crate::loss::Fused;
@@ -89,11 +89,18 @@ impl Planned {
         Array::from_f32(plan.output(output).to_vec(), &shape)
     }
 
+    pub(super) fn mask(&self, output: usize) -> Result<Option<Array>> {
+        let plan = self.plans.first().ok_or_else(no_plan)?;
+        let array = |(mask, shape): (&[f32], &[usize])| Array::from_f32(mask.to_vec(), &[&[self.rows], shape].concat());
+        plan.output_mask(output).map(array).transpose()
+    }
+
     pub(super) fn losses(&mut self, outputs: &[OutputSpec], targets: &[Target]) -> Result<Losses> {
-        let plan = self.plans.first_mut().ok_or_else(no_plan)?;
         let several = outputs.len() > 1;
         let mut losses = Losses { total: 0.0, outputs: Vec::new() };
         for (at, (output, target)) in outputs.iter().zip(targets).enumerate() {
+            let target = &*masked::target(target, self.mask(at)?, output.loss.reduction())?;
+            let plan = self.plans.first_mut().ok_or_else(no_plan)?;
             let value = match fused(plan, at, output, target, self.training) {
                 Some(value) => value,
                 None => composed(plan, at, output, target, self.training, self.rows, &self.device)?,
@@ -103,6 +110,7 @@ impl Planned {
                 losses.outputs.push(value);
             }
         }
+        losses.total += self.plans.first().ok_or_else(no_plan)?.penalty();
         Ok(losses)
     }
 

@@ -66,7 +66,7 @@ fn train(kernels: bool, number_loss: &str, lengths: &[usize]) -> (Vec<f64>, Vec<
         engine
             .train(|values, gradients| {
                 values.iter_mut().zip(gradients.iter()).for_each(|(value, gradient)| *value -= 0.1 * gradient);
-                optimizer.apply(&mut state, 0.1, values, gradients).map(drop)
+                optimizer.apply(&mut state, 0.1, values, gradients)
             })
             .unwrap();
     }
