@@ -13,4 +13,5 @@ mod numeric;
 mod recipe;
 mod resume;
 mod script;
+mod steady;
 mod transcript;

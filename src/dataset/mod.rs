@@ -18,7 +18,10 @@ pub use cache::{CACHE_BUDGET_BYTES, Cache};
 use crate::batch as columns;
 use crate::error::{Error, Result};
 use crate::random::{Random, Stream};
-use crate::record::{Augmentor, DataColumns, DataRecords, Loader, Mode, Name, Record, Records, Transformer};
+use crate::record::{
+    Augmentor, Column, Columns, DataColumns, DataRecords, Loader, Mode, Name, Record, Records, Transformer,
+};
+use crate::tensor::Tensor;
 use order::{Order, repeated};
 
 /// The stations that records pass; the transformer has been fitted or loaded.
@@ -187,6 +190,29 @@ impl Dataset {
         Batch::new(chunk, rows.to_vec(), &place)
     }
 
+    /// Brings the rows of one batch into the memory of another one; returns whether that was possible: kept columns of
+    /// numbers, nothing that augments, a batch of the same shape.
+    fn refill(&self, rows: &[usize], batch: &mut Batch) -> Result<bool> {
+        if batch.len != rows.len() || (self.mode == Mode::Train && self.stations.augmentor.is_some()) {
+            return Ok(false);
+        }
+        let Some(Kept { columns, rows: None }) = self.kept()? else { return Ok(false) };
+        let (x, y, w) = (Some(&columns.x), columns.y.as_ref(), columns.w.as_ref());
+        for (columns, arrays) in [(x, Some(&mut batch.x)), (y, batch.y.as_mut()), (w, batch.w.as_mut())] {
+            let done = match (columns, arrays) {
+                (None, None) => true,
+                (Some(columns), Some(arrays)) => take_into(columns, rows, arrays),
+                _ => false,
+            };
+            if !done {
+                return Ok(false);
+            }
+        }
+        batch.rows.clear();
+        batch.rows.extend_from_slice(rows);
+        Ok(true)
+    }
+
     /// Returns the columns of all records, loaded at the first call; `None` when they are not kept.
     fn kept(&self) -> Result<Option<&Kept>> {
         if self.kept.get().is_none() {
@@ -256,6 +282,34 @@ impl Epoch<'_> {
         let rows = self.pass.as_ref().and_then(|(_, rows)| rows.get(spot.start..spot.start + spot.len)).unwrap_or(&[]);
         self.dataset.assemble(rows, spot.pass, spot.start)
     }
+
+    /// Brings a batch into the place of another one, in its memory where it has the same shape: reading batch after
+    /// batch allocates nothing while records are kept and nothing augments them.
+    ///
+    /// # Errors
+    /// As [`Epoch::batch`].
+    pub fn batch_into(&mut self, index: usize, batch: &mut Option<Batch>) -> Result<()> {
+        let spot = self.dataset.order.spot(self.epoch, index);
+        if let (Some(batch), Some((pass, rows))) = (batch.as_mut(), &self.pass)
+            && *pass == spot.pass
+            && let Some(rows) = rows.get(spot.start..spot.start + spot.len)
+            && self.dataset.refill(rows, batch)?
+        {
+            return Ok(());
+        }
+        *batch = None;
+        *batch = Some(self.batch(index)?);
+        Ok(())
+    }
+}
+
+/// Writes rows of columns over those of a batch; returns whether names and shapes allow it.
+fn take_into(columns: &Columns, rows: &[usize], arrays: &mut Arrays) -> bool {
+    columns.len() == arrays.len()
+        && columns.iter().zip(arrays).all(|((name, column), (own, array))| match column {
+            Column::Dense(Tensor::Host(values)) => name == own && values.take_rows_into(rows, array),
+            _ => false,
+        })
 }
 
 fn purpose(mode: Mode) -> &'static str {
