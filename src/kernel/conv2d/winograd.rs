@@ -73,7 +73,7 @@ impl Winograd {
         }
         let forward = Winograd::new(input, channels, output, filters, before);
         let back = Winograd::new(output, filters, input, channels, before.map(|before| 2 - before));
-        let pays = |one: &Winograd| PRODUCTS * one.tiles * 10 < 9 * one.places[0] * one.places[1] * 8;
+        let pays = |one: &Winograd| PRODUCTS * one.tiles * 10 < 9 * one.places[0] * one.places[1] * 7;
         (pays(&forward) && pays(&back)).then_some([forward, back])
     }
 
