@@ -26,8 +26,8 @@ const DEPTH: usize = 512;
 const WIDTH: usize = 32;
 /// The most rows of a tile.
 const ROWS: usize = 12;
-/// Rows that one panel is used for; with `DEPTH` numbers each they stay in the second cache.
-const ROWS_TOGETHER: usize = 20 * ROWS;
+/// Numbers of the left side that one panel is used for: they stay in the second cache.
+const TOGETHER: usize = 20 * ROWS * DEPTH;
 /// How many rows of the right side are asked for ahead.
 const AHEAD: usize = 8;
 
@@ -83,7 +83,7 @@ pub(super) fn multiply(out: &mut MatrixMut<'_>, start: Start<'_>, a: Matrix<'_>,
     };
     // A right side whose rows are not contiguous is turned while it is copied. With few rows it is cheaper to
     // compute the transposed product, and turn these and the result.
-    if b.strides[1] != 1 && row.is_none() && m * (n + k) < n * k {
+    if b.strides[1] != 1 && row.is_none() && 2 * m * (n + k) < n * k {
         own = own.transposed();
     }
     #[cfg(target_arch = "x86_64")]
@@ -117,7 +117,11 @@ impl Product<'_> {
     /// The machine has the instructions, and all views lie inside what is borrowed.
     unsafe fn run<L: Lanes>(&self) {
         let wide = 2 * L::COUNT;
-        let (panels, chunks) = (self.n.div_ceil(wide), self.m.div_ceil(ROWS_TOGETHER));
+        let panels = self.n.div_ceil(wide);
+        let rows = (TOGETHER / self.k.min(DEPTH)).min(128 * ROWS);
+        // Every thread gets something, where there is enough; a number of the result is the same in any chunk.
+        let spread = pool::threads().div_ceil(panels).min(self.m.div_ceil(ROWS));
+        let chunks = self.m.div_ceil(rows).max(spread);
         let work = self.m.saturating_mul(self.n).saturating_mul(self.k) / 4;
         pool::split(panels * chunks, work, |units| {
             let mut panel = Panel([const { std::mem::MaybeUninit::uninit() }; DEPTH * WIDTH]);
@@ -201,6 +205,10 @@ unsafe fn turn(b: *const f32, [down, right]: [usize; 2], depth: usize, columns: 
             }
             return;
         }
+        #[cfg(target_arch = "x86_64")]
+        if down == 1 {
+            return turn_by_fours(b, right, depth, columns, to, wide);
+        }
         for first in (0..depth).step_by(TOGETHER) {
             let end = depth.min(first + TOGETHER);
             for column in 0..columns {
@@ -208,6 +216,35 @@ unsafe fn turn(b: *const f32, [down, right]: [usize; 2], depth: usize, columns: 
                 for row in first..end {
                     *to.add(row * wide + column) = *from.add(row * down);
                 }
+            }
+        }
+    }
+}
+
+/// Copies columns that are contiguous, `right` apart, into rows of `wide` numbers: squares of 4 × 4 in registers.
+#[cfg(target_arch = "x86_64")]
+unsafe fn turn_by_fours(b: *const f32, right: usize, depth: usize, columns: usize, to: *mut f32, wide: usize) {
+    use std::arch::x86_64::*;
+    // SAFETY: the caller's; every machine of this kind has these instructions.
+    unsafe {
+        let (rows, whole) = (depth / 4 * 4, columns / 4 * 4);
+        for row in (0..rows).step_by(4) {
+            for column in (0..whole).step_by(4) {
+                let from = b.add(column * right + row);
+                let mut square = [_mm_setzero_ps(); 4];
+                for (at, own) in square.iter_mut().enumerate() {
+                    *own = _mm_loadu_ps(from.add(at * right));
+                }
+                let [mut p, mut q, mut r, mut s] = square;
+                _MM_TRANSPOSE4_PS(&mut p, &mut q, &mut r, &mut s);
+                for (at, own) in [p, q, r, s].into_iter().enumerate() {
+                    _mm_storeu_ps(to.add((row + at) * wide + column), own);
+                }
+            }
+        }
+        for column in 0..columns {
+            for row in if column < whole { rows } else { 0 }..depth {
+                *to.add(row * wide + column) = *b.add(column * right + row);
             }
         }
     }
@@ -271,6 +308,8 @@ impl<L: Lanes, const COUNT: usize, const VECTORS: usize> Loop<L> for Tiled<'_, C
                     for (vector, own) in own.iter_mut().enumerate() {
                         *own = L::load(b.add(vector * L::COUNT));
                     }
+                    L::prefetch(a.wrapping_add(AHEAD * a_right));
+                    L::prefetch(a.wrapping_add(AHEAD * a_right + (COUNT - 1) * a_down));
                     for row in 0..COUNT {
                         let a = L::splat(*a.add(row * a_down));
                         for vector in 0..VECTORS {
