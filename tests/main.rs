@@ -15,3 +15,4 @@ mod resume;
 mod script;
 mod steady;
 mod transcript;
+mod vectorise;

@@ -5,6 +5,7 @@
 
 mod blame;
 mod check;
+mod explain;
 mod faults;
 mod leaks;
 mod load;
@@ -15,9 +16,11 @@ mod resume;
 mod run;
 mod services;
 mod stations;
+mod summary;
 mod train;
 
 pub use check::{Facts, Report, Time, Values, check};
+pub use explain::explain;
 pub use load::{Model, load};
 pub use rehearse::{DryRun, dry_run, find_rate, overfit};
 pub use resume::resume;

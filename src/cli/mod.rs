@@ -9,6 +9,7 @@ mod completions;
 mod evaluate;
 mod events;
 mod exit;
+mod explain;
 mod help;
 mod inspect;
 mod man;
@@ -59,6 +60,7 @@ enum Verb {
     Predict(predict::Args),
     Evaluate(evaluate::Args),
     Check(check::Args),
+    Explain(explain::Args),
     Inspect(inspect::Args),
     New(new::Args),
     Schema(schema::Args),
@@ -131,6 +133,7 @@ fn run(verb: Verb) -> ExitCode {
         Verb::Resume(args) => resume::run(args),
         Verb::Predict(args) => predict::run(args),
         Verb::Check(args) => return check::run(&args),
+        Verb::Explain(args) => explain::run(args),
         Verb::Schema(args) => schema::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Inspect(args) => inspect::run(args),
