@@ -1,6 +1,6 @@
 //! A run in a person's hands: one batch forward, its gradients, the next training step.
 
-use super::feed::{self, feed};
+use super::feed::{self, feed_training};
 use super::{Trainer, variables::Variables};
 use crate::artifact::weights::Named;
 use crate::artifact::{Checkpoint, layout};
@@ -68,7 +68,7 @@ impl Trainer {
     pub fn gradients(&mut self, batch: &Batch) -> Result<Named> {
         check_outputs(batch)?;
         let Trainer { setup, variables: Variables { engine, .. }, step, .. } = self;
-        let fed = feed(&setup.network, batch)?;
+        let fed = feed_training(&setup.network, &setup.outputs, batch)?;
         let random = Random::new(setup.seed, Stream::Dropout, &[*step]);
         // A pass of training moves statistics of normalisation.
         let before = engine.weights().clone();
