@@ -14,9 +14,7 @@ use crate::{Error, Result, assemble};
 
 /// Train from a config file, training records and validation records
 ///
-/// The config has the four sections `dataset`, `model`, `solver` and `services`; it is JSON (comments allowed),
-/// TOML or YAML.
-/// Scripts it imports are looked up below the config's project root. Records are CSV, JSON or JSONL.
+/// The config is JSON (comments allowed), TOML or YAML.
 #[derive(clap::Args)]
 #[command(after_help = "Examples: barrage train config.json train.csv validation.csv -a artifacts\n          \
 barrage train config.json train.csv validation.csv solver.epochs=3")]
