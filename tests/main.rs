@@ -10,6 +10,7 @@ mod end_to_end;
 mod fuzz;
 mod kernels;
 mod numeric;
+mod onnx;
 mod recipe;
 mod resume;
 mod script;

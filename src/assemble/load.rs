@@ -59,6 +59,14 @@ impl Model {
         self.predictor.network().outputs().iter().map(|port| (port.name.clone(), shape(port))).collect()
     }
 
+    /// Returns the weights under their Keras names, in the order of the network.
+    ///
+    /// # Errors
+    /// None: they were checked when the model was loaded.
+    pub fn weights(&self) -> Result<artifact::weights::Named> {
+        self.predictor.weights()
+    }
+
     /// Returns the network.
     pub fn network(&self) -> &Network {
         self.predictor.network()

@@ -5,10 +5,12 @@
 
 mod blame;
 mod check;
+mod export;
 mod faults;
 mod leaks;
 mod load;
 mod model;
+mod pretrained;
 mod provenance;
 mod rehearse;
 mod resume;
@@ -18,6 +20,7 @@ mod stations;
 mod train;
 
 pub use check::{Facts, Report, Time, Values, check};
+pub use export::export;
 pub use load::{Model, load};
 pub use rehearse::{DryRun, dry_run, find_rate, overfit};
 pub use resume::resume;

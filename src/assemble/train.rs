@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::artifact::{self, Folder, layout};
 use crate::assemble::run::{Fitted, assemble};
-use crate::assemble::{provenance, rehearse};
+use crate::assemble::{pretrained, provenance, rehearse};
 use crate::error::Result;
 use crate::recipe::Recipe;
 use crate::record::Records;
@@ -45,12 +45,16 @@ pub fn train(
     let dataset = made.join(layout::DATASET);
     artifact::make_folder(&dataset)?;
     run.transformer.save(&dataset)?;
+    pretrained::keep(&recipe, &run.trainer.weights()?, &made.join(layout::INITIAL))?;
     made.keep()?;
     host.trace(|| "the artifact folder is made".to_owned());
 
     let mut progress = host.progress();
     for note in notes {
         progress.message(&format!("note: {note}"));
+    }
+    for note in &run.notes {
+        progress.message(note);
     }
     run.train(&mut *progress)
 }

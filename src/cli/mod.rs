@@ -9,6 +9,7 @@ mod completions;
 mod evaluate;
 mod events;
 mod exit;
+mod export;
 mod help;
 mod inspect;
 mod man;
@@ -58,6 +59,7 @@ enum Verb {
     Resume(resume::Args),
     Predict(predict::Args),
     Evaluate(evaluate::Args),
+    Export(export::Args),
     Check(check::Args),
     Inspect(inspect::Args),
     New(new::Args),
@@ -130,6 +132,7 @@ fn run(verb: Verb) -> ExitCode {
         Verb::Train(args) => train::run(args),
         Verb::Resume(args) => resume::run(args),
         Verb::Predict(args) => predict::run(args),
+        Verb::Export(args) => export::run(args),
         Verb::Check(args) => return check::run(&args),
         Verb::Schema(args) => schema::run(args),
         Verb::Evaluate(args) => evaluate::run(args),

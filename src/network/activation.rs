@@ -28,6 +28,11 @@ pub trait Activation: Send + Sync + std::fmt::Debug {
     fn kernel(&self) -> Option<Kernel> {
         None
     }
+
+    /// Returns its parameters as numbers in the order in which they are declared: null is infinity, true 1.
+    fn arguments(&self) -> &[f64] {
+        &[]
+    }
 }
 
 /// The built-in activations.
@@ -225,6 +230,10 @@ impl Activation for Function {
 
     fn kernel(&self) -> Option<Kernel> {
         Kernel::find(self.name, &self.arguments)
+    }
+
+    fn arguments(&self) -> &[f64] {
+        &self.arguments
     }
 }
 

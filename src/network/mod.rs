@@ -18,6 +18,7 @@ mod symbol;
 mod description;
 mod graph;
 mod names;
+mod pattern;
 mod sequential;
 mod summary;
 
@@ -27,8 +28,11 @@ pub mod constraint;
 mod gradient;
 pub mod initializer;
 pub mod layers;
+pub mod onnx;
 pub mod plan;
+pub mod pytorch;
 pub mod regularizer;
+pub mod transfer;
 mod window;
 
 pub use activation::Activation;

@@ -8,7 +8,7 @@
 
 mod callbacks;
 mod fits;
-mod layers;
+pub(crate) mod layers;
 mod losses;
 mod metrics;
 mod optimizers;

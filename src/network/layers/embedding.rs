@@ -11,6 +11,7 @@ use crate::network::kernel::{Backward, Forward, Kernel};
 use crate::registry::{Entry, Parameter, Type};
 use crate::tensor::Graph;
 
+use super::super::onnx::{Step, message::INT64};
 use super::super::{Initializer, Integers, Layer, Pass, Shape, Symbol, Weight, shape};
 use super::mask::NotEqual;
 use super::{LayerEntry, NAME, TRAINABLE, initializer, weight};
@@ -99,6 +100,12 @@ impl Layer for Embedding {
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
         Ok(vec![weight("embeddings", vec![self.input, self.output], &self.initializer, self.trainable)?])
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let (ids, table) = (step.x(0), step.weight(0));
+        let ids = step.to.cast(&ids, INT64);
+        Ok(step.to.two("Gather", &table, &ids))
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {

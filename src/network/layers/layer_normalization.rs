@@ -9,6 +9,7 @@ use crate::network::kernel::{Backward, Forward, Kernel};
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
+use super::super::onnx::Step;
 use super::super::{Initializer, Layer, Pass, Shape, Weight, shape, show_shape};
 use super::{LayerEntry, NAME, TRAINABLE, initializer, weight};
 
@@ -129,6 +130,30 @@ impl Layer for LayerNormalization {
             weights.push(weight("beta", shape, &self.beta, self.trainable)?);
         }
         Ok(weights)
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let (x, input) = (step.x(0), step.shapes.first().cloned().unwrap_or_default());
+        let inner = self.inner_axes(input.len()).ok_or_else(|| Error::recipe("`axis` is outside of the value"))?;
+        let mut wide = vec![1; input.len()];
+        inner.iter().zip(self.lengths(&[input])?).for_each(|(axis, length)| wide[*axis] = length);
+        let axes: Vec<usize> = inner.iter().map(|axis| axis + 1).collect();
+        let mean = step.to.reduce("ReduceMean", &x, &axes, true);
+        let centred = step.to.two("Sub", &x, &mean);
+        let squares = step.to.two("Mul", &centred, &centred);
+        let variance = step.to.reduce("ReduceMean", &squares, &axes, true);
+        let variance = step.to.with("Add", &variance, self.epsilon);
+        let deviation = step.to.one("Sqrt", &variance);
+        let mut y = step.to.two("Div", &centred, &deviation);
+        if self.scale {
+            let gamma = step.weight_as(0, &wide);
+            y = step.to.two("Mul", &y, &gamma);
+        }
+        if self.center {
+            let beta = step.weight_as(usize::from(self.scale), &wide);
+            y = step.to.two("Add", &y, &beta);
+        }
+        Ok(y)
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {

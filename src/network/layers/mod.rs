@@ -8,6 +8,7 @@ mod bidirectional;
 mod concatenate;
 mod conv;
 mod conv_kernel;
+mod conv_onnx;
 mod conv_transpose;
 mod dense;
 mod depthwise_conv;

@@ -9,6 +9,7 @@ use rhai::{Array as List, Dynamic, Engine, Map};
 use crate::artifact::{Folder, layout};
 use crate::assemble::{self, Model};
 use crate::error::Error;
+use crate::network::transfer::Layout;
 use crate::record::Records;
 use crate::script::api::arguments::Answer;
 use crate::script::api::{Page, options::Options};
@@ -218,6 +219,42 @@ mod functions {
     pub fn evaluate(context: NativeCallContext, trainer: TrainerHandle, records: Records) -> Answer<Map> {
         let model = trainer.model(&Host::of(&context)?)?;
         Ok(logs(&model.evaluate(&records).map_err(refuse)?))
+    }
+
+    /// Writes the best checkpoint for other programs: a name that ends in `.onnx` gives the network with its weights,
+    /// one in `.safetensors` the weights alone. Options: `layout`, `"keras"` (default) or `"pytorch"`, how weights are
+    /// named and lie.
+    ///
+    /// # Errors
+    /// See `load`; another ending; a layer that the format cannot hold, such as one with a script's function.
+    ///
+    /// ```rhai
+    /// fn ship(trainer) {
+    ///     trainer.export("model.onnx");
+    ///     trainer.export("weights.safetensors", #{ layout: "pytorch" });
+    /// }
+    /// ```
+    #[rhai_fn(name = "export", return_raw)]
+    pub fn export(context: NativeCallContext, trainer: TrainerHandle, file: &str) -> Answer<()> {
+        export_with(context, trainer, file, Map::new())
+    }
+
+    #[rhai_fn(name = "export", return_raw)]
+    pub fn export_with(context: NativeCallContext, trainer: TrainerHandle, file: &str, options: Map) -> Answer<()> {
+        let host = Host::of(&context)?;
+        let mut options = Options::new("export", options);
+        let layout = match options.text("layout")? {
+            None => None,
+            Some(name) => Some(Layout::parse(&name).ok_or_else(|| {
+                raise(
+                    Error::script(format!("`export`: there is no layout `{name}`"))
+                        .hint(format!("layouts: {}", crate::error::list(Layout::NAMES.iter().copied()))),
+                )
+            })?),
+        };
+        options.finish()?;
+        let file = host.roots().writable(file).map_err(refuse)?;
+        assemble::export(&*trainer.model(&host)?, &file, layout).map(drop).map_err(refuse)
     }
 
     /// Returns the table of the network's layers.

@@ -4,8 +4,11 @@
 //! step by step by Candle's operations, [`run`] over the whole sequence on a CPU.
 
 mod compose;
+mod onnx;
 mod parameters;
 mod run;
+
+pub(super) use onnx::Written;
 
 use std::sync::Arc;
 
@@ -13,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::kernel::curve::Curve;
 use crate::kernel::recurrent::lstm::Curves;
 use crate::network::kernel::Kernel;
+use crate::network::onnx::Step;
 use crate::random::Random;
 use crate::registry::{Arguments, Entry, Params};
 use crate::tensor::Graph;
@@ -208,6 +212,14 @@ impl Recurrent {
         self.own.units
     }
 
+    /// Writes the layer as nodes of ONNX.
+    ///
+    /// # Errors
+    /// As [`Layer::onnx`].
+    pub(super) fn written(&self, step: &mut Step<'_>) -> Result<Written> {
+        onnx::both(self, step)
+    }
+
     /// Returns the number of weights.
     pub(super) fn weight_count(&self) -> usize {
         if self.own.use_bias { 3 } else { 2 }
@@ -311,6 +323,10 @@ impl Layer for Recurrent {
             weights.push(weight("bias", shape, &self.own.bias, trainable)?);
         }
         Ok(weights)
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        onnx::write(self, step)
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> Result<Graph> {
