@@ -123,6 +123,7 @@
 //! The modules below stand in reading order, and each uses only those above it; the table of
 //! who may use whom is in `docs/ARCHITECTURE.md`, and a test holds it.
 
+pub mod clock;
 pub mod error;
 pub mod random;
 pub mod registry;

@@ -15,3 +15,4 @@ mod recipe;
 mod resume;
 mod script;
 mod transcript;
+mod vectorise;

@@ -6,6 +6,7 @@
 mod blame;
 mod check;
 mod export;
+mod explain;
 mod faults;
 mod leaks;
 mod load;
@@ -17,10 +18,12 @@ mod resume;
 mod run;
 mod services;
 mod stations;
+mod summary;
 mod train;
 
 pub use check::{Facts, Report, Time, Values, check};
 pub use export::export;
+pub use explain::explain;
 pub use load::{Model, load};
 pub use rehearse::{DryRun, dry_run, find_rate, overfit};
 pub use resume::resume;

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::artifact::{self, Folder, layout};
 use crate::assemble::load::read_recipe;
-use crate::assemble::provenance;
 use crate::assemble::run::{Fitted, assemble};
+use crate::assemble::{provenance, summary};
 use crate::error::{Error, Result};
 use crate::record::Records;
 use crate::registry::Params;
@@ -34,6 +34,7 @@ pub fn resume(host: &Host, folder: &Path, records: Option<(&Records, &Records)>)
         return Err(Error::artifact(format!("`{}` has no seed", folder.join(layout::CONFIG).display())));
     }
     folder.tidy()?;
+    host.forget_functions();
     let network_params: Params = artifact::read_json(&folder.join(layout::NETWORK_PARAMS))?;
     let fitted = folder.join(layout::DATASET);
     let from = Fitted::From(&fitted, &network_params);
@@ -57,5 +58,5 @@ pub fn resume(host: &Host, folder: &Path, records: Option<(&Records, &Records)>)
         }
         None => progress.message("there is no checkpoint yet: starting again at step 0"),
     }
-    run.train(&mut *progress)
+    summary::train(host, &mut run, folder.path(), &mut *progress)
 }

@@ -193,7 +193,7 @@ pub fn assemble(
     };
     let stations = Stations { loader, transformer, augmentor };
 
-    let options = options(recipe);
+    let options = options(host, recipe);
     let data = |records: &Records, mode| {
         Dataset::new(records.clone(), stations.clone(), mode, recipe.solver.batch_size, seed, options.clone())
     };
@@ -251,7 +251,7 @@ fn fit(
     Ok((Arc::from(transformer), params))
 }
 
-fn options(recipe: &Recipe) -> dataset::Options {
+fn options(host: &Host, recipe: &Recipe) -> dataset::Options {
     dataset::Options {
         shuffle: recipe.dataset.shuffle,
         drop_last: recipe.dataset.drop_last,
@@ -263,12 +263,15 @@ fn options(recipe: &Recipe) -> dataset::Options {
         },
         steps: recipe.solver.steps,
         validation_steps: recipe.solver.validation_steps,
+        workers: recipe.dataset.workers.unwrap_or_else(dataset::cores),
+        prefetch: recipe.dataset.prefetch,
+        stop: host.stop_flag().clone(),
     }
 }
 
 /// Returns how many batches one pass over the training records has.
-pub(super) fn batches_per_pass(recipe: &Recipe, train: &Records) -> Result<usize> {
-    Dataset::batches_per_pass(train, recipe.solver.batch_size, &options(recipe))
+pub(super) fn batches_per_pass(host: &Host, recipe: &Recipe, train: &Records) -> Result<usize> {
+    Dataset::batches_per_pass(train, recipe.solver.batch_size, &options(host, recipe))
 }
 
 fn graph_node(layer: LayerInfo) -> GraphNode {

@@ -65,9 +65,11 @@ pub fn choose<T: ?Sized>(
 ) -> Result<Box<T>> {
     let make = || {
         if let Some(entry) = registry::lookup(list, &import.path) {
+            host.note_native(slot, &import.path);
             return entry.make(&import.params);
         }
         if let Some(native) = native {
+            host.note_native(slot, &import.path);
             return native(&import.params);
         }
         host.component(&import.path, &import.params)

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::artifact::{self, Folder, layout};
 use crate::assemble::run::{Fitted, assemble};
-use crate::assemble::{pretrained, provenance, rehearse};
+use crate::assemble::{pretrained, provenance, rehearse, summary};
 use crate::error::Result;
 use crate::recipe::Recipe;
 use crate::record::Records;
@@ -29,6 +29,7 @@ pub fn train(
     overwrite: bool,
 ) -> Result<History> {
     let prepared = Folder::prepare(folder, overwrite || host.overwrite())?;
+    host.forget_functions();
     let mut recipe = recipe.clone();
     // A run without a seed gets one, and keeps it: what was lucky once can be repeated.
     recipe.dataset.seed.get_or_insert_with(fresh_seed);
@@ -46,6 +47,7 @@ pub fn train(
     artifact::make_folder(&dataset)?;
     run.transformer.save(&dataset)?;
     pretrained::keep(&recipe, &run.trainer.weights()?, &made.join(layout::INITIAL))?;
+    let folder = made.path().to_owned();
     made.keep()?;
     host.trace(|| "the artifact folder is made".to_owned());
 
@@ -56,7 +58,7 @@ pub fn train(
     for note in &run.notes {
         progress.message(note);
     }
-    run.train(&mut *progress)
+    summary::train(host, &mut run, &folder, &mut *progress)
 }
 
 /// Returns a seed that differs from run to run; it is recorded in the artifact folder.

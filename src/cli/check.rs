@@ -14,7 +14,7 @@ use crate::script::Wanted;
 use crate::script::resolver::Roots;
 use crate::{Result, trainer};
 
-/// Check a recipe or a config without training, and say everything that is wrong with it at once
+/// Check a recipe or a config without training, and say all that is wrong
 ///
 /// A recipe runs up to its `train(…)`; scripts, imports, parameters, a first batch, shapes, losses, metrics, one forward
 /// and backward pass and monitors are checked, the records are looked at, and the cost of the run is estimated from a

@@ -10,6 +10,7 @@ mod evaluate;
 mod events;
 mod exit;
 mod export;
+mod explain;
 mod help;
 mod inspect;
 mod man;
@@ -61,6 +62,7 @@ enum Verb {
     Evaluate(evaluate::Args),
     Export(export::Args),
     Check(check::Args),
+    Explain(explain::Args),
     Inspect(inspect::Args),
     New(new::Args),
     Schema(schema::Args),
@@ -134,6 +136,7 @@ fn run(verb: Verb) -> ExitCode {
         Verb::Predict(args) => predict::run(args),
         Verb::Export(args) => export::run(args),
         Verb::Check(args) => return check::run(&args),
+        Verb::Explain(args) => explain::run(args),
         Verb::Schema(args) => schema::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Inspect(args) => inspect::run(args),

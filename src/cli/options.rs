@@ -21,6 +21,10 @@ pub struct Scripts {
     /// Let scripts read below this folder; may be repeated
     #[arg(long, value_name = "DIR")]
     pub allow_read: Vec<PathBuf>,
+
+    /// Run scripts record by record (see `explain`)
+    #[arg(long)]
+    pub interpret: bool,
 }
 
 impl Scripts {
@@ -32,6 +36,7 @@ impl Scripts {
             .debug(|text| terminal::message(&format!("{text}\n")))
             .trace(terminal::trace)
             .progress(progress::make)
+            .interpret(self.interpret)
             .stop(signals::stop_flag());
         for folder in &self.paths {
             builder = builder.path(folder);

@@ -26,6 +26,8 @@ pub struct Dataset {
     pub cache: Cache,
     /// Threads that load records; 0 loads in the training thread.
     pub workers: Option<usize>,
+    /// Batches that workers make ahead of the training step.
+    pub prefetch: Option<usize>,
 }
 
 /// Whether loaded records are kept in memory.
@@ -55,6 +57,7 @@ impl Dataset {
                 None => Cache::Auto,
             },
             workers: fields.whole_if_any("workers"),
+            prefetch: fields.whole_if_any("prefetch"),
         }
     }
 
@@ -74,6 +77,7 @@ impl Dataset {
         };
         map.insert("cache".to_owned(), cache);
         map.extend(self.workers.map(|workers| ("workers".to_owned(), json!(workers))));
+        map.extend(self.prefetch.map(|prefetch| ("prefetch".to_owned(), json!(prefetch))));
         Value::Object(map)
     }
 }

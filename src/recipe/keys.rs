@@ -90,7 +90,12 @@ pub static DATASET: Section = Section {
             Nothing,
             "threads that load records; 0 loads in the training thread (ours)",
         ),
-        key("prefetch", Planned, Nothing, "batches made ahead of the training step (ours)"),
+        key(
+            "prefetch",
+            Whole { least: 1, most: 65_536 },
+            Nothing,
+            "batches that workers make ahead of the training step; two more than there are workers, when left out (ours)",
+        ),
         key("on_error", Planned, Nothing, "what to do with a record that cannot be loaded (ours)"),
     ],
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result, codes};
 use crate::record::cells::Cells;
 use crate::record::table::Table;
-use crate::record::{Field, Name, Value};
+use crate::record::{ColumnType, Field, Name, Value};
 
 /// One row of [`Records`](crate::record::Records); cheap to clone (a handle of the table and a row number).
 #[derive(Clone, Debug)]
@@ -73,6 +73,11 @@ impl Record {
     /// Returns the names of the fields in order, missing values included.
     pub fn keys(&self) -> &[Name] {
         self.table.names()
+    }
+
+    /// Returns the type of a field; `None` when there is none of this name.
+    pub fn kind(&self, name: &str) -> Option<ColumnType> {
+        self.table.get(name).map(|cells| cells.kind())
     }
 
     /// Returns the row's number in its source (file or list), counted from 0, whatever was split or

@@ -5,6 +5,7 @@
 //! the project; [`component`] turns an import path into something that can be called; the files in
 //! `adaptor/` put such a component behind the trait of its station; `api/` has one file for each type
 //! and family of functions that scripts see, and [`manual`] prints what those files say.
+//! [`vectorise`] runs the functions of loaders, transformers and augmentors on whole chunks where that is the same.
 
 pub mod adaptor;
 pub mod api;
@@ -27,6 +28,7 @@ pub mod state;
 pub mod stdlib;
 pub mod syntax;
 pub mod traceback;
+pub mod vectorise;
 mod writes;
 
 pub use component::Component;

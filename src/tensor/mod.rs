@@ -25,6 +25,7 @@
 mod arithmetic;
 mod array;
 mod axes;
+pub(crate) mod batched;
 mod compare;
 mod convert;
 mod create;

@@ -17,6 +17,7 @@ pub mod random;
 pub mod recipe;
 pub mod record;
 pub mod records;
+pub mod speed;
 pub mod table;
 pub mod tensor;
 pub mod trainer;
@@ -47,6 +48,7 @@ pub const PAGES: &[Page] = &[
     tensor::PAGE,
     loader::PAGE,
     random::PAGE,
+    speed::PAGE,
     network::PAGE,
     trainer::PAGE,
 ];

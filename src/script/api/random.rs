@@ -32,6 +32,11 @@ impl Rng {
         Rng(Arc::new(Mutex::new(random)))
     }
 
+    /// Returns a copy of the stream as it stands.
+    pub(crate) fn state(&self) -> Random {
+        self.lock().clone()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Random> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
