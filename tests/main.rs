@@ -11,6 +11,7 @@ mod fuzz;
 mod kernels;
 mod numeric;
 mod onnx;
+mod pretrained;
 mod recipe;
 mod resume;
 mod script;

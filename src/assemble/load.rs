@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::artifact::{self, Folder, layout};
-use crate::assemble::{kernels, model, open, provenance, stations};
+use crate::assemble::{kernels, model, open_for_scores, provenance, stations};
 use crate::error::{Error, Kind, Result, codes};
 use crate::network::{Network, Port};
 use crate::predictor::Predictor;
@@ -122,7 +122,7 @@ pub fn load(host: &Host, folder: &Path) -> Result<Model> {
             .hint("the run ended before its first epoch, or the service `best_checkpoint` was switched off"));
     }
     let weights = artifact::weights::load(&best.join(layout::MODEL))?;
-    let device = open(recipe.solver.device)?;
+    let device = open_for_scores(host, recipe.solver.device);
     let batch_size = recipe.solver.batch_size;
     let predictor = Predictor::new(loader, transformer, network, &weights, batch_size, device, kernels())?;
     Ok(Model { predictor, schema: provenance::read_schema(&folder)?, recipe, host: host.clone() })

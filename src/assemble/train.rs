@@ -9,9 +9,10 @@ use crate::artifact::{self, Folder, layout};
 use crate::assemble::run::{Fitted, assemble};
 use crate::assemble::{pretrained, provenance, rehearse, summary};
 use crate::error::Result;
-use crate::recipe::Recipe;
+use crate::recipe::{self, Recipe};
 use crate::record::Records;
 use crate::script::Host;
+use crate::tensor::device;
 use crate::trainer::History;
 
 /// Trains a recipe and writes its artifact folder. `notes` are what resolving it had to say.
@@ -33,6 +34,10 @@ pub fn train(
     let mut recipe = recipe.clone();
     // A run without a seed gets one, and keeps it: what was lucky once can be repeated.
     recipe.dataset.seed.get_or_insert_with(fresh_seed);
+    if recipe.solver.device == recipe::Device::Auto {
+        // The choice is recorded: a resume goes on where the run began.
+        recipe.solver.device = recipe::Device::parse(&device::name(&device::auto())).unwrap_or(recipe::Device::Auto);
+    }
     rehearse::limit_batches(host, &mut recipe, train)?;
     let mut run = assemble(host, &recipe, Fitted::Afresh, train, validation, prepared.path())?;
     run.check(&recipe)?;

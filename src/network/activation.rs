@@ -169,6 +169,44 @@ pub static LIST: &[Entry<dyn Activation>] = &[
         },
     ),
     entry(
+        "threshold",
+        &[],
+        "Returns x above the threshold, and another number elsewhere.",
+        &[
+            Parameter::required("threshold", Type::Float, "x counts only above it"),
+            Parameter::required("default_value", Type::Float, "the number elsewhere"),
+        ],
+        |a| {
+            function(a, &["threshold", "default_value"], |x, p| {
+                let (threshold, other) = (p[0], p[1]);
+                let kept = move |x: &Graph, v: &Graph, other: f64| {
+                    x.gt(threshold)?.where_cond(v, &v.zeros_like()?.affine(1.0, other)?)
+                };
+                define(x, move |x| kept(x, x, other), move |x, _, g| kept(x, g, 0.0))
+            })
+        },
+    ),
+    entry("sparse_sigmoid", &[], "Returns (x + 1) / 2 kept within 0 and 1.", &[], |a| {
+        function(a, &[], |x, _| clip(&x.affine(0.5, 0.5)?, 0.0, 1.0))
+    }),
+    entry("sparse_plus", &[], "Returns (x + 1)² / 4 between -1 and 1, 0 below and x above.", &[], |a| {
+        function(a, &[], |x, _| {
+            let value = |x: &Graph| {
+                let curve = x.clamp(-1.0, 1.0)?.affine(1.0, 1.0)?.sqr()?.affine(0.25, 0.0)?;
+                curve.add(&x.affine(1.0, -1.0)?.relu()?)
+            };
+            define(x, value, |x, _, g| g.mul(&x.affine(0.5, 0.5)?.clamp(0.0, 1.0)?))
+        })
+    }),
+    entry(
+        "sparsemax",
+        &[],
+        "Returns the nearest point to x whose numbers are at least 0 and add up to 1 along the last axis (Martins and \
+         Astudillo, 2016): many of them are 0.",
+        &[],
+        |a| function(a, &[], |x, _| sparsemax(x)),
+    ),
+    entry(
         "soft_shrink",
         &[],
         "Returns x moved towards 0 by the threshold, and 0 within it.",
@@ -346,6 +384,33 @@ fn softmax(x: &Graph, axis: usize) -> Result<Graph> {
             weighted.sub(&y.broadcast_mul(&weighted.sum_keepdim(axis)?)?)
         },
     )
+}
+
+/// Numbers below a limit become 0; the others lose it. The limit is where what is left adds up to 1.
+fn sparsemax(x: &Graph) -> Result<Graph> {
+    fn value(x: &Graph) -> CandleResult<Graph> {
+        let last = x.rank() - 1;
+        let length = x.dim(last)?;
+        // Beside the largest number nothing is too large to be told apart.
+        let x = &x.broadcast_sub(&x.max_keepdim(last)?)?;
+        let (sorted, _) = x.contiguous()?.sort_last_dim(false)?;
+        let sums = sorted.cumsum(last)?;
+        let places = Graph::arange(1u32, length as u32 + 1, x.device())?.to_dtype(x.dtype())?;
+        let chosen = sorted.broadcast_mul(&places)?.affine(1.0, 1.0)?.gt(&sums)?.to_dtype(x.dtype())?;
+        let count = chosen.sum_keepdim(last)?;
+        let limit = sorted.mul(&chosen)?.sum_keepdim(last)?.affine(1.0, -1.0)?.div(&count)?;
+        x.broadcast_sub(&limit)?.relu()
+    }
+    if x.rank() == 0 {
+        return Err(Error::recipe("`sparsemax` needs an axis"));
+    }
+    define(x, value, |x, y, g| {
+        let last = x.rank() - 1;
+        let chosen = y.gt(0.0)?.to_dtype(x.dtype())?;
+        let own = g.mul(&chosen)?;
+        let mean = own.sum_keepdim(last)?.div(&chosen.sum_keepdim(last)?)?;
+        own.sub(&chosen.broadcast_mul(&mean)?)
+    })
 }
 
 fn log_softmax(x: &Graph, axis: usize) -> Result<Graph> {

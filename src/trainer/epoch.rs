@@ -29,10 +29,20 @@ impl Trainer {
         let scheduled_rate = matches!(setup.rate, Rate::Schedule(_));
         let (batches, epochs) = (setup.train.batches(), setup.epochs);
         let mut data = setup.train.epoch(epoch as u64);
+        let mut ready = None;
         for batch in 0..batches {
-            let fed = feed(&setup.network, &data.batch(batch)?)?;
+            let fed = match ready.take() {
+                Some(fed) => fed,
+                None => feed(&setup.network, &data.batch(batch)?)?,
+            };
             let random = Random::new(setup.seed, Stream::Dropout, &[*step]);
             variables.engine.forward(&fed.inputs, fed.len, Some(&random))?;
+            // The forward pass is only on its way: reading the loss waits for it, making the next batch does not.
+            if variables.engine.works_beside() && batch + 1 < batches {
+                let next = feed(&setup.network, &data.batch(batch + 1)?)?;
+                variables.engine.copy_ahead(&next.inputs)?;
+                ready = Some(next);
+            }
             let losses = variables.engine.losses(&setup.outputs, &fed.targets)?;
             meters.update(&setup.outputs, &fed, &losses, &variables.engine)?;
             *learning_rate = control.learning_rate;

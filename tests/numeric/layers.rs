@@ -162,13 +162,13 @@ fn run(case: &Value) -> Result<(), Vec<String>> {
 
 /// What a plan gives: the output, the gradients of the weights (none where nothing is trained), the weights after the
 /// pass. Gradients of inputs are the composed test's: a plan computes none of the batch.
-struct Planned {
-    ys: Vec<Graph>,
-    gradients: Vec<Graph>,
-    weights: Vec<Graph>,
+pub(crate) struct Planned {
+    pub ys: Vec<Graph>,
+    pub gradients: Vec<Graph>,
+    pub weights: Vec<Graph>,
 }
 
-fn planned(
+pub(crate) fn planned(
     network: &Network,
     xs: &[Graph],
     weights: &[Graph],

@@ -56,11 +56,11 @@ fn further() -> Vec<(&'static str, Value, Vec<Vec<Option<usize>>>)> {
 }
 
 /// A model with inputs and the outputs that are expected.
-struct Case {
-    name: String,
-    network: Network,
-    weights: Vec<Array>,
-    inputs: Vec<Graph>,
+pub(crate) struct Case {
+    pub name: String,
+    pub network: Network,
+    pub weights: Vec<Array>,
+    pub inputs: Vec<Graph>,
     expected: Vec<Graph>,
     tolerance: (f64, f64),
 }
@@ -107,7 +107,7 @@ fn composed(name: String, kind: &str, params: &Value, shapes: &[Vec<Option<usize
     Case { name, network, weights, inputs, expected, tolerance: (1e-5, 1e-5) }
 }
 
-fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let mut tables = read(include_str!("../numeric/layers.json"));
     tables.extend(read(include_str!("../numeric/sequences.json")));
     // What is written does not train.
@@ -117,7 +117,11 @@ fn cases() -> Vec<Case> {
         cases.push(composed(format!("further_{at}_{kind}"), kind, &params, &shapes));
     }
     for entry in activation::LIST {
-        let params = json!({"activation": entry.name});
+        let value = match entry.name {
+            "threshold" => json!({"import": "threshold", "params": {"threshold": 0.5, "default_value": -2.0}}),
+            name => json!(name),
+        };
+        let params = json!({"activation": value});
         cases.push(composed(format!("activation_{}", entry.name), "Activation", &params, &[vec![Some(30), Some(4)]]));
     }
     cases
@@ -133,6 +137,7 @@ const OPERATIONS: &[&str] = &[
     "Concat",
     "Conv",
     "ConvTranspose",
+    "CumSum",
     "Div",
     "Elu",
     "Equal",
@@ -178,6 +183,7 @@ const OPERATIONS: &[&str] = &[
     "Sub",
     "Tanh",
     "Tile",
+    "TopK",
     "Transpose",
     "Unsqueeze",
     "Where",

@@ -11,6 +11,7 @@ use crate::tensor::Graph;
 
 use super::super::onnx::Step;
 use super::super::{Initializer, Layer, Pass, Shape, Weight, shape, show_shape};
+use super::terms::{BETA_CONSTRAINT, BETA_REGULARIZER, GAMMA_CONSTRAINT, GAMMA_REGULARIZER, Terms};
 use super::{LayerEntry, NAME, TRAINABLE, initializer, weight};
 
 pub(super) const LAYER_NORMALIZATION: LayerEntry = LayerEntry {
@@ -33,6 +34,10 @@ pub(super) const LAYER_NORMALIZATION: LayerEntry = LayerEntry {
             Parameter::optional("scale", Type::Bool, "true", "whether `gamma` is multiplied"),
             Parameter::optional("beta_initializer", Type::Component, "\"zeros\"", "how `beta` starts"),
             Parameter::optional("gamma_initializer", Type::Component, "\"ones\"", "how `gamma` starts"),
+            BETA_REGULARIZER,
+            GAMMA_REGULARIZER,
+            BETA_CONSTRAINT,
+            GAMMA_CONSTRAINT,
             TRAINABLE,
             NAME,
         ],
@@ -52,6 +57,7 @@ struct LayerNormalization {
     gamma: Arc<dyn Initializer>,
     beta: Arc<dyn Initializer>,
     trainable: bool,
+    terms: Terms,
 }
 
 impl LayerNormalization {
@@ -75,6 +81,7 @@ impl LayerNormalization {
             gamma: initializer(a, "gamma_initializer")?,
             beta: initializer(a, "beta_initializer")?,
             trainable: a.bool("trainable"),
+            terms: Terms::new(a, &[("gamma", "gamma"), ("beta", "beta")])?,
         })
     }
 
@@ -129,7 +136,7 @@ impl Layer for LayerNormalization {
         if self.center {
             weights.push(weight("beta", shape, &self.beta, self.trainable)?);
         }
-        Ok(weights)
+        self.terms.on(weights)
     }
 
     fn onnx(&self, step: &mut Step<'_>) -> Result<String> {

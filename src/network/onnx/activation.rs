@@ -2,9 +2,15 @@
 
 use std::f64::consts::{FRAC_2_SQRT_PI, SQRT_2};
 
+use super::message::{Attribute, FLOAT};
 use super::writer::{Writer, float, int};
 use crate::error::{Error, Result, codes};
 use crate::network::Activation;
+
+/// The attribute of a reduction along the last axis.
+fn last_axis() -> Attribute {
+    Attribute { name: "axes".to_owned(), ints: vec![-1], kind: 7, ..Attribute::default() }
+}
 
 pub(super) fn write(to: &mut Writer, activation: &dyn Activation, x: &str) -> Result<String> {
     let p = |at: usize| activation.arguments().get(at).copied().unwrap_or(0.0);
@@ -113,6 +119,32 @@ pub(super) fn write(to: &mut Writer, activation: &dyn Activation, x: &str) -> Re
             let beyond = to.with("Sub", x, 1.0);
             let above = to.one("Relu", &beyond);
             to.two("Add", &curve, &above)
+        }
+        "sparsemax" => {
+            let largest = to.node("ReduceMax", &[x], vec![last_axis(), int("keepdims", 1)]);
+            let x = &*to.two("Sub", x, &largest);
+            let shape = to.one("Shape", x);
+            let length = to.slice(&shape, 0, -1, i64::MAX, 1);
+            let sorted = to.node_of("TopK", &[x, &length], vec![int("axis", -1)], 2).swap_remove(0);
+            let axis = to.indices(&[-1]);
+            let axis = to.one("Squeeze", &axis);
+            let sums = to.two("CumSum", &sorted, &axis);
+            let zeros = to.with("Mul", &sorted, 0.0);
+            let ones = to.with("Add", &zeros, 1.0);
+            let places = to.two("CumSum", &ones, &axis);
+            let grown = to.two("Mul", &sorted, &places);
+            let grown = to.with("Add", &grown, 1.0);
+            let chosen = to.two("Greater", &grown, &sums);
+            let chosen = to.cast(&chosen, FLOAT);
+            let last = to.indices(&[-1]);
+            let sum = |to: &mut Writer, x: &str| to.node("ReduceSum", &[x, &last], vec![int("keepdims", 1)]);
+            let count = sum(to, &chosen);
+            let kept = to.two("Mul", &sorted, &chosen);
+            let kept = sum(to, &kept);
+            let above = to.with("Sub", &kept, 1.0);
+            let limit = to.two("Div", &above, &count);
+            let shifted = to.two("Sub", x, &limit);
+            to.one("Relu", &shifted)
         }
         "sparse_sigmoid" => {
             let half = to.with("Mul", x, 0.5);

@@ -12,8 +12,9 @@ use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::gradient::linear;
-use super::super::{Bound, Initializer, Layer, Named, Pass, Shape, Symbol, Weight, shape, show_shape};
+use super::super::{Bound, Initializer, Layer, Named, Pass, Regularizer, Shape, Symbol, Weight, shape, show_shape};
 use super::attention::{Looks, masked_softmax, masked_softmax_onnx};
+use super::terms::{ACTIVITY_REGULARIZER, Terms, penalty, rule};
 use super::{LayerEntry, NAME, TRAINABLE, factors, initializer, weight};
 use crate::network::onnx::Step;
 
@@ -50,6 +51,11 @@ pub(super) const MULTI_HEAD_ATTENTION: LayerEntry = LayerEntry {
             ),
             Parameter::optional("kernel_initializer", Type::Component, "\"glorot_uniform\"", "how the kernels start"),
             Parameter::optional("bias_initializer", Type::Component, "\"zeros\"", "how the biases start"),
+            penalty("kernel_regularizer", "a penalty on each kernel"),
+            penalty("bias_regularizer", "a penalty on each bias"),
+            ACTIVITY_REGULARIZER,
+            rule("kernel_constraint", "a rule for each kernel"),
+            rule("bias_constraint", "a rule for each bias"),
             Parameter::optional(
                 "use_causal_mask",
                 Type::Bool,
@@ -99,6 +105,7 @@ struct Settings {
     kernel: Arc<dyn Initializer>,
     bias: Arc<dyn Initializer>,
     trainable: bool,
+    terms: Terms,
 }
 
 /// The numbers of a record, as far as they are known.
@@ -124,6 +131,7 @@ impl MultiHeadAttention {
             kernel: initializer(a, "kernel_initializer")?,
             bias: initializer(a, "bias_initializer")?,
             trainable: a.bool("trainable"),
+            terms: Terms::new(a, &[("kernel", "kernel"), ("bias", "bias")])?,
         };
         Ok(MultiHeadAttention { own: Arc::new(own), looks: Looks::new(a.bool("use_causal_mask")) })
     }
@@ -212,7 +220,12 @@ impl Layer for MultiHeadAttention {
         if use_bias {
             weights.push(weight("attention_output/bias", vec![output], &self.own.bias, trainable)?);
         }
-        Ok(weights)
+        self.own.terms.on(weights)
+    }
+
+    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
+        // With the weights of attention beside it, the value is not the output alone.
+        self.own.terms.activity().filter(|_| !self.own.scores)
     }
 
     fn onnx(&self, step: &mut Step<'_>) -> Result<String> {

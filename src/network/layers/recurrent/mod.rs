@@ -21,7 +21,10 @@ use crate::random::Random;
 use crate::registry::{Arguments, Entry, Params};
 use crate::tensor::Graph;
 
-use super::super::{Activation, Bound, Initializer, Layer, Named, Pass, Shape, Symbol, Weight, shape, show_shape};
+use super::super::{
+    Activation, Bound, Initializer, Layer, Named, Pass, Regularizer, Shape, Symbol, Weight, shape, show_shape,
+};
+use super::terms::Terms;
 use super::{LayerEntry, activation, initializer, weight};
 
 pub(super) const SIMPLE_RNN: LayerEntry = LayerEntry {
@@ -132,6 +135,7 @@ struct Settings {
     return_sequences: bool,
     return_state: bool,
     trainable: bool,
+    terms: Terms,
 }
 
 impl Recurrent {
@@ -159,6 +163,7 @@ impl Recurrent {
             return_sequences: a.bool("return_sequences"),
             return_state: a.bool("return_state"),
             trainable: a.bool("trainable"),
+            terms: Terms::new(a, &[("kernel", "kernel"), ("recurrent", "recurrent_kernel"), ("bias", "bias")])?,
         };
         let zero_output_for_mask = a.bool("zero_output_for_mask") && own.return_sequences;
         let go_backwards = a.bool("go_backwards");
@@ -322,7 +327,12 @@ impl Layer for Recurrent {
             let shape = if cell == (Cell::Gru { reset_after: true }) { vec![2, wide] } else { vec![wide] };
             weights.push(weight("bias", shape, &self.own.bias, trainable)?);
         }
-        Ok(weights)
+        self.own.terms.on(weights)
+    }
+
+    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
+        // With the states beside it, the value is not the output alone.
+        self.own.terms.activity().filter(|_| !self.own.return_state)
     }
 
     fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
