@@ -56,6 +56,19 @@ impl Predictor {
         &self.network
     }
 
+    /// Returns the weights under their Keras names, in the order of the network.
+    ///
+    /// # Errors
+    /// None: their shapes were checked.
+    pub fn weights(&self) -> Result<Named> {
+        let engine = self.engine();
+        let infos = self.network.weights().iter().enumerate();
+        let value = |(at, info): (usize, &crate::network::WeightInfo)| {
+            Ok((info.name.to_string(), Array::from_f32(engine.weights().get(at).to_vec(), &info.shape)?))
+        };
+        infos.map(value).collect()
+    }
+
     /// Returns the outputs of each record by name, in the records' order and the network's order of
     /// outputs, after the transformer's `postprocess`. No records give no scores.
     ///

@@ -146,6 +146,23 @@ fn digits_are_read_after_two_epochs() {
     assert!(number_after(&printed, "test accuracy:") > 0.7, "{printed}");
 }
 
+/// Thirty epochs; the example's README says what five hundred reach.
+#[test]
+fn series_of_the_archive_are_told_apart() {
+    let printed = Copy::of("ucr").run_with(&["italy_power_demand", "30"]).unwrap();
+    assert!(number_after(&printed, "test accuracy:") > 0.9, "{printed}");
+}
+
+/// A twenty-fifth of the questions, two epochs: how it begins. The README says how it goes on.
+#[test]
+fn sums_begin_to_be_learned() {
+    let example = Copy::of("addition_rnn");
+    example.edit("recipe.rhai", "let count = 50000", "let count = 2000");
+    let printed = example.run_with(&["2"]).unwrap();
+    assert!(number_after(&printed, "validation accuracy after epoch 2:") > 0.25, "{printed}");
+    assert_eq!(printed.matches(" = ").count(), 5, "{printed}");
+}
+
 #[test]
 fn one_seed_gives_the_same_bits_and_another_seed_does_not() {
     let run = |seed: &str| {

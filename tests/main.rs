@@ -10,6 +10,8 @@ mod end_to_end;
 mod fuzz;
 mod kernels;
 mod numeric;
+mod onnx;
+mod pretrained;
 mod recipe;
 mod resume;
 mod script;

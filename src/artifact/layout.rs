@@ -16,6 +16,8 @@ pub const REPLACED_SCRIPTS: &str = "replaced_scripts";
 pub const DATA: &str = "data.json";
 /// What the transformer gave the network builder.
 pub const NETWORK_PARAMS: &str = "network_params.json";
+/// The weights before the first step, where they are not drawn alone: a run killed early starts from them again.
+pub const INITIAL: &str = "initial_weights.safetensors";
 /// The folder of the fitted transformer.
 pub const DATASET: &str = "dataset";
 /// The folder of the best weights, for scoring: [`MODEL`] and [`STATE`].

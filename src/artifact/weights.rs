@@ -124,9 +124,12 @@ pub fn decode(bytes: &[u8], what: &str) -> Result<Named> {
             Dtype::F64 => numbers(view.data(), view.shape(), f64::from_le_bytes).map(Array::F64),
             Dtype::I64 => numbers(view.data(), view.shape(), i64::from_le_bytes).map(Array::I64),
             Dtype::U8 => numbers(view.data(), view.shape(), u8::from_le_bytes).map(Array::U8),
+            // Half precision is how other programs keep weights; here they are computed with as float32.
+            Dtype::F16 => numbers(view.data(), view.shape(), half).map(Array::F32),
+            Dtype::BF16 => numbers(view.data(), view.shape(), brain).map(Array::F32),
             other => {
                 return Err(Error::artifact(format!("array `{name}` of `{what}` has the dtype {other}"))
-                    .hint("supported: F32, F64, I64, U8"));
+                    .hint("supported: F32, F64, F16, BF16, I64, U8"));
             }
         };
         arrays.push((name, array.map_err(|error| error.within(what.to_owned()))?));
@@ -155,6 +158,23 @@ fn numbers<T: Clone, const N: usize>(
     let values = bytes.as_chunks::<N>().0.iter().map(|chunk| read(*chunk)).collect();
     ArcArray::from_shape_vec(IxDyn(shape), values)
         .map_err(|_| Error::artifact(format!("{} bytes do not fill shape {shape:?}", bytes.len())))
+}
+
+/// A number of 16 bits whose upper half of a float32 it is.
+fn brain(bytes: [u8; 2]) -> f32 {
+    f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)
+}
+
+/// A number of IEEE's half precision: sign, 5 bits of exponent, 10 of fraction.
+fn half(bytes: [u8; 2]) -> f32 {
+    let bits = u32::from(u16::from_le_bytes(bytes));
+    let (exponent, fraction) = (bits >> 10 & 31, bits & 1023);
+    let magnitude = match exponent {
+        0 => fraction as f32 * 2f32.powi(-24),
+        31 => f32::from_bits(0x7f80_0000 | fraction << 13),
+        _ => f32::from_bits((exponent + 112) << 23 | fraction << 13),
+    };
+    if bits >> 15 == 1 { -magnitude } else { magnitude }
 }
 
 /// An array as the safetensors crate wants to see it.
@@ -246,11 +266,33 @@ mod tests {
         {
             assert_eq!(decode(bytes, "m").unwrap_err().message(), "`m` is not a safetensors file");
         }
-        let half = safetensors::tensor::TensorView::new(Dtype::F16, vec![1], &[0, 0]).unwrap();
-        let bytes = safetensors::serialize([("w", half)], None).unwrap();
-        assert_eq!(decode(&bytes, "m").unwrap_err().message(), "array `w` of `m` has the dtype F16");
+        let short = safetensors::tensor::TensorView::new(Dtype::I16, vec![1], &[0, 0]).unwrap();
+        let bytes = safetensors::serialize([("w", short)], None).unwrap();
+        assert_eq!(decode(&bytes, "m").unwrap_err().message(), "array `w` of `m` has the dtype I16");
         let single = safetensors::tensor::TensorView::new(Dtype::F32, vec![1], &[0, 0, 128, 63]).unwrap();
         let bytes = safetensors::serialize([("w", single)], None).unwrap();
+        assert!(matches!(&decode(&bytes, "m").unwrap()[0].1, Array::F32(one) if one[[0]] == 1.0));
+    }
+
+    #[test]
+    fn half_precision_is_read_as_float32() {
+        let cases: [(u16, f32); 8] = [
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x7bff, 65504.0),
+            (0x0001, 2f32.powi(-24)),
+            (0x03ff, 1023.0 * 2f32.powi(-24)),
+            (0x0400, 2f32.powi(-14)),
+            (0x8000, -0.0),
+            (0xfc00, f32::NEG_INFINITY),
+        ];
+        for (bits, expected) in cases {
+            assert_eq!(half(bits.to_le_bytes()).to_bits(), expected.to_bits(), "{bits:x}");
+        }
+        assert!(half(0x7e00u16.to_le_bytes()).is_nan());
+        assert_eq!(brain(0xbfc0u16.to_le_bytes()), -1.5);
+        let view = safetensors::tensor::TensorView::new(Dtype::F16, vec![1], &[0, 0x3c]).unwrap();
+        let bytes = safetensors::serialize([("w", view)], None).unwrap();
         assert!(matches!(&decode(&bytes, "m").unwrap()[0].1, Array::F32(one) if one[[0]] == 1.0));
     }
 

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::artifact::{self, Checkpoint, Folder, layout};
 use crate::artifact::layout::Position;
+use crate::artifact::{self, Checkpoint, Folder, layout};
 use crate::assemble::load::read_recipe;
 use crate::assemble::run::{Fitted, Run, assemble};
 use crate::assemble::{provenance, rehearse};

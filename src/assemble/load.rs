@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::artifact::{self, Folder, layout};
-use crate::assemble::{kernels, model, open, provenance, resume, run, stations};
+use crate::assemble::{kernels, model, open_for_scores, provenance, resume, run, stations};
 use crate::error::{Error, Kind, Result, codes};
 use crate::network::{Network, Port};
 use crate::predictor::Predictor;
@@ -56,6 +56,14 @@ impl Model {
     pub fn outputs(&self) -> Vec<(Name, Vec<usize>)> {
         let shape = |port: &Port| port.shape.iter().map(|axis| axis.unwrap_or(0)).collect();
         self.predictor.network().outputs().iter().map(|port| (port.name.clone(), shape(port))).collect()
+    }
+
+    /// Returns the weights under their Keras names, in the order of the network.
+    ///
+    /// # Errors
+    /// None: they were checked when the model was loaded.
+    pub fn weights(&self) -> Result<artifact::weights::Named> {
+        self.predictor.weights()
     }
 
     /// Returns the network.
@@ -113,7 +121,7 @@ pub fn load(host: &Host, folder: &Path) -> Result<Model> {
             .hint("the run ended before its first epoch, or the service `best_checkpoint` was switched off"));
     }
     let weights = artifact::weights::load(&best.join(layout::MODEL))?;
-    let device = open(recipe.solver.device)?;
+    let device = open_for_scores(host, recipe.solver.device);
     let batch_size = recipe.solver.batch_size;
     let predictor = Predictor::new(loader, transformer, network, &weights, batch_size, device, kernels())?;
     let predictor = predictor.padded(run::pads(&recipe)?);

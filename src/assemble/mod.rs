@@ -7,12 +7,14 @@ mod blame;
 mod chain;
 mod check;
 mod explain;
+mod export;
 mod faults;
 mod leaks;
 mod live;
 mod load;
 mod model;
 mod pack;
+mod pretrained;
 mod provenance;
 mod rehearse;
 mod resume;
@@ -27,6 +29,7 @@ mod watch;
 
 pub use check::{Facts, Report, Time, Values, check};
 pub use explain::explain;
+pub use export::export;
 pub use live::{Live, Replay, prepare, replay, scripts_at};
 pub use load::{Model, load};
 pub use pack::pack;
@@ -57,7 +60,8 @@ pub fn scores_to_json(scores: &[Fields]) -> Result<Vec<serde_json::Value>> {
 /// Opens the device a recipe asks for.
 fn open(wanted: crate::recipe::Device) -> Result<Device> {
     match wanted {
-        crate::recipe::Device::Auto | crate::recipe::Device::Cpu => Ok(device::cpu()),
+        crate::recipe::Device::Auto => Ok(device::auto()),
+        crate::recipe::Device::Cpu => Ok(device::cpu()),
         crate::recipe::Device::Cuda(number) => device::cuda(number).map_err(|reason| {
             let reason = match reason.to_string() {
                 reason if reason.contains("not been built with cuda") => {
@@ -70,6 +74,14 @@ fn open(wanted: crate::recipe::Device) -> Result<Device> {
                 .hint("set `solver.device` to `cpu`, or use a binary built with the feature `cuda`")
         }),
     }
+}
+
+/// Opens the device that a model scores on: that of its run where it is here, else the CPU. A folder scores anywhere.
+fn open_for_scores(host: &crate::script::Host, wanted: crate::recipe::Device) -> Device {
+    open(wanted).unwrap_or_else(|error| {
+        host.trace(|| format!("scoring on the CPU: {error}"));
+        device::cpu()
+    })
 }
 
 /// Returns whether layers use their kernels: unless the environment variable `BARRAGE_KERNELS` is `off`, which is for

@@ -33,7 +33,8 @@ pub fn replace_scripts(host: &Host, folder: &Path, epoch: usize) -> Result<()> {
 /// Returns the folder of the scripts that an epoch (from 0) of a run used.
 pub fn scripts_of(folder: &Folder, epoch: usize) -> Result<PathBuf> {
     let replaced = folder.join(layout::REPLACED_SCRIPTS);
-    let epochs = artifact::names(&replaced)?.into_iter().filter_map(|name| Some(layout::Position::parse(&name)?.epochs));
+    let epochs =
+        artifact::names(&replaced)?.into_iter().filter_map(|name| Some(layout::Position::parse(&name)?.epochs));
     Ok(match epochs.filter(|before| *before > epoch).min() {
         Some(before) => replaced.join(layout::epoch(before)),
         None => folder.join(layout::SCRIPTS),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::assemble::faults::Faults;
-use crate::assemble::{blame, kernels, model, open, screen, services, stations};
+use crate::assemble::{blame, kernels, model, open, pretrained, screen, services, stations};
 use crate::dataset::{self, Dataset, Pad, Stations};
 use crate::error::{Error, Kind, Result, codes};
 use crate::network::LayerInfo;
@@ -35,6 +35,8 @@ pub struct Run {
     pub network_params: Params,
     /// The records that could not be loaded and were left out, one JSON object each.
     pub refused: Vec<Value>,
+    /// What a person should know about the weights that it starts from.
+    pub notes: Vec<String>,
     folder: PathBuf,
     /// Whether the records are files that a resume can read again.
     from_files: bool,
@@ -164,6 +166,7 @@ pub fn assemble(
     let (train, validation) = (&screened(train, Mode::Train)?, &screened(validation, Mode::Validation)?);
     let usable = loader.clone().unwrap_or_else(|| Arc::new(stations::Missing));
     let transformer = faults.take(stations::transformer(host, &recipe.dataset, &usable, Mode::Train));
+    let afresh = matches!(fitted, Fitted::Afresh);
     let fitted = match (transformer, &loader) {
         (Some(transformer), Some(loader)) if filled => faults.take(fit(transformer, &**loader, recipe, fitted, train)),
         _ => None,
@@ -174,6 +177,13 @@ pub fn assemble(
         // What it needs of the transformer is not known.
         None => faults.take(model::find_network(host, &recipe.model.network)).and(None),
     };
+    let network = network.and_then(|network| faults.take(pretrained::freeze(recipe, network)));
+    let weights = network.as_ref().and_then(|(network, _)| {
+        faults.take(match afresh {
+            true => pretrained::start(host, recipe, network, seed),
+            false => pretrained::restart(recipe, network, seed, folder).map(|weights| (weights, None)),
+        })
+    });
     let outputs = faults.take(model::outputs(host, &recipe.model.outputs));
     let optimizer = faults.take(model::optimizer(&recipe.solver));
     let rate = faults.take(model::rate(host, &recipe.solver.optimizer.learning_rate));
@@ -189,13 +199,14 @@ pub fn assemble(
         Some(loader),
         Some((transformer, network_params)),
         Some(augmentor),
-        Some(network),
+        Some((network, frozen)),
+        Some((weights, loaded)),
         Some(outputs),
         Some(optimizer),
         Some(rate),
         Some(device),
         Some(services),
-    ) = (loader, fitted, augmentor, network, outputs, optimizer, rate, device, services)
+    ) = (loader, fitted, augmentor, network, weights, outputs, optimizer, rate, device, services)
     else {
         return Err(Error::run("a part of the run is missing, and nothing says why"));
     };
@@ -206,7 +217,7 @@ pub fn assemble(
         Dataset::new(records.clone(), stations.clone(), mode, recipe.solver.batch_size, seed, options.clone())
     };
     let parts = Parts {
-        weights: network.initialise(seed)?,
+        weights,
         outputs,
         optimizer,
         rate,
@@ -231,6 +242,7 @@ pub fn assemble(
         trainer,
         transformer,
         network_params,
+        notes: loaded.into_iter().chain(frozen).collect(),
         folder: folder.to_owned(),
         from_files,
         refused,

@@ -8,11 +8,12 @@ use serde_json::Value;
 use crate::artifact::{self, Folder, Prepared, layout};
 use crate::assemble::run::{Fitted, Run, assemble};
 use crate::assemble::watch::Watch;
-use crate::assemble::{provenance, rehearse, screen, summary};
+use crate::assemble::{pretrained, provenance, rehearse, screen, summary};
 use crate::error::Result;
-use crate::recipe::{OnError, Recipe};
+use crate::recipe::{self, OnError, Recipe};
 use crate::record::Records;
 use crate::script::Host;
+use crate::tensor::device;
 use crate::trainer::History;
 
 /// Trains a recipe and writes its artifact folder. `notes` are what resolving it had to say.
@@ -34,6 +35,10 @@ pub fn train(
     let mut recipe = recipe.clone();
     // A run without a seed gets one, and keeps it: what was lucky once can be repeated. That of a trial is given.
     recipe.dataset.seed.get_or_insert_with(|| host.trial().map_or_else(fresh_seed, |trial| trial.seed));
+    if recipe.solver.device == recipe::Device::Auto {
+        // The choice is recorded: a resume goes on where the run began.
+        recipe.solver.device = recipe::Device::parse(&device::name(&device::auto())).unwrap_or(recipe::Device::Auto);
+    }
     rehearse::limit_batches(host, &mut recipe, train)?;
     let path = prepared.path().to_owned();
     // What is watched are the scripts of the run, not the recipe that names them.
@@ -48,6 +53,9 @@ pub fn train(
     let mut progress = host.progress();
     for note in notes {
         progress.message(&format!("note: {note}"));
+    }
+    for note in &run.notes {
+        progress.message(note);
     }
     if !run.refused.is_empty() {
         progress.message(&format!("{} records could not be loaded and are left out", run.refused.len()));
@@ -81,6 +89,7 @@ pub(super) fn begin(
     if matches!(recipe.dataset.on_error, OnError::Quarantine(_)) && !run.refused.is_empty() {
         screen::write(&made.join(layout::QUARANTINE), &run.refused)?;
     }
+    pretrained::keep(recipe, &run.trainer.weights()?, &made.join(layout::INITIAL))?;
     made.keep()?;
     host.trace(|| "the artifact folder is made".to_owned());
     Ok(run)

@@ -10,6 +10,7 @@ mod evaluate;
 mod events;
 mod exit;
 mod explain;
+mod export;
 mod help;
 mod inspect;
 mod man;
@@ -64,6 +65,7 @@ enum Verb {
     Resume(resume::Args),
     Predict(predict::Args),
     Evaluate(evaluate::Args),
+    Export(export::Args),
     Check(check::Args),
     VerifyResume(verify_resume::Args),
     Explain(explain::Args),
@@ -143,6 +145,7 @@ fn run(verb: Verb) -> ExitCode {
         Verb::Resume(args) => resume::run(args),
         Verb::Predict(args) => predict::run(args),
         Verb::Pack(args) => pack::run(args),
+        Verb::Export(args) => export::run(args),
         Verb::Check(args) => return check::run(&args),
         Verb::VerifyResume(args) => verify_resume::run(args),
         Verb::Explain(args) => explain::run(args),

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use crate::cli::options::{Limits, Overrides, Scripts, Training};
-use crate::cli::{resume, terminal};
 use crate::cli::trial::Trials;
+use crate::cli::{resume, terminal};
 use crate::error::Kind;
 use crate::recipe::{self, Recipe, Written};
 use crate::record::Records;

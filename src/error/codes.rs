@@ -203,6 +203,8 @@ pub const NO_CHECKPOINT: &str = "B0505";
 pub const OTHER_RECORDS: &str = "B0506";
 /// A file that cannot be written.
 pub const UNWRITABLE: &str = "B0507";
+/// Weights of a file that do not fit the network, or that cannot be written as asked.
+pub const WEIGHTS: &str = "B0508";
 
 // B06: training.
 

@@ -13,8 +13,8 @@ use crate::kernel::activation::Activation as Kernel;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
-use super::{Shape, component, show_shape};
 use super::gradient::define;
+use super::{Shape, component, show_shape};
 
 /// A function of the values of a layer; all but `glu` keep their shape.
 pub trait Activation: Send + Sync + std::fmt::Debug {
@@ -40,6 +40,11 @@ pub trait Activation: Send + Sync + std::fmt::Debug {
     /// Returns the same function on slices, for kernels; `None` where there is none.
     fn kernel(&self) -> Option<Kernel> {
         None
+    }
+
+    /// Returns its parameters as numbers in the order in which they are declared: null is infinity, true 1.
+    fn arguments(&self) -> &[f64] {
+        &[]
     }
 }
 
@@ -185,6 +190,44 @@ pub static LIST: &[Entry<dyn Activation>] = &[
         },
     ),
     entry(
+        "threshold",
+        &[],
+        "Returns x above the threshold, and another number elsewhere.",
+        &[
+            Parameter::required("threshold", Type::Float, "x counts only above it"),
+            Parameter::required("default_value", Type::Float, "the number elsewhere"),
+        ],
+        |a| {
+            function(a, &["threshold", "default_value"], |x, p| {
+                let (threshold, other) = (p[0], p[1]);
+                let kept = move |x: &Graph, v: &Graph, other: f64| {
+                    x.gt(threshold)?.where_cond(v, &v.zeros_like()?.affine(1.0, other)?)
+                };
+                define(x, move |x| kept(x, x, other), move |x, _, g| kept(x, g, 0.0))
+            })
+        },
+    ),
+    entry("sparse_sigmoid", &[], "Returns (x + 1) / 2 kept within 0 and 1.", &[], |a| {
+        function(a, &[], |x, _| clip(&x.affine(0.5, 0.5)?, 0.0, 1.0))
+    }),
+    entry("sparse_plus", &[], "Returns (x + 1)² / 4 between -1 and 1, 0 below and x above.", &[], |a| {
+        function(a, &[], |x, _| {
+            let value = |x: &Graph| {
+                let curve = x.clamp(-1.0, 1.0)?.affine(1.0, 1.0)?.sqr()?.affine(0.25, 0.0)?;
+                curve.add(&x.affine(1.0, -1.0)?.relu()?)
+            };
+            define(x, value, |x, _, g| g.mul(&x.affine(0.5, 0.5)?.clamp(0.0, 1.0)?))
+        })
+    }),
+    entry(
+        "sparsemax",
+        &[],
+        "Returns the nearest point to x whose numbers are at least 0 and add up to 1 along the last axis (Martins and \
+         Astudillo, 2016): many of them are 0.",
+        &[],
+        |a| function(a, &[], |x, _| sparsemax(x)),
+    ),
+    entry(
         "soft_shrink",
         &[],
         "Returns x moved towards 0 by the threshold, and 0 within it.",
@@ -246,6 +289,10 @@ impl Activation for Function {
 
     fn kernel(&self) -> Option<Kernel> {
         Kernel::find(self.name, &self.arguments)
+    }
+
+    fn arguments(&self) -> &[f64] {
+        &self.arguments
     }
 }
 
@@ -360,6 +407,33 @@ fn softmax(x: &Graph, axis: usize) -> Result<Graph> {
     )
 }
 
+/// Numbers below a limit become 0; the others lose it. The limit is where what is left adds up to 1.
+fn sparsemax(x: &Graph) -> Result<Graph> {
+    fn value(x: &Graph) -> CandleResult<Graph> {
+        let last = x.rank() - 1;
+        let length = x.dim(last)?;
+        // Beside the largest number nothing is too large to be told apart.
+        let x = &x.broadcast_sub(&x.max_keepdim(last)?)?;
+        let (sorted, _) = x.contiguous()?.sort_last_dim(false)?;
+        let sums = sorted.cumsum(last)?;
+        let places = Graph::arange(1u32, length as u32 + 1, x.device())?.to_dtype(x.dtype())?;
+        let chosen = sorted.broadcast_mul(&places)?.affine(1.0, 1.0)?.gt(&sums)?.to_dtype(x.dtype())?;
+        let count = chosen.sum_keepdim(last)?;
+        let limit = sorted.mul(&chosen)?.sum_keepdim(last)?.affine(1.0, -1.0)?.div(&count)?;
+        x.broadcast_sub(&limit)?.relu()
+    }
+    if x.rank() == 0 {
+        return Err(Error::recipe("`sparsemax` needs an axis"));
+    }
+    define(x, value, |x, y, g| {
+        let last = x.rank() - 1;
+        let chosen = y.gt(0.0)?.to_dtype(x.dtype())?;
+        let own = g.mul(&chosen)?;
+        let mean = own.sum_keepdim(last)?.div(&chosen.sum_keepdim(last)?)?;
+        own.sub(&chosen.broadcast_mul(&mean)?)
+    })
+}
+
 fn log_softmax(x: &Graph, axis: usize) -> Result<Graph> {
     define(
         x,
@@ -424,7 +498,11 @@ impl Activation for Glu {
         let rank = x.rank().saturating_sub(1);
         let axis = self.axis(rank).map(|axis| axis + 1).filter(|axis| x.dims()[*axis].is_multiple_of(2));
         let Some(axis) = axis else {
-            return Err(Error::recipe(format!("`glu` needs an even length on axis {}, found {:?}", self.axis, x.dims())));
+            return Err(Error::recipe(format!(
+                "`glu` needs an even length on axis {}, found {:?}",
+                self.axis,
+                x.dims()
+            )));
         };
         let half = x.dims()[axis] / 2;
         let (a, b) = (x.narrow(axis, 0, half)?, x.narrow(axis, half, half)?.contiguous()?);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Constraint, Kernel, NotFinite, Regularizer, Symbol};
-use crate::error::Result;
+use crate::error::{Error, Result, codes};
 use crate::kernel::activation::Activation;
 use crate::random::Random;
 use crate::tensor::Graph;
@@ -154,6 +154,25 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
 
     /// Computes the output from inputs (with batch axis) and weights, by differentiable operations.
     fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> Result<Graph>;
+
+    /// Writes the layer as nodes of ONNX, as it is when it does not train, and returns the name of its value.
+    ///
+    /// # Errors
+    /// What of it cannot be written.
+    fn onnx(&self, _step: &mut super::onnx::Step<'_>) -> Result<String> {
+        Err(Error::artifact(format!("`{}` cannot be written as ONNX", self.kind())).coded(codes::WEIGHTS))
+    }
+
+    /// Returns the layer as it is when none of its weights is trained; `None` where that makes no difference to what it
+    /// computes.
+    fn frozen(&self) -> Option<Arc<dyn Layer>> {
+        None
+    }
+
+    /// Returns the layer that this one applies to parts of its input, with the same weights.
+    fn inner(&self) -> Option<&dyn Layer> {
+        None
+    }
 
     /// Returns whether the output is the input's values in order, only with other axes: then nothing is computed on a
     /// CPU.

@@ -19,6 +19,7 @@ mod description;
 mod graph;
 mod names;
 mod not_finite;
+mod pattern;
 mod sequential;
 mod summary;
 
@@ -28,8 +29,11 @@ pub mod constraint;
 mod gradient;
 pub mod initializer;
 pub mod layers;
+pub mod onnx;
 pub mod plan;
+pub mod pytorch;
 pub mod regularizer;
+pub mod transfer;
 mod window;
 
 pub use activation::Activation;

@@ -96,7 +96,7 @@ fn fitting<'a>(kind: &'a Kind, node: &Node) -> Option<&'a Kind> {
         Value::Bool(_) => matches!(kind, Kind::Flag | Kind::Off),
         Value::Number(_) => matches!(kind, Kind::Whole { .. } | Kind::Number(_)),
         Value::Text(_) => matches!(kind, Kind::Text | Kind::Choice(_) | Kind::Device),
-        Value::List(_) => matches!(kind, Kind::Maps { .. }),
+        Value::List(_) => matches!(kind, Kind::Maps { .. } | Kind::Texts),
         Value::Map(_) => matches!(kind, Kind::Map(_) | Kind::Free),
     };
     (fits || matches!(kind, Kind::NoEffect(_))).then_some(kind)
@@ -119,6 +119,7 @@ fn holds(kind: &Kind, node: &Node) -> bool {
         Kind::Choice(choices) => node.text().is_some_and(|text| choices.contains(&text)),
         Kind::Device => node.text().is_some_and(|text| super::Device::parse(text).is_some()),
         Kind::Off => node.flag() == Some(false),
+        Kind::Texts => node.items().iter().all(|item| item.text().is_some()),
         Kind::Maps { .. } => false,
         _ => true,
     }

@@ -99,6 +99,11 @@ impl<'a> Fields<'a> {
         self.text_if_any(key).unwrap_or_default()
     }
 
+    /// Returns a list of texts.
+    pub(super) fn texts(&self, key: &str) -> Vec<String> {
+        self.get(key).0.items().iter().filter_map(|item| item.text().map(str::to_owned)).collect()
+    }
+
     /// Returns a text, or `None` when it is left out.
     pub(super) fn text_if_any(&self, key: &str) -> Option<String> {
         self.get(key).0.text().map(str::to_owned)

@@ -110,6 +110,7 @@ impl Sections {
                 json!({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1})
             }
             Kind::Text => json!({"type": "string"}),
+            Kind::Texts => json!({"type": "array", "items": {"type": "string"}}),
             Kind::Choice(choices) => json!({"enum": choices}),
             Kind::Device => json!({"type": "string", "pattern": "^(auto|cpu|cuda:[0-9]{1,4})$"}),
             Kind::Off => json!({"const": false}),

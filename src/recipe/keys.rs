@@ -7,7 +7,7 @@
 
 use super::schema::Absent::{Default, Nothing, Refused};
 use super::schema::Bounds::{Any, Fraction, NotNegative, Positive};
-use super::schema::Kind::{Choice, Flag, Free, Map, Maps, NoEffect, Null, Number, Off, OneOf, Text, Whole};
+use super::schema::Kind::{Choice, Flag, Free, Map, Maps, NoEffect, Null, Number, Off, OneOf, Text, Texts, Whole};
 use super::schema::{Absent, Key, Kind, LARGEST, Section};
 
 /// The whole config.
@@ -158,6 +158,32 @@ pub static MODEL: Section = Section {
             Refused,
             "the outputs of the network, each with its loss and metrics",
         ),
+        key("pretrained", Map(&PRETRAINED), Nothing, "weights that training starts from (ours)"),
+        key(
+            "freeze",
+            Texts,
+            Default("[]"),
+            "the weights that are not trained, by patterns: a weight or a layer, `*` is any text (ours)",
+        ),
+    ],
+};
+
+/// `model.pretrained`: all ours.
+pub static PRETRAINED: Section = Section {
+    what: "a map with the key `path`",
+    merges: false,
+    keys: &[
+        key("path", Text, Refused, "a `.safetensors` file, or the folder of a run, whose best weights are taken"),
+        key(
+            "layout",
+            Choice(&["keras", "pytorch"]),
+            Default(r#""keras""#),
+            "how the file names and lays out weights: `dense/kernel`, or `dense.weight` as PyTorch does",
+        ),
+        key("rename", Free, Default("{}"), "beginnings of names in the file, and the names that they stand for here"),
+        key("only", Texts, Default("[]"), "patterns of the weights that are taken; all when empty"),
+        key("strict", Flag, Default("false"), "whether each weight must be found, and each array of the file used"),
+        key("skip_mismatched", Flag, Default("false"), "whether arrays of another shape are left out, not refused"),
     ],
 };
 

@@ -7,6 +7,7 @@ use super::fault;
 use super::fields::Fields;
 use super::imports::{self, Import};
 use super::keys::OUTPUT;
+use super::schema::{Absent, Kind};
 use super::written::Entry;
 use crate::error::nearest;
 
@@ -17,6 +18,27 @@ pub struct Model {
     pub network: Import,
     /// The network's outputs; at least one, each with another name.
     pub outputs: Vec<Output>,
+    /// Weights that training starts from.
+    pub pretrained: Option<Pretrained>,
+    /// Patterns of the weights that are not trained.
+    pub freeze: Vec<String>,
+}
+
+/// Weights that training starts from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pretrained {
+    /// A file of weights, or the folder of a run.
+    pub path: String,
+    /// How the file names and lays them out: `keras` or `pytorch`.
+    pub layout: String,
+    /// Beginnings of names in the file, and what they are in the network.
+    pub rename: Vec<(String, String)>,
+    /// Patterns of the weights that are taken; all when empty.
+    pub only: Vec<String>,
+    /// Whether each weight must be found, and each array used.
+    pub strict: bool,
+    /// Whether arrays of another shape are left out rather than refused.
+    pub skip_mismatched: bool,
 }
 
 /// An output of the network.
@@ -43,13 +65,50 @@ impl Model {
         let outputs = fields.maps("outputs");
         check_names(&outputs, report);
         check_weights(&outputs, report);
-        Model { network: imports::one(fields, "network"), outputs: outputs.iter().map(|output| Output::resolve(output, report)).collect() }
+        Model {
+            network: imports::one(fields, "network"),
+            outputs: outputs.iter().map(|output| Output::resolve(output, report)).collect(),
+            pretrained: fields.map_if_any("pretrained").map(|fields| Pretrained::resolve(&fields, report)),
+            freeze: fields.texts("freeze"),
+        }
     }
 
     pub(super) fn to_json(&self) -> Value {
+        let mut map = Map::new();
+        map.insert("network".to_owned(), self.network.to_json());
+        map.insert("outputs".to_owned(), self.outputs.iter().map(Output::to_json).collect());
+        map.extend(self.pretrained.as_ref().map(|pretrained| ("pretrained".to_owned(), pretrained.to_json())));
+        map.insert("freeze".to_owned(), json!(self.freeze));
+        Value::Object(map)
+    }
+}
+
+impl Pretrained {
+    fn resolve(fields: &Fields, report: &mut Report) -> Self {
+        let (rename, path) = fields.get("rename");
+        for entry in rename.entries() {
+            super::check::check(&Kind::Text, Absent::Refused, &entry.node, &path.to(entry), report);
+        }
+        let pair = |entry: &Entry| Some((entry.key.to_string(), entry.node.text()?.to_owned()));
+        Pretrained {
+            path: fields.text("path"),
+            layout: fields.text("layout"),
+            rename: rename.entries().iter().filter_map(pair).collect(),
+            only: fields.texts("only"),
+            strict: fields.flag("strict"),
+            skip_mismatched: fields.flag("skip_mismatched"),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let rename = self.rename.iter().map(|(from, to)| (from.clone(), json!(to)));
         json!({
-            "network": self.network.to_json(),
-            "outputs": self.outputs.iter().map(Output::to_json).collect::<Vec<_>>(),
+            "path": self.path,
+            "layout": self.layout,
+            "rename": rename.collect::<Map<_, _>>(),
+            "only": self.only,
+            "strict": self.strict,
+            "skip_mismatched": self.skip_mismatched,
         })
     }
 }

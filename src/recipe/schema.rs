@@ -52,6 +52,8 @@ pub enum Kind {
     Number(Bounds),
     /// A text.
     Text,
+    /// A list of texts.
+    Texts,
     /// One of these texts.
     Choice(&'static [&'static str]),
     /// `auto`, `cpu` or `cuda:N`.
@@ -127,6 +129,7 @@ impl Kind {
             Kind::Number(Bounds::Positive) => "a number above 0".to_owned(),
             Kind::Number(Bounds::Fraction) => "a number above 0 and below 1".to_owned(),
             Kind::Text => "a text".to_owned(),
+            Kind::Texts => "a list of texts".to_owned(),
             Kind::Off => "`false`".to_owned(),
             Kind::Null => "`null`".to_owned(),
             Kind::Map(section) => section.what.to_owned(),

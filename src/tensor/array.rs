@@ -89,6 +89,24 @@ impl Array {
         self.shape().first().copied().unwrap_or(1)
     }
 
+    /// Returns whether both are the same memory, seen in the same way.
+    pub fn is_one_with(&self, other: &Array) -> bool {
+        let place = |array: &Array| match array {
+            Array::F32(own) => own.as_ptr().cast::<u8>(),
+            Array::F64(own) => own.as_ptr().cast(),
+            Array::I64(own) => own.as_ptr().cast(),
+            Array::U8(own) => own.as_ptr(),
+        };
+        let strides = |array: &Array| match array {
+            Array::F32(own) => own.strides().to_vec(),
+            Array::F64(own) => own.strides().to_vec(),
+            Array::I64(own) => own.strides().to_vec(),
+            Array::U8(own) => own.strides().to_vec(),
+        };
+        place(self) == place(other)
+            && (self.dtype(), self.shape(), strides(self)) == (other.dtype(), other.shape(), strides(other))
+    }
+
     /// Returns whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

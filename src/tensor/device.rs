@@ -7,6 +7,14 @@ pub fn cpu() -> Device {
     Device::Cpu
 }
 
+/// Returns the first CUDA device where this program was built with CUDA and there is one, else the CPU.
+pub fn auto() -> Device {
+    match candle_core::utils::cuda_is_available() {
+        true => cuda(0).unwrap_or(Device::Cpu),
+        false => Device::Cpu,
+    }
+}
+
 /// Opens a CUDA device by its number; the error says why it cannot be used.
 pub fn cuda(number: usize) -> Result<Device, String> {
     Device::new_cuda(number).map_err(|error| error.to_string().lines().next().unwrap_or("unknown reason").to_owned())

@@ -46,17 +46,36 @@ impl Trainer {
         let mut earlier = Earlier::default();
         // Reused from step to step: while batches have one shape, a step allocates nothing.
         let (mut read, mut fed) = (None, Fed::default());
+        let (mut next_read, mut next) = (None, Fed::default());
+        let mut ready = false;
         for batch in first..batches {
-            fed.clear();
-            data.batch_into(batch, &mut read)?;
+            if std::mem::take(&mut ready) {
+                std::mem::swap(&mut read, &mut next_read);
+                std::mem::swap(&mut fed, &mut next);
+            } else {
+                fed.clear();
+                data.batch_into(batch, &mut read)?;
+                let Some(read) = &read else { continue };
+                fed.fill_training(&setup.network, &setup.outputs, read)?;
+            }
             let Some(read) = &read else { continue };
-            fed.fill_training(&setup.network, &setup.outputs, read)?;
             let random = Random::new(setup.seed, Stream::Dropout, &[*step]);
             variables.engine.forward(&fed.inputs, fed.len, Some(&random))?;
+            // The forward pass is only on its way: reading the loss waits for it, making the next batch does not.
+            if variables.engine.works_beside() && batch + 1 < batches {
+                next.clear();
+                data.batch_into(batch + 1, &mut next_read)?;
+                if let Some(read) = &next_read {
+                    next.fill_training(&setup.network, &setup.outputs, read)?;
+                    variables.engine.copy_ahead(&next.inputs)?;
+                    ready = true;
+                }
+            }
             let losses = variables.engine.losses(&setup.outputs, &fed.targets)?;
             if !losses.total.is_finite() && control.details.is_empty() {
                 let found = blame::Seen { batch: read, fed: &fed, losses: &losses, random: &random, step: *step + 1 };
-                control.details = blame::explain(&setup.outputs, &setup.train, &mut variables.engine, &found, &earlier)?;
+                control.details =
+                    blame::explain(&setup.outputs, &setup.train, &mut variables.engine, &found, &earlier)?;
             }
             meters.update(&setup.outputs, &fed, &losses, &variables.engine)?;
             *learning_rate = control.learning_rate;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a table that cannot be read fails the test")]
 
-use barrage::network::{FlatWeights, Network, Pass, Plan, Symbol, layers};
+use barrage::network::{FlatWeights, Network, Pass, Plan, Symbol, WeightInfo, layers};
 use barrage::random::{Random, Stream};
 use barrage::tensor::{Array, Device, Dtype, Graph, device};
 use candle_core::{DType, Var};
@@ -21,7 +21,7 @@ fn layers_give_the_numbers_of_keras() {
     println!("numeric cases: {}", cases.len());
 }
 
-fn read(text: &str) -> Vec<Value> {
+pub(crate) fn read(text: &str) -> Vec<Value> {
     serde_json::from_str(text).unwrap()
 }
 
@@ -30,7 +30,20 @@ fn check(case: &Value) -> Result<(), Vec<String>> {
     run(case).map_err(|errors| errors.into_iter().map(|error| format!("{name}: {error}")).collect())
 }
 
-fn run(case: &Value) -> Result<(), Vec<String>> {
+/// A case as a network.
+pub(crate) struct Made {
+    pub network: Network,
+    /// The names of the weights without the layer's, and their values.
+    pub names: Vec<String>,
+    pub weights: Vec<Graph>,
+    /// The inputs that gradients are expected for, then masks and values given by name.
+    pub xs: Vec<Graph>,
+    pub more: Vec<Graph>,
+    /// How many outputs are values; a mask may follow.
+    pub values_of_outputs: usize,
+}
+
+pub(crate) fn make(case: &Value) -> Result<Made, Vec<String>> {
     let failed = |error: barrage::Error| vec![error.to_string()];
     let (inputs, expected) = (&case["inputs"], &case["expected"]);
     let xs: Vec<Graph> = each(&inputs["x"]).into_iter().map(tensor).collect();
@@ -75,11 +88,21 @@ fn run(case: &Value) -> Result<(), Vec<String>> {
     let network = Network::new(&all, &outputs).map_err(failed)?;
 
     let given = inputs["weights"].as_object().unwrap();
-    let names: Vec<&str> = network.weights().iter().map(|weight| weight.name.split_once('/').unwrap().1).collect();
-    if names.len() != given.len() || names.iter().any(|name| !given.contains_key(*name)) {
+    let own = |weight: &WeightInfo| weight.name.split_once('/').unwrap().1.to_owned();
+    let names: Vec<String> = network.weights().iter().map(own).collect();
+    if names.len() != given.len() || names.iter().any(|name| !given.contains_key(name)) {
         return Err(vec![format!("weights {names:?}, expected {:?}", given.keys().collect::<Vec<_>>())]);
     }
-    let weights: Vec<Var> = names.iter().map(|name| Var::from_tensor(&tensor(&given[*name])).unwrap()).collect();
+    let weights = names.iter().map(|name| tensor(&given[name])).collect();
+    let more = more.into_iter().map(|(_, value)| value).collect();
+    Ok(Made { network, names, weights, xs, more, values_of_outputs })
+}
+
+fn run(case: &Value) -> Result<(), Vec<String>> {
+    let failed = |error: barrage::Error| vec![error.to_string()];
+    let (inputs, expected) = (&case["inputs"], &case["expected"]);
+    let Made { network, names, weights, xs, more, values_of_outputs } = make(case)?;
+    let weights: Vec<Var> = weights.iter().map(|weight| Var::from_tensor(weight).unwrap()).collect();
     let weights: Vec<Graph> = weights.iter().map(|weight| weight.as_tensor().clone()).collect();
     let variable = |x: &Graph| match x.dtype().is_float() {
         true => Var::from_tensor(x).unwrap().as_tensor().clone(),
@@ -89,7 +112,7 @@ fn run(case: &Value) -> Result<(), Vec<String>> {
     // Where the table says nothing, training makes no difference.
     let training = inputs["call_kwargs"]["training"].as_bool();
     let mut pass = Pass::new(training.unwrap_or(false), Random::new(0, Stream::Dropout, &[]));
-    let all: Vec<Graph> = xs.iter().cloned().chain(more.into_iter().map(|(_, value)| value)).collect();
+    let all: Vec<Graph> = xs.iter().cloned().chain(more).collect();
     let mut ys = network.forward(&weights, &all, &mut pass).map_err(failed)?;
     let mask = ys.split_off(values_of_outputs);
 
@@ -148,13 +171,13 @@ fn run(case: &Value) -> Result<(), Vec<String>> {
 
 /// What a plan gives: the output, the gradients of the weights (none where nothing is trained), the weights after the
 /// pass. Gradients of inputs are the composed test's: a plan computes none of the batch.
-struct Planned {
-    ys: Vec<Graph>,
-    gradients: Vec<Graph>,
-    weights: Vec<Graph>,
+pub(crate) struct Planned {
+    pub ys: Vec<Graph>,
+    pub gradients: Vec<Graph>,
+    pub weights: Vec<Graph>,
 }
 
-fn planned(
+pub(crate) fn planned(
     network: &Network,
     xs: &[Graph],
     weights: &[Graph],
@@ -217,11 +240,11 @@ fn input(x: &Graph) -> Symbol {
     Symbol::input(None, &shape, dtype).unwrap()
 }
 
-fn each(value: &Value) -> Vec<&Value> {
+pub(crate) fn each(value: &Value) -> Vec<&Value> {
     value.as_array().map_or_else(|| vec![value], |items| items.iter().collect())
 }
 
-fn tensor(value: &Value) -> Graph {
+pub(crate) fn tensor(value: &Value) -> Graph {
     let shape: Vec<usize> = value["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).collect();
     let number = |item: &Value| match item.as_str() {
         None if item.is_boolean() => f64::from(u8::from(item.as_bool().unwrap())),
@@ -236,6 +259,6 @@ fn tensor(value: &Value) -> Graph {
     Graph::from_vec(data, shape, &cpu).unwrap().to_dtype(dtype).unwrap()
 }
 
-fn values(tensor: &Graph) -> Vec<f64> {
+pub(crate) fn values(tensor: &Graph) -> Vec<f64> {
     tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
 }

@@ -9,7 +9,7 @@
 mod callbacks;
 mod fits;
 mod images;
-mod layers;
+pub(crate) mod layers;
 mod losses;
 mod metrics;
 mod optimizers;

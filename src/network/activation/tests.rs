@@ -12,10 +12,43 @@ fn run(value: &Value, x: &[f32]) -> (Vec<f32>, Vec<f32>) {
     (y.flatten_all().unwrap().to_vec1().unwrap(), gradients.get(&x).unwrap().to_vec1().unwrap())
 }
 
+/// An activation with what it needs.
+fn named(entry: &Entry<dyn Activation>) -> Value {
+    match entry.name {
+        "threshold" => json!({"import": "threshold", "params": {"threshold": 0.5, "default_value": -2.0}}),
+        name => json!(name),
+    }
+}
+
+#[test]
+fn sparsemax_gives_shares_many_of_which_are_zero() {
+    let (y, gradient) = run(&json!("sparsemax"), &[1.0, 0.8, 0.1, -3.0]);
+    let expected = [0.6f32, 0.4, 0.0, 0.0];
+    assert!(y.iter().zip(expected).all(|(y, expected)| (y - expected).abs() < 1e-6), "{y:?}");
+    // The sum is always 1.
+    assert!(gradient.iter().all(|gradient| gradient.abs() < 1e-6), "{gradient:?}");
+}
+
+#[test]
+fn piecewise_functions_have_the_values_of_their_formulas() {
+    for (value, x, expected, slopes) in [
+        (named(find("threshold")), [-1.0f32, 0.5, 2.0], [-2.0f32, -2.0, 2.0], [0.0f32, 0.0, 1.0]),
+        (json!("sparse_plus"), [-2.0, 0.0, 3.0], [0.0, 0.25, 3.0], [0.0, 0.5, 1.0]),
+        (json!("sparse_sigmoid"), [-2.0, 0.0, 3.0], [0.0, 0.5, 1.0], [0.0, 0.5, 0.0]),
+    ] {
+        let (y, gradient) = run(&value, &x);
+        assert_eq!((y, gradient), (expected.to_vec(), slopes.to_vec()), "{value}");
+    }
+}
+
+fn find(name: &str) -> &'static Entry<dyn Activation> {
+    LIST.iter().find(|entry| entry.name == name).unwrap()
+}
+
 #[test]
 fn far_values_stay_finite() {
     for entry in LIST.iter().filter(|entry| !["exponential", "squareplus"].contains(&entry.name)) {
-        let (y, gradient) = run(&json!(entry.name), &[-1e15, -200.0, -90.0, 0.0, 90.0, 200.0, 1e15]);
+        let (y, gradient) = run(&named(entry), &[-1e15, -200.0, -90.0, 0.0, 90.0, 200.0, 1e15]);
         assert!(y.iter().chain(&gradient).all(|value| value.is_finite()), "{}: {y:?} {gradient:?}", entry.name);
     }
 }
@@ -62,7 +95,10 @@ fn kernels_agree_with_composition() {
         json!({"import": "squareplus", "params": {"b": 1.5}}),
         json!({"import": "soft_shrink", "params": {"threshold": 1.5}}),
     ];
-    for value in LIST.iter().map(|entry| json!(entry.name)).chain(variants) {
+    // These are composed on every device.
+    let composed = ["threshold", "sparse_plus", "sparse_sigmoid", "sparsemax"];
+    let own = LIST.iter().map(|entry| json!(entry.name)).filter(|name| !composed.iter().any(|own| name == own));
+    for value in own.chain(variants) {
         let activation = from_value(&value).unwrap();
         let kernel = activation.kernel().unwrap_or_else(|| panic!("{value} has no kernel"));
         // Rows as long as a softmax likes, with a rest beside the lanes; the far values alone would hide the others.

@@ -7,6 +7,7 @@ use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::kernel::{Backward, Forward};
+use super::super::onnx::Step;
 use super::super::{Bound, Kernel, Layer, Named, Pass, Shape, Symbol, Weight, activation, shape};
 use super::attention::MaskedSoftmax;
 use super::{LayerEntry, NAME};
@@ -130,6 +131,11 @@ impl Layer for Activation {
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
         Ok(Vec::new())
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let x = step.x(0);
+        step.to.activate(&*self.activation, &x)
     }
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::tensor::Graph;
 
+use super::super::onnx::{Step, Writer, int, message::FLOAT};
 use super::super::{Bound, Layer, Named, Pass, Shape, Symbol, Weight, show_shape};
 
 /// Where the inputs of an attention layer stand, and which steps look at which.
@@ -120,6 +121,70 @@ impl Looks {
     }
 }
 
+impl Looks {
+    /// Returns the mask of queries and keys, if there is one; `scores` have `[…, queries, keys]` as their last axes.
+    pub(super) fn mask_onnx(&self, step: &mut Step<'_>) -> Option<String> {
+        let lengths = [0, self.value].map(|at| step.shapes[at].first().copied().flatten());
+        let mut parts = Vec::new();
+        for (place, axis) in [(self.query_mask, 2), (self.value_mask, 1), (self.key_mask, 1)] {
+            let Some(place) = place else { continue };
+            let mask = step.x(place);
+            let mask = step.to.differs(&mask, 0.0);
+            parts.push(step.to.unsqueeze(&mask, &[axis]));
+        }
+        if let Some(place) = self.pairs {
+            let mask = step.x(place);
+            parts.push(step.to.differs(&mask, 0.0));
+        }
+        if self.causal {
+            let order = match lengths {
+                [Some(queries), Some(keys)] => {
+                    let looks =
+                        (0..queries).flat_map(|query| (0..keys).map(move |key| if key <= query { 1.0 } else { 0.0 }));
+                    step.to.numbers(&looks.collect::<Vec<f32>>(), &[1, queries, keys])
+                }
+                _ => {
+                    let [queries, keys] = [0, self.value].map(|at| {
+                        let x = step.x(at);
+                        let shape = step.to.one("Shape", &x);
+                        let (place, axis) = (step.to.indices(&[1]), step.to.indices(&[0]));
+                        let length = step.to.two("Gather", &shape, &place);
+                        let length = step.to.two("Squeeze", &length, &axis);
+                        let [start, by] = [0, 1].map(|value| {
+                            let one = step.to.indices(&[value]);
+                            step.to.two("Squeeze", &one, &axis)
+                        });
+                        step.to.node("Range", &[&start, &length, &by], Vec::new())
+                    });
+                    let (queries, keys) = (step.to.unsqueeze(&queries, &[1]), step.to.unsqueeze(&keys, &[0]));
+                    let looks = step.to.two("GreaterOrEqual", &queries, &keys);
+                    let looks = step.to.cast(&looks, FLOAT);
+                    step.to.unsqueeze(&looks, &[0])
+                }
+            };
+            parts.push(order);
+        }
+        parts.into_iter().reduce(|all, part| step.to.two("Mul", &all, &part))
+    }
+}
+
+/// [`masked_softmax`] as nodes of ONNX.
+pub(super) fn masked_softmax_onnx(to: &mut Writer, scores: &str, mask: Option<&str>) -> String {
+    let softmax = |to: &mut Writer, x: &str| to.node("Softmax", &[x], vec![int("axis", -1)]);
+    let Some(mask) = mask else { return softmax(to, scores) };
+    let far = far_onnx(to, mask);
+    let kept = to.two("Mul", scores, mask);
+    let hidden = to.two("Add", &kept, &far);
+    let chosen = softmax(to, &hidden);
+    to.two("Mul", &chosen, mask)
+}
+
+/// 0 where a mask is 1, a large negative number where it is 0.
+pub(super) fn far_onnx(to: &mut Writer, mask: &str) -> String {
+    let large = to.with("Mul", mask, 1e9);
+    to.with("Sub", &large, 1e9)
+}
+
 /// Returns the softmax along the last axis of what the mask leaves; a row of which nothing is left is 0.
 pub(super) fn masked_softmax(scores: &Graph, mask: Option<&Graph>) -> Result<Graph> {
     let Some(mask) = mask else { return softmax(scores) };
@@ -156,6 +221,12 @@ impl Layer for MaskedSoftmax {
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
         Ok(Vec::new())
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let (x, mask) = (step.x(0), step.x(1));
+        let mask = step.to.differs(&mask, 0.0);
+        Ok(masked_softmax_onnx(step.to, &x, Some(&mask)))
     }
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {

@@ -6,10 +6,11 @@ use crate::registry::Entry;
 use crate::tensor::Graph;
 
 use super::super::kernel::{Backward, Forward};
+use super::super::onnx::Step;
 use super::super::window::{self, DATA_FORMAT, Windows};
 use super::super::{Kernel, Layer, Pass, Shape, Weight};
 use super::max_pooling::{PADDING, POOL_SIZE, STRIDES, output_shape, places, windows};
-use super::{LayerEntry, NAME};
+use super::{LayerEntry, NAME, conv_onnx};
 
 pub(super) const AVERAGE_POOLING_1D: LayerEntry = LayerEntry {
     entry: Entry {
@@ -56,6 +57,14 @@ impl Layer for AveragePooling {
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
         Ok(Vec::new())
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let (x, input) = (step.x(0), conv_onnx::input(step)?);
+        let attributes = conv_onnx::windows(&self.windows, &input)?;
+        Ok(conv_onnx::channels_first(step.to, &x, self.windows.rank(), |to, x| {
+            to.node("AveragePool", &[x], attributes)
+        }))
     }
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {

@@ -9,6 +9,7 @@ use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::kernel::{Backward, Forward};
+use super::super::onnx::Step;
 use super::super::{Bound, Initializer, Kernel, Layer, Named, Pass, Shape, Symbol, Weight, shape, show_shape};
 use super::terms::{BETA_CONSTRAINT, BETA_REGULARIZER, GAMMA_CONSTRAINT, GAMMA_REGULARIZER, Terms};
 use super::{LayerEntry, NAME, TRAINABLE, initializer, weight};
@@ -120,6 +121,10 @@ impl Layer for BatchNormalization {
         "BatchNormalization"
     }
 
+    fn frozen(&self) -> Option<Arc<dyn Layer>> {
+        Some(Arc::new(BatchNormalization { trainable: false, ..self.clone() }))
+    }
+
     fn keeps_mask(&self) -> bool {
         true
     }
@@ -149,6 +154,29 @@ impl Layer for BatchNormalization {
         weights.push(weight("moving_mean", shape.clone(), &self.moving_mean, false)?);
         weights.push(weight("moving_variance", shape, &self.moving_variance, false)?);
         self.terms.on(weights)
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        // A mask changes the statistics of training only.
+        let (x, input) = (step.x(0), step.shapes.first().cloned().unwrap_or_default());
+        let axis =
+            shape::inner_axis(self.axis, input.len()).ok_or_else(|| Error::recipe("`axis` is outside of the value"))?;
+        let statistics = usize::from(self.scale) + usize::from(self.center);
+        let mut factors: Vec<f32> =
+            step.values(statistics + 1).iter().map(|variance| 1.0 / (variance + self.epsilon as f32).sqrt()).collect();
+        if self.scale {
+            factors.iter_mut().zip(step.values(0)).for_each(|(factor, gamma)| *factor *= gamma);
+        }
+        let mut wide = vec![1; input.len() - axis];
+        wide[0] = factors.len();
+        let (mean, factors) = (step.weight_as(statistics, &wide), step.to.numbers(&factors, &wide));
+        let centred = step.to.two("Sub", &x, &mean);
+        let y = step.to.two("Mul", &centred, &factors);
+        if !self.center {
+            return Ok(y);
+        }
+        let beta = step.weight_as(statistics - 1, &wide);
+        Ok(step.to.two("Add", &y, &beta))
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> Result<Graph> {

@@ -10,8 +10,9 @@ use crate::network::kernel::{Backward, Forward, Kernel};
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
+use super::super::onnx::Step;
 use super::super::{Bound, Layer, Named, Pass, Shape, Symbol, Weight, component, shape};
-use super::recurrent::Recurrent;
+use super::recurrent::{Recurrent, Written};
 use super::{LayerEntry, NAME};
 
 pub(super) const BIDIRECTIONAL: LayerEntry = LayerEntry {
@@ -188,6 +189,49 @@ impl Layer for Bidirectional {
             all.extend(own.map(|weight| Weight { name: format!("{name}/{}", weight.name).into(), ..weight }));
         }
         Ok(all)
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let count = self.forward.weight_count();
+        let (shares, mut written) = ([0..count, count..step.weights.len()], Vec::with_capacity(2));
+        for (layer, share) in self.both().into_iter().zip(shares) {
+            let mut own = Step {
+                inputs: step.inputs.clone(),
+                shapes: step.shapes.clone(),
+                dtypes: step.dtypes.clone(),
+                weights: step.weights[share].to_vec(),
+                to: &mut *step.to,
+            };
+            let Written { mut output, states } = layer.written(&mut own)?;
+            // The one that goes backward gives its sequence in that order.
+            if layer.is_backwards() && self.sequences() {
+                output = step.to.reverse(&output, 1);
+            }
+            written.push((output, states));
+        }
+        let [(a, a_states), (b, b_states)] =
+            <[(String, Vec<String>); 2]>::try_from(written).map_err(|_| Error::run("expected two directions"))?;
+        let merged = match self.merge {
+            Merge::Concat => step.to.concat(&[a, b], if self.sequences() { 2 } else { 1 }),
+            Merge::Sum => step.to.two("Add", &a, &b),
+            Merge::Multiply => step.to.two("Mul", &a, &b),
+            Merge::Average => {
+                let sum = step.to.two("Add", &a, &b);
+                step.to.with("Mul", &sum, 0.5)
+            }
+            Merge::Both => {
+                let both = [a, b].map(|value| step.to.reshape(&value, &[0, -1]));
+                step.to.concat(&both, 1)
+            }
+        };
+        if self.merge != Merge::Both && !self.forward.outputs().1 {
+            return Ok(merged);
+        }
+        let mut parts = vec![step.to.reshape(&merged, &[0, -1])];
+        if self.forward.outputs().1 {
+            parts.extend(a_states.into_iter().chain(b_states));
+        }
+        Ok(step.to.concat(&parts, 1))
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> Result<Graph> {

@@ -7,6 +7,7 @@ use crate::registry::{Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::kernel::{Backward, Forward};
+use super::super::onnx::{Step, message::FLOAT};
 use super::super::{Integers, Kernel, Layer, Pass, Shape, Symbol, Weight, shape, show_shape};
 use super::mask::{Any, NotEqual};
 use super::{LayerEntry, NAME};
@@ -102,6 +103,17 @@ impl Layer for Concatenate {
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
         Ok(Vec::new())
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let axis = shape::inner_axis(self.axis, step.shapes.first().map_or(0, Vec::len));
+        let axis = axis.ok_or_else(|| crate::Error::recipe("`axis` is outside of the value"))? + 1;
+        let mixed = step.dtypes.windows(2).any(|pair| pair[0] != pair[1]);
+        let values: Vec<String> = match mixed {
+            false => step.inputs.clone(),
+            true => step.inputs.clone().iter().map(|value| step.to.cast(value, FLOAT)).collect(),
+        };
+        Ok(step.to.concat(&values, axis))
     }
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {

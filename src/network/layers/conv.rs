@@ -9,9 +9,11 @@ use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::gradient::linear;
+use super::super::onnx::Step;
 use super::super::window::{self, DATA_FORMAT, Padding, Windows};
 use super::super::{Activation, Initializer, Kernel, Layer, Pass, Regularizer, Shape, Weight, shape};
 use super::conv_kernel::{self, Convolved};
+use super::conv_onnx;
 use super::terms::{
     ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, KERNEL_CONSTRAINT, KERNEL_REGULARIZER, Terms,
 };
@@ -208,6 +210,16 @@ impl Layer for Convolution {
 
     fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
         self.terms.activity()
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let (x, input, rank) = (step.x(0), conv_onnx::input(step)?, self.windows.rank());
+        let axes: Vec<usize> = [rank + 1, rank].into_iter().chain(0..rank).collect();
+        let channels = self.channels(std::slice::from_ref(&input))? / self.groups;
+        let kernel = step.weight_turned(0, &axes, &[&[self.filters, channels], &*self.windows.size].concat());
+        let bias = self.use_bias.then_some(1);
+        let y = conv_onnx::convolution(step, &x, &self.windows, &input, kernel, bias, self.groups)?;
+        step.to.activate(&*self.activation, &y)
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {

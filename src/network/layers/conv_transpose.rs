@@ -8,10 +8,12 @@ use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::gradient::linear;
+use super::super::onnx::{Step, ints};
 use super::super::window::{self, DATA_FORMAT, Padding};
 use super::super::{Activation, Initializer, Kernel, Layer, Pass, Regularizer, Shape, Weight, shape, show_shape};
 use super::conv::{ACTIVATION, BIAS_INITIALIZER, DILATION_RATE, KERNEL_INITIALIZER, USE_BIAS};
 use super::conv_kernel::Convolved;
+use super::conv_onnx;
 use super::terms::{
     ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, KERNEL_CONSTRAINT, KERNEL_REGULARIZER, Terms,
 };
@@ -250,6 +252,33 @@ impl Layer for ConvTranspose {
 
     fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
         self.terms.activity()
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let (x, input, rank) = (step.x(0), conv_onnx::input(step)?, self.rank());
+        let channels = shape::last_axis(&input)?;
+        let axes: Vec<usize> = [rank + 1, rank].into_iter().chain(0..rank).collect();
+        let kernel = step.weight_turned(0, &axes, &[&[channels, self.filters], &*self.size].concat());
+        let (mut before, mut after, mut more) = (Vec::new(), Vec::new(), Vec::new());
+        for axis in 0..rank {
+            // What is cut off does not depend on the length.
+            let length = input[axis].unwrap_or(self.size[axis] * self.dilation[axis] + 2);
+            let (output, start) = self.axis(axis, length)?;
+            let whole = (length - 1) * self.strides[axis] + (self.size[axis] - 1) * self.dilation[axis] + 1;
+            before.push(start);
+            after.push(whole.saturating_sub(start + output));
+            more.push((start + output).saturating_sub(whole));
+        }
+        let mut attributes = vec![ints("kernel_shape", self.size.clone()), ints("strides", self.strides.clone())];
+        attributes.push(ints("dilations", self.dilation.clone()));
+        attributes.push(ints("pads", before.into_iter().chain(after)));
+        attributes.push(ints("output_padding", more));
+        let bias = self.use_bias.then(|| step.weight(1));
+        let y = conv_onnx::channels_first(step.to, &x, rank, |to, x| match &bias {
+            Some(bias) => to.node("ConvTranspose", &[x, &kernel, bias], attributes),
+            None => to.node("ConvTranspose", &[x, &kernel], attributes),
+        });
+        step.to.activate(&*self.activation, &y)
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {

@@ -11,6 +11,7 @@ use crate::tensor::Graph;
 
 use super::super::gradient::linear;
 use super::super::kernel::{Backward, Forward};
+use super::super::onnx::Step;
 use super::super::{Activation, Initializer, Kernel, Layer, Pass, Regularizer, Shape, Weight, shape};
 use super::terms::{
     ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, KERNEL_CONSTRAINT, KERNEL_REGULARIZER, Terms,
@@ -102,6 +103,16 @@ impl Layer for Dense {
 
     fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
         self.terms.activity()
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let (x, kernel) = (step.x(0), step.weight(0));
+        let mut y = step.to.two("MatMul", &x, &kernel);
+        if self.use_bias {
+            let bias = step.weight(1);
+            y = step.to.two("Add", &y, &bias);
+        }
+        step.to.activate(&*self.activation, &y)
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {

@@ -10,9 +10,11 @@ use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::kernel::{Backward, Forward};
+use super::super::onnx;
 use super::super::window::{self, DATA_FORMAT, Padding, Windows};
 use super::super::{Activation, Initializer, Kernel, Layer, Pass, Regularizer, Shape, Weight, shape};
 use super::conv::{ACTIVATION, BIAS_INITIALIZER, DILATION_RATE, USE_BIAS};
+use super::conv_onnx;
 use super::terms::{ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, Terms, penalty, rule};
 use super::{LayerEntry, NAME, TRAINABLE, activation, conv_kernel, initializer, weight};
 
@@ -150,6 +152,15 @@ impl Depth {
         Ok(y.reshape(shape)?)
     }
 
+    /// Writes it as nodes; the kernel is weight 0.
+    pub(super) fn onnx(&self, step: &mut onnx::Step<'_>, bias: Option<usize>) -> Result<String> {
+        let (x, input, rank) = (step.x(0), conv_onnx::input(step)?, self.windows.rank());
+        let channels = shape::last_axis(&input)?;
+        let axes: Vec<usize> = [rank, rank + 1].into_iter().chain(0..rank).collect();
+        let kernel = step.weight_turned(0, &axes, &[&[channels * self.multiplier, 1], &*self.windows.size].concat());
+        conv_onnx::convolution(step, &x, &self.windows, &input, kernel, bias, channels)
+    }
+
     /// The sizes for kernels.
     pub(super) fn geometry(&self, input: &[usize]) -> Option<Geometry> {
         let geometry = conv_kernel::geometry(&self.windows, input)?;
@@ -203,6 +214,11 @@ impl Layer for DepthwiseConv {
 
     fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
         self.terms.activity()
+    }
+
+    fn onnx(&self, step: &mut onnx::Step<'_>) -> Result<String> {
+        let y = self.depth.onnx(step, self.use_bias.then_some(1))?;
+        step.to.activate(&*self.activation, &y)
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {

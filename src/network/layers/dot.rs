@@ -6,8 +6,9 @@ use crate::error::{Error, Result};
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
+use super::super::onnx::{Step, lengths};
 use super::super::{Layer, Pass, Shape, Weight, shape, show_shape};
-use super::scale_normalization::unit;
+use super::scale_normalization::{unit, unit_onnx};
 use super::{LayerEntry, NAME};
 
 pub(super) const DOT: LayerEntry = LayerEntry {
@@ -100,6 +101,32 @@ impl Layer for Dot {
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
         Ok(Vec::new())
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let axes = self.inner(&step.shapes.clone())?;
+        let mut parts = Vec::with_capacity(2);
+        for (at, axis) in axes.into_iter().enumerate() {
+            let (mut x, input) = (step.x(at), step.shapes[at].clone());
+            let axis = axis + 1;
+            if self.normalize {
+                x = unit_onnx(step.to, &x, &[axis], 1e-7);
+            }
+            let others: Vec<usize> = (1..=input.len()).filter(|other| *other != axis).collect();
+            let length = input[axis - 1].map_or(-1, |length| length as i64);
+            let count = super::super::shape::count(&others.iter().map(|other| input[other - 1]).collect::<Vec<_>>())?;
+            let count = count.map_or(-1, |count| count as i64);
+            // The first as rows of vectors, the second as columns.
+            let (order, shape) = match at {
+                0 => ([vec![0], others, vec![axis]].concat(), [0, count, length]),
+                _ => ([vec![0, axis], others].concat(), [0, length, count]),
+            };
+            let turned = step.to.transpose(&x, &order);
+            parts.push(step.to.reshape(&turned, &shape));
+        }
+        let product = step.to.two("MatMul", &parts[0], &parts[1]);
+        let output = self.output_shape(&step.shapes.clone())?;
+        Ok(step.to.reshape(&product, &lengths(&output)?))
     }
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {

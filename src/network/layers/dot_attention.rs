@@ -6,8 +6,9 @@ use crate::error::{Error, Result};
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
+use super::super::onnx::Step;
 use super::super::{Bound, Initializer, Layer, Named, Pass, Shape, Symbol, Weight, shape, show_shape};
-use super::attention::{Looks, softmax};
+use super::attention::{Looks, far_onnx, masked_softmax_onnx, softmax};
 use super::{LayerEntry, NAME, TRAINABLE, factors, weight};
 
 pub(super) const ATTENTION: LayerEntry = LayerEntry {
@@ -215,6 +216,58 @@ impl Layer for Attention {
             weights.push(weight("concat_score_weight", vec![], &start("ones")?, self.trainable)?);
         }
         Ok(weights)
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let (q, v, k) = (step.x(0), step.x(self.looks.value), step.x(self.looks.key));
+        let scale = self.use_scale.then(|| step.weight(0));
+        let scores = match self.mode {
+            Mode::Dot => {
+                let turned = step.to.transpose(&k, &[0, 2, 1]);
+                let scores = step.to.two("MatMul", &q, &turned);
+                scale.map_or(scores.clone(), |scale| step.to.two("Mul", &scores, &scale))
+            }
+            mode => {
+                let (q, k) = (step.to.unsqueeze(&q, &[2]), step.to.unsqueeze(&k, &[1]));
+                let mut sum = step.to.two("Add", &q, &k);
+                if let (Some(scale), Mode::Concat) = (&scale, mode) {
+                    sum = step.to.two("Mul", &sum, scale);
+                }
+                let mut curved = step.to.one("Tanh", &sum);
+                if let (Some(scale), Mode::Additive) = (&scale, mode) {
+                    curved = step.to.two("Mul", &curved, scale);
+                }
+                let scores = step.to.sum(&curved, &[3], false);
+                match mode {
+                    Mode::Concat => {
+                        let factor = step.weight(usize::from(self.use_scale));
+                        step.to.two("Mul", &scores, &factor)
+                    }
+                    _ => scores,
+                }
+            }
+        };
+        let hides = Looks { query_mask: None, key_mask: None, pairs: None, ..self.looks };
+        let hidden = match hides.mask_onnx(step) {
+            Some(mask) => {
+                let far = far_onnx(step.to, &mask);
+                step.to.two("Add", &scores, &far)
+            }
+            None => scores,
+        };
+        let chosen = masked_softmax_onnx(step.to, &hidden, None);
+        let mut out = step.to.two("MatMul", &chosen, &v);
+        if let Some(place) = self.looks.query_mask {
+            let mask = step.x(place);
+            let mask = step.to.differs(&mask, 0.0);
+            let mask = step.to.unsqueeze(&mask, &[2]);
+            out = step.to.two("Mul", &out, &mask);
+        }
+        if !self.scores {
+            return Ok(out);
+        }
+        let both = [out, chosen].map(|value| step.to.reshape(&value, &[0, -1]));
+        Ok(step.to.concat(&both, 1))
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> Result<Graph> {

@@ -9,6 +9,7 @@ use crate::tensor::Graph;
 
 use super::super::gradient::define;
 use super::super::kernel::{Backward, Forward};
+use super::super::onnx::Step;
 use super::super::{Kernel, Layer, Pass, Shape, Weight, shape};
 use super::{LayerEntry, NAME};
 
@@ -46,6 +47,11 @@ impl Layer for Dropout {
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
         Ok(Vec::new())
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        // Nothing happens but in training.
+        Ok(step.x(0))
     }
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], pass: &mut Pass) -> Result<Graph> {

@@ -11,8 +11,10 @@ use crate::network::kernel::{Backward, Forward, Kernel};
 use crate::registry::{Entry, Parameter, Type};
 use crate::tensor::Graph;
 
+use super::super::onnx::{Step, message::INT64};
 use super::super::{Initializer, Integers, Layer, Pass, Shape, Symbol, Weight, shape};
 use super::mask::NotEqual;
+use super::terms::{Terms, penalty, rule};
 use super::{LayerEntry, NAME, TRAINABLE, initializer, weight};
 
 pub(super) const EMBEDDING: LayerEntry = LayerEntry {
@@ -26,6 +28,8 @@ pub(super) const EMBEDDING: LayerEntry = LayerEntry {
             Parameter::required("input_dim", Type::Int, "how many numbers there are: the largest plus 1"),
             Parameter::required("output_dim", Type::Int, "the length of the vectors"),
             Parameter::optional("embeddings_initializer", Type::Component, "\"uniform\"", "how the vectors start"),
+            penalty("embeddings_regularizer", "a penalty on the vectors"),
+            rule("embeddings_constraint", "a rule for the vectors"),
             Parameter::optional(
                 "mask_zero",
                 Type::Bool,
@@ -42,6 +46,7 @@ pub(super) const EMBEDDING: LayerEntry = LayerEntry {
                 initializer: initializer(a, "embeddings_initializer")?,
                 mask_zero: a.bool("mask_zero"),
                 trainable: a.bool("trainable"),
+                terms: Terms::new(a, &[("embeddings", "embeddings")])?,
             }))
         },
     },
@@ -57,6 +62,7 @@ struct Embedding {
     initializer: Arc<dyn Initializer>,
     mask_zero: bool,
     trainable: bool,
+    terms: Terms,
 }
 
 impl Embedding {
@@ -98,7 +104,13 @@ impl Layer for Embedding {
     }
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
-        Ok(vec![weight("embeddings", vec![self.input, self.output], &self.initializer, self.trainable)?])
+        self.terms.on(vec![weight("embeddings", vec![self.input, self.output], &self.initializer, self.trainable)?])
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let (ids, table) = (step.x(0), step.weight(0));
+        let ids = step.to.cast(&ids, INT64);
+        Ok(step.to.two("Gather", &table, &ids))
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {

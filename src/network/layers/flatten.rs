@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::registry::Entry;
 use crate::tensor::Graph;
 
+use super::super::onnx::Step;
 use super::super::{Integers, Layer, Pass, Shape, Weight, shape};
 use super::{LayerEntry, NAME};
 
@@ -42,6 +43,11 @@ impl Layer for Flatten {
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
         Ok(Vec::new())
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let x = step.x(0);
+        Ok(step.to.reshape(&x, &[0, -1]))
     }
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {

@@ -6,6 +6,7 @@ use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::kernel::{Backward, Forward};
+use super::super::onnx::Step;
 use super::super::window::{self, DATA_FORMAT};
 use super::super::{Bound, Kernel, Layer, Named, Pass, Shape, Symbol, Weight, shape};
 use super::masked_mean::MaskedMean;
@@ -111,6 +112,12 @@ impl Layer for GlobalPooling {
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
         Ok(Vec::new())
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let (x, axes) = (step.x(0), (1..=self.rank).collect::<Vec<_>>());
+        let operation = if self.reduction == Reduction::Maximum { "ReduceMax" } else { "ReduceMean" };
+        Ok(step.to.reduce(operation, &x, &axes, self.keepdims))
     }
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {

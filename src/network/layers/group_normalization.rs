@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
+use super::super::onnx::{Step, lengths};
 use super::super::{Initializer, Layer, Pass, Shape, Weight, shape, show_shape};
 use super::terms::{BETA_CONSTRAINT, BETA_REGULARIZER, GAMMA_CONSTRAINT, GAMMA_REGULARIZER, Terms};
 use super::{LayerEntry, NAME, TRAINABLE, initializer, weight};
@@ -138,6 +139,36 @@ impl Layer for GroupNormalization {
             weights.push(weight("beta", vec![channels], &self.beta, self.trainable)?);
         }
         self.terms.on(weights)
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let (x, input) = (step.x(0), step.shapes.first().cloned().unwrap_or_default());
+        let (axis, channels) = self.channels(&input)?;
+        let groups = self.groups.unwrap_or(channels);
+        // Places before, group, channel of the group, places after, as axes of their own.
+        let count = |lengths: &[Option<usize>]| super::super::shape::count(lengths);
+        let parts = [count(&input[..axis])?, Some(groups), Some(channels / groups), count(&input[axis + 1..])?];
+        let parts = step.to.reshape(&x, &lengths(&parts)?);
+        let mean = step.to.reduce("ReduceMean", &parts, &[1, 3, 4], true);
+        let centred = step.to.two("Sub", &parts, &mean);
+        let squares = step.to.two("Mul", &centred, &centred);
+        let variance = step.to.reduce("ReduceMean", &squares, &[1, 3, 4], true);
+        let variance = step.to.with("Add", &variance, self.epsilon);
+        let deviation = step.to.one("Sqrt", &variance);
+        let y = step.to.two("Div", &centred, &deviation);
+        let shape = step.to.one("Shape", &x);
+        let mut y = step.to.two("Reshape", &y, &shape);
+        let mut wide = vec![1; input.len() - axis];
+        wide[0] = channels;
+        if self.scale {
+            let gamma = step.weight_as(0, &wide);
+            y = step.to.two("Mul", &y, &gamma);
+        }
+        if self.center {
+            let beta = step.weight_as(usize::from(self.scale), &wide);
+            y = step.to.two("Add", &y, &beta);
+        }
+        Ok(y)
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use candle_core::DType;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 use crate::tensor::{Graph, device};
 
+use super::super::onnx::Step;
 use super::super::{Layer, LayerInstance, Pass, Shape, Symbol, Weight, show_shape};
 
 /// What a [`Lambda`] computes, by operations that gradients flow through.
@@ -81,6 +82,13 @@ impl Layer for Lambda {
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
         Ok(Vec::new())
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let _ = step;
+        Err(Error::artifact("the function of a script cannot be written as ONNX")
+            .coded(codes::WEIGHTS)
+            .hint("write it with built-in layers, or keep it out of the network"))
     }
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {

@@ -9,7 +9,9 @@ use crate::network::kernel::{Backward, Forward, Kernel};
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
+use super::super::onnx::Step;
 use super::super::{Initializer, Layer, Pass, Shape, Weight, shape, show_shape};
+use super::terms::{BETA_CONSTRAINT, BETA_REGULARIZER, GAMMA_CONSTRAINT, GAMMA_REGULARIZER, Terms};
 use super::{LayerEntry, NAME, TRAINABLE, initializer, weight};
 
 pub(super) const LAYER_NORMALIZATION: LayerEntry = LayerEntry {
@@ -32,6 +34,10 @@ pub(super) const LAYER_NORMALIZATION: LayerEntry = LayerEntry {
             Parameter::optional("scale", Type::Bool, "true", "whether `gamma` is multiplied"),
             Parameter::optional("beta_initializer", Type::Component, "\"zeros\"", "how `beta` starts"),
             Parameter::optional("gamma_initializer", Type::Component, "\"ones\"", "how `gamma` starts"),
+            BETA_REGULARIZER,
+            GAMMA_REGULARIZER,
+            BETA_CONSTRAINT,
+            GAMMA_CONSTRAINT,
             TRAINABLE,
             NAME,
         ],
@@ -51,6 +57,7 @@ struct LayerNormalization {
     gamma: Arc<dyn Initializer>,
     beta: Arc<dyn Initializer>,
     trainable: bool,
+    terms: Terms,
 }
 
 impl LayerNormalization {
@@ -74,6 +81,7 @@ impl LayerNormalization {
             gamma: initializer(a, "gamma_initializer")?,
             beta: initializer(a, "beta_initializer")?,
             trainable: a.bool("trainable"),
+            terms: Terms::new(a, &[("gamma", "gamma"), ("beta", "beta")])?,
         })
     }
 
@@ -128,7 +136,31 @@ impl Layer for LayerNormalization {
         if self.center {
             weights.push(weight("beta", shape, &self.beta, self.trainable)?);
         }
-        Ok(weights)
+        self.terms.on(weights)
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let (x, input) = (step.x(0), step.shapes.first().cloned().unwrap_or_default());
+        let inner = self.inner_axes(input.len()).ok_or_else(|| Error::recipe("`axis` is outside of the value"))?;
+        let mut wide = vec![1; input.len()];
+        inner.iter().zip(self.lengths(&[input])?).for_each(|(axis, length)| wide[*axis] = length);
+        let axes: Vec<usize> = inner.iter().map(|axis| axis + 1).collect();
+        let mean = step.to.reduce("ReduceMean", &x, &axes, true);
+        let centred = step.to.two("Sub", &x, &mean);
+        let squares = step.to.two("Mul", &centred, &centred);
+        let variance = step.to.reduce("ReduceMean", &squares, &axes, true);
+        let variance = step.to.with("Add", &variance, self.epsilon);
+        let deviation = step.to.one("Sqrt", &variance);
+        let mut y = step.to.two("Div", &centred, &deviation);
+        if self.scale {
+            let gamma = step.weight_as(0, &wide);
+            y = step.to.two("Mul", &y, &gamma);
+        }
+        if self.center {
+            let beta = step.weight_as(usize::from(self.scale), &wide);
+            y = step.to.two("Add", &y, &beta);
+        }
+        Ok(y)
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::registry::{Arguments, Entry, Parameter, Type};
 
+use super::super::onnx::Step;
 use super::super::window::{self, DATA_FORMAT};
 use super::super::{Layer, Shape, shape, show_shape};
 use super::moved::{Moved, Moves};
@@ -150,6 +151,24 @@ impl Moves for Margins {
             true => Ok(output),
             false => Err(Error::recipe(format!("shape {} has too many elements", show_shape(&output)))),
         }
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let mut x = step.x(0);
+        if self.cuts {
+            for (axis, (before, after)) in self.sides.iter().enumerate() {
+                let end = if *after == 0 { i64::MAX } else { -(*after as i64) };
+                x = step.to.slice(&x, axis + 1, *before as i64, end, 1);
+            }
+            return Ok(x);
+        }
+        // Batch and channels have no margins.
+        let side = |sides: &dyn Fn(&(usize, usize)) -> usize| {
+            let own = self.sides.iter().map(|pair| sides(pair) as i64);
+            std::iter::once(0).chain(own).chain([0]).collect::<Vec<_>>()
+        };
+        let pads = step.to.indices(&[side(&|pair| pair.0), side(&|pair| pair.1)].concat());
+        Ok(step.to.two("Pad", &x, &pads))
     }
 
     fn places(&self, lengths: &[usize]) -> (usize, Vec<Option<usize>>) {

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::network::kernel::{Backward, Forward, Kernel};
 use crate::tensor::Graph;
 
+use super::super::onnx::{Step, message::FLOAT};
 use super::super::{Integers, Layer, Pass, Shape, Symbol, Weight, shape};
 
 /// 1 where a value differs from a number, 0 elsewhere; along the last axis, where any does.
@@ -48,6 +49,13 @@ impl Layer for NotEqual {
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
         Ok(Vec::new())
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let x = step.x(0);
+        let rank = step.shapes.first().map_or(1, Vec::len);
+        let differs = step.to.differs(&x, self.number);
+        Ok(if self.any { step.to.reduce("ReduceMax", &differs, &[rank], false) } else { differs })
     }
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {
@@ -123,6 +131,12 @@ impl Layer for Any {
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
         Ok(Vec::new())
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let masks: Vec<String> = step.inputs.clone().iter().map(|mask| step.to.cast(mask, FLOAT)).collect();
+        let masks: Vec<&str> = masks.iter().map(String::as_str).collect();
+        Ok(step.to.node("Max", &masks, Vec::new()))
     }
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::network::kernel::{Backward, Forward, Kernel};
 use crate::tensor::Graph;
 
+use super::super::onnx::{Step, message::FLOAT};
 use super::super::{Bound, Layer, Pass, Shape, Symbol, Weight, shape};
 
 /// The mean of steps, given the steps and their mask; 0 where none counts.
@@ -34,6 +35,18 @@ impl Layer for MaskedMean {
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
         Ok(Vec::new())
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let (x, mask) = (step.x(0), step.x(1));
+        let mask = step.to.cast(&mask, FLOAT);
+        let mask = step.to.unsqueeze(&mask, &[2]);
+        let count = step.to.sum(&mask, &[1], true);
+        let count = step.to.with("Max", &count, 1.0);
+        let kept = step.to.two("Mul", &x, &mask);
+        let sum = step.to.sum(&kept, &[1], true);
+        let mean = step.to.two("Div", &sum, &count);
+        Ok(if self.keepdims { mean } else { step.to.squeeze(&mean, &[1]) })
     }
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {

@@ -5,6 +5,7 @@ use crate::network::kernel::{Backward, Forward, Kernel};
 use crate::registry::{Entry, Parameter, Type};
 use crate::tensor::Graph;
 
+use super::super::onnx::Step;
 use super::super::{Layer, Pass, Shape, Symbol, Weight, shape};
 use super::mask::NotEqual;
 use super::{LayerEntry, NAME};
@@ -49,6 +50,14 @@ impl Layer for Masking {
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
         Ok(Vec::new())
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let x = step.x(0);
+        let rank = step.shapes.first().map_or(1, Vec::len);
+        let differs = step.to.differs(&x, self.number);
+        let counts = step.to.reduce("ReduceMax", &differs, &[rank], true);
+        Ok(step.to.two("Mul", &x, &counts))
     }
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {

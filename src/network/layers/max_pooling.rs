@@ -6,9 +6,10 @@ use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::kernel::{Backward, Forward};
+use super::super::onnx::Step;
 use super::super::window::{self, DATA_FORMAT, Padding, Windows};
 use super::super::{Kernel, Layer, Pass, Shape, Weight, shape};
-use super::{LayerEntry, NAME, conv_kernel};
+use super::{LayerEntry, NAME, conv_kernel, conv_onnx};
 
 pub(super) const MAX_POOLING_1D: LayerEntry = LayerEntry {
     entry: Entry {
@@ -84,6 +85,12 @@ impl Layer for MaxPooling {
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
         Ok(Vec::new())
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let (x, input) = (step.x(0), conv_onnx::input(step)?);
+        let attributes = conv_onnx::windows(&self.windows, &input)?;
+        Ok(conv_onnx::channels_first(step.to, &x, self.windows.rank(), |to, x| to.node("MaxPool", &[x], attributes)))
     }
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {

@@ -8,6 +8,7 @@ use crate::simd;
 use crate::tensor::Graph;
 
 use super::super::kernel::{Backward, Forward};
+use super::super::onnx::Step;
 use super::super::{Kernel, Layer, Pass, Shape, Symbol, Weight, show_shape};
 use super::mask::Any;
 use super::{LayerEntry, NAME};
@@ -102,6 +103,32 @@ impl Layer for Merge {
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
         Ok(Vec::new())
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let rank = step.shapes.iter().map(Vec::len).max().unwrap_or(0);
+        let mut values = Vec::with_capacity(step.inputs.len());
+        for at in 0..step.inputs.len() {
+            // Missing axes come after the batch axis, so that records stay apart.
+            let (x, missing) = (step.x(at), rank - step.shapes[at].len());
+            let axes: Vec<i64> = (1..=missing as i64).collect();
+            values.push(if missing == 0 { x } else { step.to.unsqueeze(&x, &axes) });
+        }
+        let operation = match self.0 {
+            Operation::Add | Operation::Average => "Add",
+            Operation::Subtract => "Sub",
+            Operation::Multiply => "Mul",
+            Operation::Maximum => "Max",
+            Operation::Minimum => "Min",
+        };
+        let mut y = values[0].clone();
+        for value in &values[1..] {
+            y = step.to.two(operation, &y, value);
+        }
+        Ok(match self.0 {
+            Operation::Average => step.to.with("Mul", &y, 1.0 / values.len() as f64),
+            _ => y,
+        })
     }
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {

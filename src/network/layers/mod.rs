@@ -9,6 +9,7 @@ mod channels_first;
 mod concatenate;
 mod conv;
 mod conv_kernel;
+mod conv_onnx;
 mod conv_transpose;
 mod dense;
 mod depthwise_conv;
@@ -237,9 +238,11 @@ fn activation(arguments: &Arguments, name: &str) -> Result<Box<dyn super::Activa
         .map_err(|error| error.within(format!("parameter `{name}`")))?;
     match made.keeps_shape() {
         true => Ok(made),
-        false => Err(Error::recipe(format!("the activation `{}` changes the shape of what it is applied to", made.name()))
-            .hint("apply it by itself, with the layer `Activation`")
-            .within(format!("parameter `{name}`"))),
+        false => {
+            Err(Error::recipe(format!("the activation `{}` changes the shape of what it is applied to", made.name()))
+                .hint("apply it by itself, with the layer `Activation`")
+                .within(format!("parameter `{name}`")))
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::kernel::gather;
 use crate::tensor::Graph;
 
 use super::super::kernel::{Backward, Forward};
+use super::super::onnx::Step;
 use super::super::{Integers, Kernel, Layer, Pass, Shape, Weight, shape, window};
 
 /// Where each value of the output comes from.
@@ -14,6 +15,12 @@ pub(super) trait Moves: Send + Sync + std::fmt::Debug + 'static {
 
     /// Returns the output's shape, or explains why the input does not fit.
     fn output_shape(&self, input: &Shape) -> Result<Shape>;
+
+    /// Writes it as nodes of ONNX.
+    ///
+    /// # Errors
+    /// What of it cannot be written.
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String>;
 
     /// Returns how many numbers stay together, and for each group of them in the output its place in the input, counted
     /// in groups; `None` are zeros. The lengths are those of one record, as checked by `output_shape`.
@@ -39,6 +46,10 @@ impl<M: Moves> Layer for Moved<M> {
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
         Ok(Vec::new())
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        self.0.onnx(step)
     }
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {

@@ -5,6 +5,7 @@ use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::gradient::define;
+use super::super::onnx::Step;
 use super::super::window::{self, DATA_FORMAT};
 use super::super::{Layer, Pass, Shape, Weight, shape};
 use super::{LayerEntry, NAME};
@@ -135,6 +136,11 @@ impl Layer for Noise {
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
         Ok(Vec::new())
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        // Nothing happens but in training.
+        Ok(step.x(0))
     }
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], pass: &mut Pass) -> Result<Graph> {

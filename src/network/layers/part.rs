@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::network::kernel::{Backward, Forward, Kernel};
 use crate::tensor::Graph;
 
+use super::super::onnx::Step;
 use super::super::{Layer, Pass, Shape, Weight, shape};
 
 /// A part of a layer's output.
@@ -48,6 +49,16 @@ impl Layer for Part {
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
         Ok(Vec::new())
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let (x, whole) = (step.x(0), step.shapes.first().and_then(|shape| shape.first().copied().flatten()));
+        let whole =
+            whole.ok_or_else(|| Error::artifact("a part of a sequence of any length cannot be written as ONNX"))?;
+        let (start, length, shape) = self.place(whole)?;
+        let part = step.to.slice(&x, 1, start as i64, (start + length) as i64, 1);
+        let shape: Vec<i64> = std::iter::once(0).chain(shape.into_iter().map(|axis| axis as i64)).collect();
+        Ok(step.to.reshape(&part, &shape))
     }
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::registry::{Arguments, Entry, Parameter, Type};
 
+use super::super::onnx::Step;
 use super::super::{Shape, show_shape};
 use super::moved::{Moved, Moves};
 use super::{LayerEntry, NAME};
@@ -61,6 +62,12 @@ impl Moves for Permute {
                 show_shape(input)
             ))),
         }
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let x = step.x(0);
+        let axes: Vec<usize> = std::iter::once(0).chain(self.dims.iter().map(|axis| axis + 1)).collect();
+        Ok(step.to.transpose(&x, &axes))
     }
 
     fn places(&self, lengths: &[usize]) -> (usize, Vec<Option<usize>>) {

@@ -8,6 +8,7 @@ use crate::network::kernel::{Backward, Forward, Kernel};
 use crate::registry::{Entry, Parameter, Type};
 use crate::tensor::Graph;
 
+use super::super::onnx::Step;
 use super::super::{Initializer, Layer, Pass, Shape, Weight, shape};
 use super::{LayerEntry, NAME, TRAINABLE, initializer, weight};
 
@@ -68,6 +69,15 @@ impl Layer for PositionEmbedding {
     fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
         let length = shape::last_axis(shape::single_of_rank(inputs, 2, "steps, length")?)?;
         Ok(vec![weight("embeddings", vec![self.steps, length], &self.initializer, self.trainable)?])
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let (x, table) = (step.x(0), step.weight(0));
+        let shape = step.to.one("Shape", &x);
+        let steps = step.to.slice(&shape, 0, 1, 2, 1);
+        let (start, axis) = (step.to.indices(&[0]), step.to.indices(&[0]));
+        let rows = step.to.node("Slice", &[&table, &start, &steps, &axis], Vec::new());
+        Ok(step.to.two("Expand", &rows, &shape))
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {

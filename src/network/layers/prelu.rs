@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
+use super::super::onnx::Step;
 use super::super::{Initializer, Layer, Pass, Shape, Weight, shape, show_shape};
 use super::terms::{Terms, penalty, rule};
 use super::{LayerEntry, NAME, TRAINABLE, initializer, weight};
@@ -99,6 +100,11 @@ impl Layer for Prelu {
     fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
         let slopes = self.slopes(shape::single(inputs)?)?;
         self.terms.on(vec![weight("alpha", slopes, &self.alpha, self.trainable)?])
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let (x, alpha) = (step.x(0), step.weight(0));
+        Ok(step.to.two("PRelu", &x, &alpha))
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {

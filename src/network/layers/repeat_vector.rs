@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::registry::{Entry, Parameter, Type};
 
+use super::super::onnx::Step;
 use super::super::{Shape, shape};
 use super::moved::{Moved, Moves};
 use super::{LayerEntry, NAME};
@@ -33,6 +34,12 @@ impl Moves for RepeatVector {
     fn output_shape(&self, input: &Shape) -> Result<Shape> {
         let input = shape::single_of_rank(std::slice::from_ref(input), 1, "features")?;
         Ok(vec![Some(self.n), input[0]])
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let x = step.x(0);
+        let x = step.to.unsqueeze(&x, &[1]);
+        Ok(step.to.tile(&x, &[1, self.n as i64, 1]))
     }
 
     fn places(&self, lengths: &[usize]) -> (usize, Vec<Option<usize>>) {

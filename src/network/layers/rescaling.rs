@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::registry::{Entry, Parameter, Type};
 use crate::tensor::Graph;
 
+use super::super::onnx::Step;
 use super::super::{Layer, Pass, Shape, Weight, shape};
 use super::{LayerEntry, NAME};
 
@@ -42,6 +43,12 @@ impl Layer for Rescaling {
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
         Ok(Vec::new())
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let x = step.x(0);
+        let y = step.to.with("Mul", &x, self.scale);
+        Ok(step.to.with("Add", &y, self.offset))
     }
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
+use super::super::onnx::{Step, lengths};
 use super::super::{Integers, Layer, Pass, Shape, Weight, shape, show_shape};
 use super::{LayerEntry, NAME};
 
@@ -91,6 +92,11 @@ impl Layer for Reshape {
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
         Ok(Vec::new())
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let (x, target) = (step.x(0), self.target(step.shapes.first().map_or(&[], Vec::as_slice))?);
+        Ok(step.to.reshape(&x, &lengths(&target)?))
     }
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {

@@ -9,6 +9,7 @@ use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::gradient::define;
+use super::super::onnx::{Step, Writer};
 use super::super::{Initializer, Layer, Pass, Shape, Weight, shape, show_shape};
 use super::{LayerEntry, NAME, TRAINABLE, weight};
 
@@ -126,6 +127,20 @@ impl Layer for RmsNormalization {
         Ok(vec![weight("scale", shape, &self.initializer, self.trainable)?])
     }
 
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let (x, input) = (step.x(0), step.shapes.first().cloned().unwrap_or_default());
+        let inner = inner(&self.axes, &input)?;
+        let axes: Vec<usize> = inner.iter().map(|axis| axis + 1).collect();
+        let mut wide = vec![1; input.len()];
+        inner.iter().for_each(|axis| wide[*axis] = input[*axis].unwrap_or(1));
+        let squares = step.to.two("Mul", &x, &x);
+        let mean = step.to.reduce("ReduceMean", &squares, &axes, true);
+        let mean = step.to.with("Add", &mean, self.epsilon);
+        let size = step.to.one("Sqrt", &mean);
+        let (y, scale) = (step.to.two("Div", &x, &size), step.weight_as(0, &wide));
+        Ok(step.to.two("Mul", &y, &scale))
+    }
+
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {
         let x = &inputs[0];
         let inner = inner(&self.axes, &open(x))?;
@@ -163,12 +178,27 @@ impl Layer for UnitNormalization {
         Ok(Vec::new())
     }
 
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let (x, input) = (step.x(0), step.shapes.first().cloned().unwrap_or_default());
+        let axes: Vec<usize> = inner(&self.axes, &input)?.into_iter().map(|axis| axis + 1).collect();
+        Ok(unit_onnx(step.to, &x, &axes, 1e-12))
+    }
+
     fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {
         let x = &inputs[0];
         let axes = inner(&self.axes, &open(x))?.into_iter().map(|axis| axis + 1).collect();
         // The limit of Keras's layer.
         unit(x, axes, 1e-12)
     }
+}
+
+/// [`unit`] as nodes of ONNX.
+pub(super) fn unit_onnx(to: &mut Writer, x: &str, axes: &[usize], least: f64) -> String {
+    let squares = to.two("Mul", x, x);
+    let sum = to.sum(&squares, axes, true);
+    let root = to.one("Sqrt", &sum);
+    let size = to.with("Max", &root, least);
+    to.two("Div", x, &size)
 }
 
 /// Divides by the root of the sum of squares along axes, or by `least` where that is smaller.

@@ -11,6 +11,7 @@ use crate::tensor::Graph;
 
 use super::super::gradient::linear;
 use super::super::kernel::{Backward, Forward};
+use super::super::onnx::Step;
 use super::super::window::DATA_FORMAT;
 use super::super::{Activation, Initializer, Kernel, Layer, Pass, Regularizer, Shape, Weight};
 use super::conv::{ACTIVATION, BIAS_INITIALIZER, DILATION_RATE, USE_BIAS};
@@ -166,6 +167,19 @@ impl Layer for SeparableConv {
 
     fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
         self.terms.activity()
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let middle = self.depth.onnx(step, None)?;
+        let pointwise = step.weights.get(1).map(|(_, array)| array.shape().to_vec()).unwrap_or_default();
+        let channels = pointwise.iter().rev().nth(1).copied().unwrap_or(1);
+        let kernel = step.weight_as(1, &[channels, self.filters]);
+        let mut y = step.to.two("MatMul", &middle, &kernel);
+        if self.use_bias {
+            let bias = step.weight(2);
+            y = step.to.two("Add", &y, &bias);
+        }
+        step.to.activate(&*self.activation, &y)
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {

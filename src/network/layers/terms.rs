@@ -64,12 +64,15 @@ impl Terms {
     /// A rule that has no meaning for the shape of its weight.
     pub(super) fn on(&self, mut weights: Vec<Weight>) -> Result<Vec<Weight>> {
         for (name, regularizer, constraint) in &self.weights {
-            let Some(weight) = weights.iter_mut().find(|weight| weight.name == *name) else { continue };
-            let within = |error: crate::error::Error| error.within(format!("weight `{name}`"));
-            regularizer.iter().try_for_each(|own| own.check(&weight.shape)).map_err(within)?;
-            constraint.iter().try_for_each(|own| own.check(&weight.shape)).map_err(within)?;
-            weight.regularizer.clone_from(regularizer);
-            weight.constraint.clone_from(constraint);
+            // `kernel` is also that of each projection: `query/kernel`.
+            let about = |own: &str| own == *name || own.strip_suffix(name).is_some_and(|rest| rest.ends_with('/'));
+            for weight in weights.iter_mut().filter(|weight| about(&weight.name)) {
+                let within = |error: crate::error::Error| error.within(format!("weight `{}`", weight.name));
+                regularizer.iter().try_for_each(|own| own.check(&weight.shape)).map_err(within)?;
+                constraint.iter().try_for_each(|own| own.check(&weight.shape)).map_err(within)?;
+                weight.regularizer.clone_from(regularizer);
+                weight.constraint.clone_from(constraint);
+            }
         }
         Ok(weights)
     }

@@ -7,6 +7,7 @@ use crate::network::kernel::{Backward, Forward, Kernel};
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
+use super::super::onnx::Step;
 use super::super::{Integers, Layer, Pass, Shape, Weight, component, names, shape, show_shape};
 use super::{LayerEntry, NAME};
 
@@ -67,6 +68,15 @@ impl Layer for TimeDistributed {
         "TimeDistributed"
     }
 
+    fn frozen(&self) -> Option<Arc<dyn Layer>> {
+        let layer = self.layer.frozen()?;
+        Some(Arc::new(TimeDistributed { layer, name: self.name.clone() }))
+    }
+
+    fn inner(&self) -> Option<&dyn Layer> {
+        Some(&*self.layer)
+    }
+
     fn integers(&self) -> Integers {
         self.layer.integers()
     }
@@ -89,6 +99,32 @@ impl Layer for TimeDistributed {
     fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
         let own = self.layer.weights(&[self.step(inputs)?]).map_err(|error| self.within(error))?.into_iter();
         Ok(own.map(|weight| Weight { name: format!("{}/{}", self.name, weight.name).into(), ..weight }).collect())
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let input = step.shapes.first().cloned().unwrap_or_default();
+        let inner = self.step(std::slice::from_ref(&input))?;
+        let rows: Vec<i64> =
+            std::iter::once(-1).chain(inner.iter().map(|axis| axis.map_or(0, |length| length as i64))).collect();
+        if rows.contains(&0) {
+            return Err(Error::artifact("steps of any size cannot be written as ONNX"));
+        }
+        let x = step.x(0);
+        let all = step.to.reshape(&x, &rows);
+        let count = step.weights.len();
+        let y = step.within(&*self.layer, vec![all], vec![inner.clone()], 0..count)?;
+        let output = self.layer.output_shape(&[inner])?;
+        let lengths: Vec<i64> = output.iter().map(|axis| axis.map_or(-1, |length| length as i64)).collect();
+        let shape = match input[0] {
+            Some(steps) => step.to.indices(&[&[-1, steps as i64], &*lengths].concat()),
+            None => {
+                let shape = step.to.one("Shape", &x);
+                let start = step.to.slice(&shape, 0, 0, 2, 1);
+                let rest = step.to.indices(&lengths);
+                step.to.concat(&[start, rest], 0)
+            }
+        };
+        Ok(step.to.two("Reshape", &y, &shape))
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> Result<Graph> {

@@ -4,8 +4,10 @@ use crate::error::{Error, Result};
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
+use super::super::onnx::{Step, lengths, text};
 use super::super::window::{self, DATA_FORMAT};
 use super::super::{Layer, Pass, Shape, Weight, shape, show_shape};
+use super::conv_onnx;
 use super::moved::{Moved, Moves};
 use super::{LayerEntry, NAME};
 
@@ -81,6 +83,17 @@ impl Moves for Repeated {
         }
     }
 
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let (mut x, input) = (step.x(0), step.shapes.first().cloned().unwrap_or_default());
+        // Each place becomes an axis of equal ones.
+        let axes: Vec<i64> = (1..=self.size.len() as i64).map(|axis| 2 * axis).collect();
+        x = step.to.unsqueeze(&x, &axes);
+        let repeats: Vec<i64> =
+            std::iter::once(1).chain(self.size.iter().flat_map(|size| [1, *size as i64])).chain([1]).collect();
+        x = step.to.tile(&x, &repeats);
+        Ok(step.to.reshape(&x, &lengths(&self.output_shape(&input)?)?))
+    }
+
     fn places(&self, lengths: &[usize]) -> (usize, Vec<Option<usize>>) {
         let mut places = vec![0];
         for (length, size) in lengths.iter().zip(&self.size) {
@@ -122,6 +135,14 @@ impl Layer for Bilinear {
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
         Ok(Vec::new())
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let x = step.x(0);
+        let scales: Vec<f32> = [1, 1].iter().chain(&self.0.size).map(|size| *size as f32).collect();
+        let scales = step.to.numbers(&scales, &[4]);
+        let attributes = vec![text("mode", "linear"), text("coordinate_transformation_mode", "half_pixel")];
+        Ok(conv_onnx::channels_first(step.to, &x, 2, |to, x| to.node("Resize", &[x, "", &scales], attributes)))
     }
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {

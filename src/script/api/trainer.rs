@@ -9,6 +9,7 @@ use rhai::{Array as List, Dynamic, Engine, Map};
 use crate::artifact::{Folder, layout};
 use crate::assemble::{self, Model};
 use crate::error::Error;
+use crate::network::transfer::Layout;
 use crate::record::{BatchLoader, Records};
 use crate::script::api::arguments::Answer;
 use crate::script::api::{Page, options::Options, runs};
@@ -113,9 +114,9 @@ fn run(context: &NativeCallContext, trainer: TrainerHandle, config: Map, data: D
     if let (Data::Batches(..), Some(mut dataset)) =
         (&data, config.get_mut("dataset").and_then(|section| section.write_lock::<Map>()))
     {
-        dataset.entry("loader".into()).or_insert_with(|| {
-            Dynamic::from(Map::from_iter([("import".into(), Dynamic::from("BatchLoader"))]))
-        });
+        dataset
+            .entry("loader".into())
+            .or_insert_with(|| Dynamic::from(Map::from_iter([("import".into(), Dynamic::from("BatchLoader"))])));
     }
     let Some((recipe, notes)) = runs::recipe(&host, context, config)? else {
         // The config was shown instead.
@@ -307,6 +308,42 @@ mod functions {
     #[rhai_fn(name = "evaluate", return_raw)]
     pub fn evaluate_batches(context: NativeCallContext, trainer: TrainerHandle, loader: BatchLoader) -> Answer<Map> {
         evaluate(context, trainer, loader.records().map_err(raise)?)
+    }
+
+    /// Writes the best checkpoint for other programs: a name that ends in `.onnx` gives the network with its weights,
+    /// one in `.safetensors` the weights alone. Options: `layout`, `"keras"` (default) or `"pytorch"`, how weights are
+    /// named and lie.
+    ///
+    /// # Errors
+    /// See `load`; another ending; a layer that the format cannot hold, such as one with a script's function.
+    ///
+    /// ```rhai
+    /// fn ship(trainer) {
+    ///     trainer.export("model.onnx");
+    ///     trainer.export("weights.safetensors", #{ layout: "pytorch" });
+    /// }
+    /// ```
+    #[rhai_fn(name = "export", return_raw)]
+    pub fn export(context: NativeCallContext, trainer: TrainerHandle, file: &str) -> Answer<()> {
+        export_with(context, trainer, file, Map::new())
+    }
+
+    #[rhai_fn(name = "export", return_raw)]
+    pub fn export_with(context: NativeCallContext, trainer: TrainerHandle, file: &str, options: Map) -> Answer<()> {
+        let host = Host::of(&context)?;
+        let mut options = Options::new("export", options);
+        let layout = match options.text("layout")? {
+            None => None,
+            Some(name) => Some(Layout::parse(&name).ok_or_else(|| {
+                raise(
+                    Error::script(format!("`export`: there is no layout `{name}`"))
+                        .hint(format!("layouts: {}", crate::error::list(Layout::NAMES.iter().copied()))),
+                )
+            })?),
+        };
+        options.finish()?;
+        let file = host.roots().writable(file).map_err(refuse)?;
+        assemble::export(&*trainer.model(&host)?, &file, layout).map(drop).map_err(refuse)
     }
 
     /// Returns the table of the network's layers.

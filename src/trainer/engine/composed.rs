@@ -20,6 +20,8 @@ pub(super) struct Composed {
     tracked: Vec<Graph>,
     /// The same memory without autograd, for passes that do not train.
     plain: Vec<Graph>,
+    /// Inputs that were copied to the device ahead of their pass, with what they were copied from.
+    ahead: Vec<(Array, Graph)>,
     predictions: Vec<Graph>,
     /// The masks of the outputs.
     masks: Vec<Option<Graph>>,
@@ -49,6 +51,7 @@ impl Composed {
             variables,
             tracked,
             plain,
+            ahead: Vec::new(),
             predictions: Vec::new(),
             masks: Vec::new(),
             total: None,
@@ -74,7 +77,12 @@ impl Composed {
     }
 
     pub(super) fn forward(&mut self, network: &Network, inputs: &[Array], training: Option<&Random>) -> Result<()> {
-        let inputs: Vec<Graph> = inputs.iter().map(|input| input.to_graph(&self.device)).collect::<Result<_>>()?;
+        let ahead = std::mem::take(&mut self.ahead);
+        let copied = |input: &Array| match ahead.iter().find(|(from, _)| from.is_one_with(input)) {
+            Some((_, graph)) => Ok(graph.clone()),
+            None => input.to_graph(&self.device),
+        };
+        let inputs: Vec<Graph> = inputs.iter().map(copied).collect::<Result<_>>()?;
         let weights = if training.is_some() { &self.tracked } else { &self.plain };
         let random = training.cloned().unwrap_or_else(|| Random::new(0, Stream::Dropout, &[]));
         let mut pass = Pass::new(training.is_some(), random);
@@ -98,6 +106,13 @@ impl Composed {
         pass.mixed = self.mixed;
         network.forward(&self.plain, &inputs, &mut pass)?;
         Ok(pass.not_finite)
+    }
+
+    /// Copies the inputs of the next pass to the device, while it still works on this one.
+    pub(super) fn copy_ahead(&mut self, inputs: &[Array]) -> Result<()> {
+        let copy = |input: &Array| Ok((input.clone(), input.to_graph(&self.device)?));
+        self.ahead = inputs.iter().map(copy).collect::<Result<_>>()?;
+        Ok(())
     }
 
     pub(super) fn output(&self, output: usize) -> Result<Array> {

@@ -120,6 +120,22 @@ impl Engine {
         }
     }
 
+    /// Returns whether the next batch can be made ready while the device works on this one.
+    pub(super) fn works_beside(&self) -> bool {
+        !self.device.is_cpu()
+    }
+
+    /// Copies the inputs of the next pass to the device ahead of it; without another device there is nothing to copy.
+    ///
+    /// # Errors
+    /// The device has no memory left.
+    pub(super) fn copy_ahead(&mut self, inputs: &[Array]) -> Result<()> {
+        match &mut self.way {
+            Way::Composed(composed) => composed.copy_ahead(inputs),
+            Way::Planned(_) => Ok(()),
+        }
+    }
+
     /// Returns an output of the last pass, with the batch axis.
     pub fn output(&self, output: usize) -> Result<Array> {
         match &self.way {

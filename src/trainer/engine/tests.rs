@@ -93,6 +93,23 @@ fn both_ways_give_the_same_numbers() {
 }
 
 #[test]
+fn inputs_that_were_copied_ahead_are_those_of_their_own_pass_only() {
+    let network = network();
+    let weights = network.initialise(3).unwrap();
+    let mut engine = Engine::new(network, &weights, &cpu(), false).unwrap();
+    let (first, second) = (numbers(&[2, 4, 3], 1), numbers(&[2, 4, 3], 2));
+    let mut output = |ahead: Option<&Array>, input: &Array| {
+        ahead.iter().for_each(|input| engine.copy_ahead(&[(*input).clone()]).unwrap());
+        engine.forward(&[input.clone()], 2, None).unwrap();
+        engine.output(1).unwrap()
+    };
+    let expected = output(None, &second);
+    assert!(output(Some(&second), &second).same(&expected));
+    // An epoch that was cut short leaves what was copied for the next step.
+    assert!(output(Some(&first), &second).same(&expected));
+}
+
+#[test]
 fn what_is_refused_is_refused_alike() {
     for kernels in [true, false] {
         let network = network();

@@ -12,9 +12,11 @@ use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::gradient::linear;
-use super::super::{Bound, Initializer, Layer, Named, Pass, Shape, Symbol, Weight, shape, show_shape};
-use super::attention::{Looks, masked_softmax};
+use super::super::{Bound, Initializer, Layer, Named, Pass, Regularizer, Shape, Symbol, Weight, shape, show_shape};
+use super::attention::{Looks, masked_softmax, masked_softmax_onnx};
+use super::terms::{ACTIVITY_REGULARIZER, Terms, penalty, rule};
 use super::{LayerEntry, NAME, TRAINABLE, factors, initializer, weight};
+use crate::network::onnx::Step;
 
 pub(super) const MULTI_HEAD_ATTENTION: LayerEntry = LayerEntry {
     entry: Entry {
@@ -49,6 +51,11 @@ pub(super) const MULTI_HEAD_ATTENTION: LayerEntry = LayerEntry {
             ),
             Parameter::optional("kernel_initializer", Type::Component, "\"glorot_uniform\"", "how the kernels start"),
             Parameter::optional("bias_initializer", Type::Component, "\"zeros\"", "how the biases start"),
+            penalty("kernel_regularizer", "a penalty on each kernel"),
+            penalty("bias_regularizer", "a penalty on each bias"),
+            ACTIVITY_REGULARIZER,
+            rule("kernel_constraint", "a rule for each kernel"),
+            rule("bias_constraint", "a rule for each bias"),
             Parameter::optional(
                 "use_causal_mask",
                 Type::Bool,
@@ -98,6 +105,7 @@ struct Settings {
     kernel: Arc<dyn Initializer>,
     bias: Arc<dyn Initializer>,
     trainable: bool,
+    terms: Terms,
 }
 
 /// The numbers of a record, as far as they are known.
@@ -123,6 +131,7 @@ impl MultiHeadAttention {
             kernel: initializer(a, "kernel_initializer")?,
             bias: initializer(a, "bias_initializer")?,
             trainable: a.bool("trainable"),
+            terms: Terms::new(a, &[("kernel", "kernel"), ("bias", "bias")])?,
         };
         Ok(MultiHeadAttention { own: Arc::new(own), looks: Looks::new(a.bool("use_causal_mask")) })
     }
@@ -211,7 +220,51 @@ impl Layer for MultiHeadAttention {
         if use_bias {
             weights.push(weight("attention_output/bias", vec![output], &self.own.bias, trainable)?);
         }
-        Ok(weights)
+        self.own.terms.on(weights)
+    }
+
+    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
+        // With the weights of attention beside it, the value is not the output alone.
+        self.own.terms.activity().filter(|_| !self.own.scores)
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let Settings { heads, key, value, use_bias, .. } = *self.own;
+        let Lengths { inputs: [query_in, value_in, key_in], output, .. } = self.lengths(&step.shapes.clone())?;
+        let place = |index: usize| if use_bias { 2 * index } else { index };
+        let mut project = |x: usize, index: usize, length: usize, width: usize, order: [usize; 4], factor: f64| {
+            let (x, kernel) = (step.x(x), step.weight_as(place(index), &[length, heads * width]));
+            let mut all = step.to.two("MatMul", &x, &kernel);
+            if use_bias {
+                let bias = step.weight_as(place(index) + 1, &[heads * width]);
+                all = step.to.two("Add", &all, &bias);
+            }
+            if factor != 1.0 {
+                all = step.to.with("Mul", &all, factor);
+            }
+            let split = step.to.reshape(&all, &[0, 0, heads as i64, width as i64]);
+            step.to.transpose(&split, &order)
+        };
+        let q = project(0, 0, query_in, key, [0, 2, 1, 3], 1.0 / (key as f64).sqrt());
+        let k = project(self.looks.key, 1, key_in, key, [0, 2, 3, 1], 1.0);
+        let v = project(self.looks.value, 2, value_in, value, [0, 2, 1, 3], 1.0);
+        let scores = step.to.two("MatMul", &q, &k);
+        let mask = self.looks.mask_onnx(step).map(|mask| step.to.unsqueeze(&mask, &[1]));
+        let chosen = masked_softmax_onnx(step.to, &scores, mask.as_deref());
+        let gathered = step.to.two("MatMul", &chosen, &v);
+        let gathered = step.to.transpose(&gathered, &[0, 2, 1, 3]);
+        let gathered = step.to.reshape(&gathered, &[0, 0, (heads * value) as i64]);
+        let kernel = step.weight_as(place(3), &[heads * value, output]);
+        let mut out = step.to.two("MatMul", &gathered, &kernel);
+        if use_bias {
+            let bias = step.weight(place(3) + 1);
+            out = step.to.two("Add", &out, &bias);
+        }
+        if !self.own.scores {
+            return Ok(out);
+        }
+        let both = [out, chosen].map(|value| step.to.reshape(&value, &[0, -1]));
+        Ok(step.to.concat(&both, 1))
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> Result<Graph> {

@@ -4,8 +4,11 @@
 //! step by step by Candle's operations, [`run`] over the whole sequence on a CPU.
 
 mod compose;
+mod onnx;
 mod parameters;
 mod run;
+
+pub(super) use onnx::Written;
 
 use std::sync::Arc;
 
@@ -13,11 +16,15 @@ use crate::error::{Error, Result};
 use crate::kernel::curve::Curve;
 use crate::kernel::recurrent::lstm::Curves;
 use crate::network::kernel::Kernel;
+use crate::network::onnx::Step;
 use crate::random::Random;
 use crate::registry::{Arguments, Entry, Params};
 use crate::tensor::Graph;
 
-use super::super::{Activation, Bound, Initializer, Layer, Named, Pass, Shape, Symbol, Weight, shape, show_shape};
+use super::super::{
+    Activation, Bound, Initializer, Layer, Named, Pass, Regularizer, Shape, Symbol, Weight, shape, show_shape,
+};
+use super::terms::Terms;
 use super::{LayerEntry, activation, initializer, weight};
 
 pub(super) const SIMPLE_RNN: LayerEntry = LayerEntry {
@@ -128,6 +135,7 @@ struct Settings {
     return_sequences: bool,
     return_state: bool,
     trainable: bool,
+    terms: Terms,
 }
 
 impl Recurrent {
@@ -155,6 +163,7 @@ impl Recurrent {
             return_sequences: a.bool("return_sequences"),
             return_state: a.bool("return_state"),
             trainable: a.bool("trainable"),
+            terms: Terms::new(a, &[("kernel", "kernel"), ("recurrent", "recurrent_kernel"), ("bias", "bias")])?,
         };
         let zero_output_for_mask = a.bool("zero_output_for_mask") && own.return_sequences;
         let go_backwards = a.bool("go_backwards");
@@ -206,6 +215,14 @@ impl Recurrent {
     /// Returns the length of a state.
     pub(super) fn units(&self) -> usize {
         self.own.units
+    }
+
+    /// Writes the layer as nodes of ONNX.
+    ///
+    /// # Errors
+    /// As [`Layer::onnx`].
+    pub(super) fn written(&self, step: &mut Step<'_>) -> Result<Written> {
+        onnx::both(self, step)
     }
 
     /// Returns the number of weights.
@@ -310,7 +327,16 @@ impl Layer for Recurrent {
             let shape = if cell == (Cell::Gru { reset_after: true }) { vec![2, wide] } else { vec![wide] };
             weights.push(weight("bias", shape, &self.own.bias, trainable)?);
         }
-        Ok(weights)
+        self.own.terms.on(weights)
+    }
+
+    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
+        // With the states beside it, the value is not the output alone.
+        self.own.terms.activity().filter(|_| !self.own.return_state)
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        onnx::write(self, step)
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> Result<Graph> {

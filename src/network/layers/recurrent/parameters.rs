@@ -2,6 +2,9 @@
 
 use crate::registry::{Parameter, Type};
 
+use super::super::terms::{
+    ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, KERNEL_CONSTRAINT, KERNEL_REGULARIZER, penalty, rule,
+};
 use super::super::{NAME, TRAINABLE};
 
 pub(super) const SIMPLE_RNN: &[Parameter] = &[
@@ -11,6 +14,13 @@ pub(super) const SIMPLE_RNN: &[Parameter] = &[
     KERNEL,
     RECURRENT,
     BIAS,
+    KERNEL_REGULARIZER,
+    RECURRENT_REGULARIZER,
+    BIAS_REGULARIZER,
+    ACTIVITY_REGULARIZER,
+    KERNEL_CONSTRAINT,
+    RECURRENT_CONSTRAINT,
+    BIAS_CONSTRAINT,
     DROPOUT,
     RECURRENT_DROPOUT,
     RETURN_SEQUENCES,
@@ -31,6 +41,13 @@ pub(super) const LSTM: &[Parameter] = &[
     KERNEL,
     RECURRENT,
     BIAS,
+    KERNEL_REGULARIZER,
+    RECURRENT_REGULARIZER,
+    BIAS_REGULARIZER,
+    ACTIVITY_REGULARIZER,
+    KERNEL_CONSTRAINT,
+    RECURRENT_CONSTRAINT,
+    BIAS_CONSTRAINT,
     Parameter::optional("unit_forget_bias", Type::Bool, "true", "whether the bias of the forget gate starts at 1"),
     DROPOUT,
     RECURRENT_DROPOUT,
@@ -52,6 +69,13 @@ pub(super) const GRU: &[Parameter] = &[
     KERNEL,
     RECURRENT,
     BIAS,
+    KERNEL_REGULARIZER,
+    RECURRENT_REGULARIZER,
+    BIAS_REGULARIZER,
+    ACTIVITY_REGULARIZER,
+    KERNEL_CONSTRAINT,
+    RECURRENT_CONSTRAINT,
+    BIAS_CONSTRAINT,
     Parameter::optional(
         "reset_after",
         Type::Bool,
@@ -81,6 +105,8 @@ const KERNEL: Parameter =
 const RECURRENT: Parameter =
     Parameter::optional("recurrent_initializer", Type::Component, "\"orthogonal\"", "how the recurrent kernel starts");
 const BIAS: Parameter = Parameter::optional("bias_initializer", Type::Component, "\"zeros\"", "how the bias starts");
+const RECURRENT_REGULARIZER: Parameter = penalty("recurrent_regularizer", "a penalty on the recurrent kernel");
+const RECURRENT_CONSTRAINT: Parameter = rule("recurrent_constraint", "a rule for the recurrent kernel");
 const DROPOUT: Parameter = Parameter::optional(
     "dropout",
     Type::Float,
