@@ -10,7 +10,7 @@ use barrage::random::{Random, Stream};
 use barrage::record::{Column, DataColumns, DataRecords, Loader, Mode, Name, Record, Records, Value};
 use barrage::tensor::{Array, Dtype, Tensor, device};
 use barrage::trainer::{OutputSpec, Parts, Rate};
-use barrage::{Error, Result, loss, optimizer, registry, service, transformer};
+use barrage::{Result, loss, optimizer, registry, service, transformer};
 use serde_json::json;
 
 /// Returns a run of steps of `batch` records, `batches` an epoch, that goes on until it is stopped.
