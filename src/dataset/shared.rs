@@ -8,12 +8,12 @@ use std::thread;
 use super::batch::{Arrays, Batch};
 use super::cache::{self, Cache};
 use super::order::Order;
-use super::{Stations, WORTH_HANDING_OVER};
+use super::{Pad, Stations, WORTH_HANDING_OVER};
 use crate::batch as columns;
 use crate::clock::Stopwatch;
 use crate::error::{Error, Kind, Result};
 use crate::random::{Random, Stream};
-use crate::record::{Column, Columns, DataColumns, DataRecords, Mode, Record, Records};
+use crate::record::{Column, Columns, DataColumns, DataRecords, Mode, Name, Record, Records};
 use crate::tensor::Tensor;
 
 /// A dataset without its workers.
@@ -24,6 +24,8 @@ pub(super) struct Shared {
     seed: u64,
     pub order: Order,
     cache: Cache,
+    /// How values of different lengths are brought to one.
+    pub pad: Vec<(Name, Pad)>,
     stop: Arc<AtomicBool>,
     kept: OnceLock<Option<Kept>>,
     /// The order of the latest passes.
@@ -48,7 +50,8 @@ impl Shared {
         stop: Arc<AtomicBool>,
     ) -> Self {
         let passes = Mutex::new(Vec::new());
-        Shared { records, stations, mode, seed, order, cache, stop, kept: OnceLock::new(), passes }
+        let pad = Vec::new();
+        Shared { records, stations, mode, seed, order, cache, pad, stop, kept: OnceLock::new(), passes }
     }
 
     /// Returns how a record is called in errors.
@@ -70,7 +73,10 @@ impl Shared {
     pub fn refill(&self, epoch: u64, index: usize, batch: &mut Batch) -> Result<bool> {
         let Some(Some(Kept { columns, rows: None })) = self.kept.get() else { return Ok(false) };
         let spot = self.order.spot(epoch, index);
-        if batch.len != spot.len || (self.mode == Mode::Train && self.stations.augmentor.is_some()) {
+        if batch.len != spot.len
+            || !self.pad.is_empty()
+            || (self.mode == Mode::Train && self.stations.augmentor.is_some())
+        {
             return Ok(false);
         }
         self.check_stop()?;
@@ -125,7 +131,7 @@ impl Shared {
             let augmented = augmentor.augment(DataRecords::Columns(chunk), &random)?;
             chunk = whole(columns::columns(augmented, &place)?, rows.len(), "augmentor")?;
         }
-        Batch::new(chunk, rows.to_vec(), &place)
+        Batch::new(chunk, rows.to_vec(), &self.pad, &place)
     }
 
     /// Loads all records, at the first call, when they are to be kept; on `workers` threads where that pays.
