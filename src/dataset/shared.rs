@@ -73,7 +73,10 @@ impl Shared {
     pub fn refill(&self, epoch: u64, index: usize, batch: &mut Batch) -> Result<bool> {
         let Some(Some(Kept { columns, rows: None })) = self.kept.get() else { return Ok(false) };
         let spot = self.order.spot(epoch, index);
-        if batch.len != spot.len || (self.mode == Mode::Train && self.stations.augmentor.is_some()) {
+        if batch.len != spot.len
+            || !self.pad.is_empty()
+            || (self.mode == Mode::Train && self.stations.augmentor.is_some())
+        {
             return Ok(false);
         }
         self.check_stop()?;
