@@ -146,7 +146,13 @@ fn parts(workload: &str) -> Result<Parts> {
     let output = network.outputs()[0].name.clone();
     Ok(Parts {
         weights: network.initialise(1)?,
-        outputs: vec![OutputSpec { name: output.clone(), loss, loss_weight: 1.0, class_weights: Default::default(), metrics: Vec::new() }],
+        outputs: vec![OutputSpec {
+            name: output.clone(),
+            loss,
+            loss_weight: 1.0,
+            class_weights: Default::default(),
+            metrics: Vec::new(),
+        }],
         optimizer: optimizer::make(rule, params.as_object().unwrap_or(&serde_json::Map::new()))?,
         rate: Rate::Constant(rate),
         train: dataset((network.inputs()[0].name.clone(), inputs), (output, targets), batch)?,

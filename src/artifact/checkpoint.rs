@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::weights::{self, Named};
 use super::layout::Position;
+use super::weights::{self, Named};
 use super::{cpu, exact, file, layout};
 use crate::error::{Error, Result, codes};
 

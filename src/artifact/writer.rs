@@ -13,9 +13,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::checkpoint::{self, Best, Checkpoint, Staged};
+use super::file;
 use super::layout::Position;
 use super::weights::Named;
-use super::file;
 use crate::error::{Error, Result};
 use crate::tensor::Array;
 

@@ -145,7 +145,9 @@ fn compare_gradients(recipe: &Recipe, run: &Run, report: &mut Report) -> Result<
             check.what
         ));
         let hint = match of_loss(&check) {
-            true => "an operation of the loss cuts the gradient off or has another one: `detach`, `round`, a comparison, `to_array`",
+            true => {
+                "an operation of the loss cuts the gradient off or has another one: `detach`, `round`, a comparison, `to_array`"
+            }
             false => "a scripted layer on the way, or an operation without a gradient, is differentiated wrongly",
         };
         report.errors.push(blame::blame(recipe, error.hint(hint)));

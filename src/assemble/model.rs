@@ -93,8 +93,7 @@ pub fn outputs(host: &Host, outputs: &[Output]) -> Result<Vec<OutputSpec>> {
         let loss = faults.take(loss(host, &output.loss));
         let lists = [(&output.metrics, false), (&output.weighted_metrics, true)];
         let all = lists.iter().flat_map(|(list, weighted)| list.iter().map(|import| (import, *weighted)));
-        let metrics =
-            all.filter_map(|(import, weighted)| faults.take(metric_spec(host, import, weighted))).collect();
+        let metrics = all.filter_map(|(import, weighted)| faults.take(metric_spec(host, import, weighted))).collect();
         let classes = output.class_weight.iter().flatten();
         if let Some(loss) = loss {
             specs.push(OutputSpec {

@@ -73,8 +73,7 @@ pub(super) fn go_on(
     match checkpoint {
         Some(checkpoint) => {
             let warning = run.trainer.resume(&checkpoint)?;
-            progress
-                .message(&format!("resuming {}, step {}", checkpoint.state.position(), checkpoint.state.step));
+            progress.message(&format!("resuming {}, step {}", checkpoint.state.position(), checkpoint.state.step));
             if let Some(warning) = warning {
                 progress.message(&warning);
             }

@@ -212,7 +212,8 @@ fn compare(what: &str, own: &Named, other: &Named, lines: &mut Vec<String>) {
             continue;
         }
         let (own, found) = (own.to_f64_vec(), found.to_f64_vec());
-        let gaps: Vec<f64> = own.iter().zip(&found).filter(|(a, b)| a.to_bits() != b.to_bits()).map(|(a, b)| (a - b).abs()).collect();
+        let gaps: Vec<f64> =
+            own.iter().zip(&found).filter(|(a, b)| a.to_bits() != b.to_bits()).map(|(a, b)| (a - b).abs()).collect();
         let most = gaps.iter().copied().fold(0.0, f64::max);
         let count = gaps.len();
         lines.push(format!("{what}: {count} of {} numbers of `{name}` differ, by at most {most:.1e}", own.len()));

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use crate::cli::options::{Limits, Overrides, Scripts, Training};
+use crate::cli::trial::Trials;
 use crate::cli::{resume, terminal};
 use crate::error::{Error, Kind};
-use crate::cli::trial::Trials;
 use crate::recipe::{Recipe, Written};
 use crate::record::Records;
 use crate::script::Wanted;

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use crate::Result;
 use crate::assemble::{self, Extent, Stop};
 use crate::cli::options::{Overrides, Scripts};
 use crate::cli::{terminal, trial};
@@ -11,7 +12,6 @@ use crate::recipe::{Recipe, Written};
 use crate::record::Records;
 use crate::script::resolver::Roots;
 use crate::script::{Host, Wanted};
-use crate::Result;
 
 /// Show that a run of a recipe resumes exactly
 ///
@@ -20,10 +20,8 @@ use crate::Result;
 /// something that no checkpoint keeps, is found here. A recipe runs up to its `train(…)`; nothing of the runs is kept.
 /// The exit code is 0 when all bits are the same, 1 when they are not.
 #[derive(clap::Args)]
-#[command(
-    after_help = "Examples: barrage verify-resume recipe.rhai\n          \
-                        barrage verify-resume config.json --records train.csv validation.csv --stops 10"
-)]
+#[command(after_help = "Examples: barrage verify-resume recipe.rhai\n          \
+                        barrage verify-resume config.json --records train.csv validation.csv --stops 10")]
 pub struct Args {
     /// The recipe, or a config
     file: PathBuf,
@@ -56,8 +54,7 @@ pub struct Args {
 /// # Errors
 /// Whatever stops a run, and that bits differ.
 pub fn run(args: Args) -> Result<()> {
-    let extent =
-        Extent { epochs: args.epochs.get(), batches: args.limit_batches.get(), stops: args.stops.get() };
+    let extent = Extent { epochs: args.epochs.get(), batches: args.limit_batches.get(), stops: args.stops.get() };
     if args.overrides.print_config {
         return Err(Error::new(Kind::Usage, "`--print-config` shows what `train` and `run` would do")
             .hint("write `barrage check --print-config FILE`"));

@@ -81,12 +81,8 @@ impl Confusion {
             return Err(super::state::foreign(metric));
         }
         self.start(counts / thresholds);
-        let places = [
-            &mut self.true_positives,
-            &mut self.false_positives,
-            &mut self.true_negatives,
-            &mut self.false_negatives,
-        ];
+        let places =
+            [&mut self.true_positives, &mut self.false_positives, &mut self.true_negatives, &mut self.false_negatives];
         for (place, values) in places.into_iter().zip(state.numbers.chunks_exact(counts)) {
             *place = values.to_vec();
         }

@@ -1,7 +1,7 @@
 //! The running mean over samples that most metrics are.
 
-use super::{Metric, MetricState};
 use super::values::weight_of;
+use super::{Metric, MetricState};
 use crate::error::Result;
 use crate::registry::Arguments;
 use crate::tensor::Tensor;

@@ -13,8 +13,8 @@ use crate::kernel::activation::Activation as Kernel;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
-use super::{Shape, component, show_shape};
 use super::gradient::define;
+use super::{Shape, component, show_shape};
 
 /// A function of the values of a layer; all but `glu` keep their shape.
 pub trait Activation: Send + Sync + std::fmt::Debug {
@@ -424,7 +424,11 @@ impl Activation for Glu {
         let rank = x.rank().saturating_sub(1);
         let axis = self.axis(rank).map(|axis| axis + 1).filter(|axis| x.dims()[*axis].is_multiple_of(2));
         let Some(axis) = axis else {
-            return Err(Error::recipe(format!("`glu` needs an even length on axis {}, found {:?}", self.axis, x.dims())));
+            return Err(Error::recipe(format!(
+                "`glu` needs an even length on axis {}, found {:?}",
+                self.axis,
+                x.dims()
+            )));
         };
         let half = x.dims()[axis] / 2;
         let (a, b) = (x.narrow(axis, 0, half)?, x.narrow(axis, half, half)?.contiguous()?);

@@ -150,7 +150,12 @@ pub static LIST: &[Entry<dyn Initializer>] = &[
                 "\"density\"",
                 "what the window is divided by: `density`, the root of its sum of squares; `spectrum`, its sum; null, 1",
             ),
-            Parameter::optional("periodic", Type::Bool, "false", "whether the window is periodic rather than symmetric"),
+            Parameter::optional(
+                "periodic",
+                Type::Bool,
+                "false",
+                "whether the window is periodic rather than symmetric",
+            ),
         ],
         stft,
     ),

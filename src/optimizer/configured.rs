@@ -126,7 +126,8 @@ impl Configured {
             let decayed = state.decayed.iter();
             for ((parameter, slots), decayed) in state.parameters.iter().zip(&mut state.slots).zip(decayed) {
                 let (values, gradient) = (&mut values[parameter.range.clone()], &gradients[parameter.range.clone()]);
-                let step = Update { number: update_number, rate: learning_rate, shape: &parameter.shape, decayed: *decayed };
+                let step =
+                    Update { number: update_number, rate: learning_rate, shape: &parameter.shape, decayed: *decayed };
                 self.update(step, values, gradient, slots);
             }
         }

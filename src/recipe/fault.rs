@@ -119,15 +119,19 @@ pub(super) fn one_of(node: &Node, path: &KeyPath, keys: &[&str], found: usize) -
 
 /// A key of the solver beside a parameter of the optimizer that means the same.
 pub(super) fn set_twice(entry: &Entry, path: &KeyPath, parameter: &str) -> Error {
-    place(Error::recipe(format!("`{path}` and the optimizer's parameter `{parameter}` mean the same")), entry.place.clone())
-        .coded(codes::GIVEN_TWICE)
-        .label("given here, too")
-        .hint("leave one of them out")
+    place(
+        Error::recipe(format!("`{path}` and the optimizer's parameter `{parameter}` mean the same")),
+        entry.place.clone(),
+    )
+    .coded(codes::GIVEN_TWICE)
+    .label("given here, too")
+    .hint("leave one of them out")
 }
 
 /// A checkpoint within an epoch where none is kept to resume from.
 pub(super) fn nothing_to_resume(entry: &Entry) -> Error {
-    let error = Error::recipe("`solver.checkpoint_every` writes checkpoints, but `services.resume_checkpoints` is false");
+    let error =
+        Error::recipe("`solver.checkpoint_every` writes checkpoints, but `services.resume_checkpoints` is false");
     place(error, entry.place.clone())
         .coded(codes::GIVEN_TWICE)
         .label("excluded by `services.resume_checkpoints`")

@@ -43,7 +43,10 @@ impl Model {
         let outputs = fields.maps("outputs");
         check_names(&outputs, report);
         check_weights(&outputs, report);
-        Model { network: imports::one(fields, "network"), outputs: outputs.iter().map(|output| Output::resolve(output, report)).collect() }
+        Model {
+            network: imports::one(fields, "network"),
+            outputs: outputs.iter().map(|output| Output::resolve(output, report)).collect(),
+        }
     }
 
     pub(super) fn to_json(&self) -> Value {

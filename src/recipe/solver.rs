@@ -204,11 +204,7 @@ impl Clip {
             return Some(Clip::GlobalNorm(norm));
         }
         let own = fields.map_if_any("gradient_clip")?;
-        let ways = [
-            ("norm", Clip::Norm as fn(f64) -> Clip),
-            ("value", Clip::Value),
-            ("global_norm", Clip::GlobalNorm),
-        ];
+        let ways = [("norm", Clip::Norm as fn(f64) -> Clip), ("value", Clip::Value), ("global_norm", Clip::GlobalNorm)];
         let given: Vec<_> = ways.iter().filter(|(key, _)| own.is_given(key)).collect();
         match (given.as_slice(), own.node().entries()) {
             ([(key, way)], _) => Some(way(own.number(key))),

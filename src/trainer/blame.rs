@@ -104,7 +104,10 @@ fn spoilt_weights(engine: &Engine, step: u64, earlier: &Earlier, dataset: &Datas
     Some(match gradient {
         Some(at) => {
             let layer = infos[at].name.split('/').next().unwrap_or_default();
-            format!("layer `{layer}`: the first whose gradient was not finite, in step {before}{records}; since then {} are no numbers", names())
+            format!(
+                "layer `{layer}`: the first whose gradient was not finite, in step {before}{records}; since then {} are no numbers",
+                names()
+            )
         }
         None if infos[first].trainable => {
             format!("the update of step {before} made {} not finite: the learning rate is too high{records}", names())

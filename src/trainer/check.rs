@@ -279,7 +279,10 @@ fn not_finite(
     }
     Ok(Some(match engine.first_not_finite(inputs, random)? {
         Some(found) => error
-            .hint(format!("the inputs are finite, but the values of layer `{}`, `{}`, are not", found.layer, found.kind))
+            .hint(format!(
+                "the inputs are finite, but the values of layer `{}`, `{}`, are not",
+                found.layer, found.kind
+            ))
             .hint("scale the inputs"),
         None => error.hint("inputs and prediction are finite: the targets may be outside the range of this loss"),
     }))

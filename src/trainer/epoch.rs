@@ -51,8 +51,10 @@ impl Trainer {
             variables.engine.forward(&fed.inputs, fed.len, Some(&random))?;
             let losses = variables.engine.losses(&setup.outputs, &fed.targets)?;
             if !losses.total.is_finite() && control.details.is_empty() {
-                let found = blame::Seen { batch: &records, fed: &fed, losses: &losses, random: &random, step: *step + 1 };
-                control.details = blame::explain(&setup.outputs, &setup.train, &mut variables.engine, &found, &earlier)?;
+                let found =
+                    blame::Seen { batch: &records, fed: &fed, losses: &losses, random: &random, step: *step + 1 };
+                control.details =
+                    blame::explain(&setup.outputs, &setup.train, &mut variables.engine, &found, &earlier)?;
             }
             meters.update(&setup.outputs, &fed, &losses, &variables.engine)?;
             *learning_rate = control.learning_rate;

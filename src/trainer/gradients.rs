@@ -178,7 +178,8 @@ fn check(what: String, value: &Graph, way: Way, loss: impl Fn(&Graph) -> Result<
         check.numbers += 1;
         if error <= allowed || (kink && between) {
             if !kink {
-                check.worst = check.worst.max(error / found.abs().max(central.abs()).max(way.absolute * middle.abs().max(1.0)));
+                check.worst =
+                    check.worst.max(error / found.abs().max(central.abs()).max(way.absolute * middle.abs().max(1.0)));
             }
         } else if check.disagreement.is_none_or(|(a, b)| (a - b).abs() < error) {
             check.worst = error / found.abs().max(central.abs());

@@ -59,9 +59,7 @@ fn gradients_of_scripts_are_compared_with_differences() {
         fs::write(project.path().join("components/own.rhai"), text).unwrap();
     };
     edit(&project, "config.json", r#""import": "mean_squared_error""#, r#""import": "components.own""#);
-    let check = || {
-        run(&project, &["check", "--gradients", "config.json", "--records", "train.csv", "validation.csv"])
-    };
+    let check = || run(&project, &["check", "--gradients", "config.json", "--records", "train.csv", "validation.csv"]);
     loss("(y_true - y_pred).pow(2).mean(-1)");
     let output = check();
     assert!(output.status.success(), "{}", text(&output.stderr));

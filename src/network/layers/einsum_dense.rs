@@ -13,7 +13,9 @@ use crate::tensor::Graph;
 
 use super::super::{Activation, Initializer, Layer, Pass, Regularizer, Shape, Weight, shape, show_shape};
 use super::conv::{BIAS_INITIALIZER, KERNEL_INITIALIZER};
-use super::terms::{ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, KERNEL_CONSTRAINT, KERNEL_REGULARIZER, Terms};
+use super::terms::{
+    ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, KERNEL_CONSTRAINT, KERNEL_REGULARIZER, Terms,
+};
 use super::{LayerEntry, NAME, TRAINABLE, activation, initializer, weight};
 
 pub(super) const EINSUM_DENSE: LayerEntry = LayerEntry {
@@ -32,7 +34,12 @@ pub(super) const EINSUM_DENSE: LayerEntry = LayerEntry {
                 "the output's shape without the batch axis: a length or a list of them; null is that of the input",
             ),
             Parameter::optional("activation", Type::Component, "null", "what is applied to the output"),
-            Parameter::optional("bias_axes", Type::Text, "null", "the axes of the output that have a bias; none when null"),
+            Parameter::optional(
+                "bias_axes",
+                Type::Text,
+                "null",
+                "the axes of the output that have a bias; none when null",
+            ),
             KERNEL_INITIALIZER,
             BIAS_INITIALIZER,
             KERNEL_REGULARIZER,
@@ -76,7 +83,9 @@ impl EinsumDense {
     fn new(a: &Arguments) -> Result<Self> {
         let axis = |value: &Value| match value {
             Value::Null => Some(None),
-            value => value.as_u64().and_then(|length| usize::try_from(length).ok()).filter(|length| *length > 0).map(Some),
+            value => {
+                value.as_u64().and_then(|length| usize::try_from(length).ok()).filter(|length| *length > 0).map(Some)
+            }
         };
         let output = match a.value("output_shape") {
             Value::Array(axes) => axes.iter().map(axis).collect(),
@@ -115,9 +124,13 @@ impl EinsumDense {
     fn axes(&self, rank: usize) -> Result<Axes> {
         let [input, kernel, output] = self.parts().unwrap_or_default();
         let named = input.replacen("...", "", 1).len();
-        let open = rank.checked_sub(named).filter(|open| (*open == 0 || input.contains("...")) && *open <= ELLIPSIS.len());
+        let open =
+            rank.checked_sub(named).filter(|open| (*open == 0 || input.contains("...")) && *open <= ELLIPSIS.len());
         let Some(open) = open else {
-            return Err(Error::recipe(format!("`{}` takes an input of {named} axes, found {rank}, the batch counted", self.equation)));
+            return Err(Error::recipe(format!(
+                "`{}` takes an input of {named} axes, found {rank}, the batch counted",
+                self.equation
+            )));
         };
         let more: String = ELLIPSIS[..open].iter().collect();
         let expand = |part: &str| part.replacen("...", &more, 1).chars().collect();
@@ -125,8 +138,12 @@ impl EinsumDense {
         let unknown = axes.output.iter().find(|c| !axes.input.contains(c) && !axes.kernel.contains(c));
         match (unknown, axes.input.first() == axes.output.first()) {
             (None, true) => Ok(axes),
-            (Some(axis), _) => Err(Error::recipe(format!("axis `{axis}` of the output is in no operand of `{}`", self.equation))),
-            (None, false) => Err(Error::recipe(format!("`{}` does not keep the axis of the batch first", self.equation))),
+            (Some(axis), _) => {
+                Err(Error::recipe(format!("axis `{axis}` of the output is in no operand of `{}`", self.equation)))
+            }
+            (None, false) => {
+                Err(Error::recipe(format!("`{}` does not keep the axis of the batch first", self.equation)))
+            }
         }
     }
 
@@ -140,9 +157,9 @@ impl EinsumDense {
         let length = |(at, axis): (usize, &char)| {
             let of_input = axes.input.iter().position(|own| own == axis).and_then(|at| input[at]);
             match (given(at), of_input) {
-                (Some(given), Some(found)) if given != found => Err(Error::recipe(format!(
-                    "`output_shape` says {given} for axis `{axis}`, the input has {found}"
-                ))),
+                (Some(given), Some(found)) if given != found => {
+                    Err(Error::recipe(format!("`output_shape` says {given} for axis `{axis}`, the input has {found}")))
+                }
                 (given, found) => Ok(given.or(found)),
             }
         };
@@ -239,7 +256,6 @@ fn product(x: &Graph, of_x: &[char], kernel: &Graph, of_kernel: &[char], output:
     let lengths: Vec<usize> =
         of_a[..shared.len() + left.len()].iter().chain(&of_b[shared.len() + summed.len()..]).copied().collect();
     let found: Vec<char> = shared.iter().chain(&left).chain(&right).copied().collect();
-    let order: Vec<usize> =
-        output.iter().map(|axis| found.iter().position(|own| own == axis).unwrap_or(0)).collect();
+    let order: Vec<usize> = output.iter().map(|axis| found.iter().position(|own| own == axis).unwrap_or(0)).collect();
     Ok(y.reshape(lengths)?.permute(order)?.contiguous()?)
 }

@@ -237,9 +237,11 @@ fn activation(arguments: &Arguments, name: &str) -> Result<Box<dyn super::Activa
         .map_err(|error| error.within(format!("parameter `{name}`")))?;
     match made.keeps_shape() {
         true => Ok(made),
-        false => Err(Error::recipe(format!("the activation `{}` changes the shape of what it is applied to", made.name()))
-            .hint("apply it by itself, with the layer `Activation`")
-            .within(format!("parameter `{name}`"))),
+        false => {
+            Err(Error::recipe(format!("the activation `{}` changes the shape of what it is applied to", made.name()))
+                .hint("apply it by itself, with the layer `Activation`")
+                .within(format!("parameter `{name}`")))
+        }
     }
 }
 

@@ -154,5 +154,7 @@ fn weights_of_a_run_that_goes_well_have_no_story() {
     let mut trainer = trainer(|_| ());
     let history = trainer.train(&mut Quiet).unwrap();
     let weights: Named = trainer.weights().unwrap();
-    assert!(history.details.is_empty() && weights.iter().all(|(_, array)| array.as_f32().iter().all(|x| x.is_finite())));
+    assert!(
+        history.details.is_empty() && weights.iter().all(|(_, array)| array.as_f32().iter().all(|x| x.is_finite()))
+    );
 }

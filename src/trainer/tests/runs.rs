@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::artifact::weights::Named;
 use crate::artifact::Checkpoint;
+use crate::artifact::weights::Named;
 use crate::error::Result;
 use crate::network::{Symbol, layers};
 use crate::service::{Gathered, Moment, Service};

@@ -54,7 +54,8 @@ fn rich(parts: &mut Parts, kernels: bool) {
     own.metrics.push(spec(json!({"num_classes": 3, "sparse_y_pred": false, "name": "weighted"}), true));
     own.class_weights = ClassWeights::new(vec![(0, 0.5), (2, 3.0)]);
     parts.outputs = vec![own];
-    let params = json!({"gradient_accumulation_steps": 3, "use_ema": true, "ema_overwrite_frequency": 2, "clipnorm": 0.5});
+    let params =
+        json!({"gradient_accumulation_steps": 3, "use_ema": true, "ema_overwrite_frequency": 2, "clipnorm": 0.5});
     parts.optimizer = optimizer::make("Adam", params.as_object().unwrap()).unwrap();
     let params = json!({"initial_learning_rate": 0.05, "decay_steps": 5, "decay_rate": 0.7});
     parts.rate = Rate::Schedule(crate::schedule::make("ExponentialDecay", params.as_object().unwrap()).unwrap());
@@ -62,7 +63,10 @@ fn rich(parts: &mut Parts, kernels: bool) {
 }
 
 fn bits(weights: &Named) -> Vec<u32> {
-    weights.iter().flat_map(|(_, array)| array.as_f32().iter().map(|value| value.to_bits()).collect::<Vec<_>>()).collect()
+    weights
+        .iter()
+        .flat_map(|(_, array)| array.as_f32().iter().map(|value| value.to_bits()).collect::<Vec<_>>())
+        .collect()
 }
 
 #[test]
@@ -147,7 +151,9 @@ fn a_checkpoint_of_another_run_is_refused() {
     assert_eq!(keeper.positions(), [(0, 5), (1, 0)]);
     let checkpoint = keeper.0.lock().unwrap().remove(0);
 
-    let mut other = trainer(|parts| parts.outputs = vec![output("y", "sparse_categorical_crossentropy", &["sparse_categorical_crossentropy"])]);
+    let mut other = trainer(|parts| {
+        parts.outputs = vec![output("y", "sparse_categorical_crossentropy", &["sparse_categorical_crossentropy"])]
+    });
     other.resume(&checkpoint).unwrap();
     let error = other.train(&mut Quiet).unwrap_err();
     assert_eq!(error.message(), "the checkpoint knows nothing of `sparse_categorical_crossentropy`");
