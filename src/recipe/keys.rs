@@ -7,7 +7,7 @@
 
 use super::schema::Absent::{Default, Nothing, Refused};
 use super::schema::Bounds::{Any, Fraction, NotNegative, Positive};
-use super::schema::Kind::{Choice, Flag, Free, Map, Maps, NoEffect, Null, Number, Off, OneOf, Planned, Text, Whole};
+use super::schema::Kind::{Choice, Flag, Free, Map, Maps, NoEffect, Null, Number, Off, OneOf, Text, Whole};
 use super::schema::{Absent, Key, Kind, LARGEST, Section};
 
 /// The whole config.
