@@ -53,15 +53,6 @@ pub(super) fn missing_keys(missing: &[&Key], absent: Absent, node: &Node, path: 
     }
 }
 
-/// A key that is known and does nothing yet.
-pub(super) fn planned(key: &Key, entry: &Entry, path: &KeyPath) -> Error {
-    let at = path.to(entry);
-    place(Error::recipe(format!("`{at}` is not supported yet")), entry.place.clone())
-        .coded(codes::PLANNED)
-        .label("not supported yet")
-        .hint(format!("it will be {}; leave it out for now", key.doc.trim_end_matches(" (ours)")))
-}
-
 /// A value of a wrong type or out of its range.
 pub(super) fn wrong_value(kind: &Kind, absent: Absent, node: &Node, path: &KeyPath) -> Error {
     let expected = kind.describe();
@@ -300,7 +291,7 @@ fn search(section: &'static Section, at: &str, key: &str, found: &mut Vec<String
     // Import blocks are everywhere; that one of them has the key tells nothing.
     for known in section.keys.iter().filter(|known| !matches!(known.name, "import" | "params")) {
         let dotted = if at.is_empty() { known.name.to_owned() } else { format!("{at}.{}", known.name) };
-        if known.name == key && !matches!(known.kind, Kind::Planned) {
+        if known.name == key {
             found.push(at.to_owned());
         }
         if let Some(inner) = known.kind.section() {
