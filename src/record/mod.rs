@@ -31,7 +31,7 @@ pub mod station;
 pub use data_record::{Column, Columns, DataColumns, DataRecord, DataRecords, Field, Fields};
 pub use describe::ColumnSummary;
 pub use format::Format;
-pub use gather::{Cells64, gather, gather_cells64, gather_list, stray_text};
+pub use gather::{Cells64, Rows, gather, gather_cells64, gather_list, stray_text};
 pub use mode::Mode;
 pub use name::Name;
 pub use read::{Parts, Source};
