@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::artifact::{self, Folder, layout};
 use crate::assemble::run::{Fitted, assemble};
-use crate::assemble::{provenance, rehearse, summary};
+use crate::assemble::{provenance, rehearse, screen, summary};
 use crate::error::Result;
-use crate::recipe::Recipe;
+use crate::recipe::{OnError, Recipe};
 use crate::record::Records;
 use crate::script::Host;
 use crate::trainer::History;
@@ -46,6 +46,9 @@ pub fn train(
     let dataset = made.join(layout::DATASET);
     artifact::make_folder(&dataset)?;
     run.transformer.save(&dataset)?;
+    if matches!(recipe.dataset.on_error, OnError::Quarantine(_)) && !run.refused.is_empty() {
+        screen::write(&made.join(layout::QUARANTINE), &run.refused)?;
+    }
     let folder = made.path().to_owned();
     made.keep()?;
     host.trace(|| "the artifact folder is made".to_owned());
@@ -53,6 +56,9 @@ pub fn train(
     let mut progress = host.progress();
     for note in notes {
         progress.message(&format!("note: {note}"));
+    }
+    if !run.refused.is_empty() {
+        progress.message(&format!("{} records could not be loaded and are left out", run.refused.len()));
     }
     summary::train(host, &mut run, &folder, &mut *progress)
 }
