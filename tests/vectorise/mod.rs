@@ -40,6 +40,14 @@ pub fn table(len: usize) -> Records {
                 "pixels".into(),
                 Array::from_u8((0..36).map(|at| ((i + at) % 256) as u8).collect(), &[6, 6]).unwrap().into(),
             ),
+            (
+                "picture".into(),
+                Array::from_u8((0..90).map(|at| ((i * 7 + at * 3) % 256) as u8).collect(), &[6, 5, 3]).unwrap().into(),
+            ),
+            ("history".into(), tensor(&[8, 2], 0.5)),
+            ("target".into(), (x * 2.0).into()),
+            ("image".into(), "images/grey.png".into()),
+            ("file".into(), "note.txt".into()),
         ]
     };
     Records::from_rows((0..len).map(row).collect(), "table").unwrap()
@@ -104,7 +112,8 @@ impl<'a> Subject<'a> {
     /// Runs the function on records, or on what [`LOADER`] makes of them, followed or interpreted.
     pub fn run(&self, records: &Records, mode: Mode, interpret: bool) -> (Result<String, String>, Vec<Report>) {
         let params = self.params.as_object().unwrap();
-        let host = Host::builder(std::env::temp_dir())
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/script/files");
+        let host = Host::builder(root)
             .script("under.test", self.script)
             .script("under.loader", LOADER)
             .interpret(interpret)
@@ -165,8 +174,9 @@ impl<'a> Subject<'a> {
 
 /// A loader of all fields, for transformers and augmentors under test.
 pub const LOADER: &str = "fn load(record) {
-    #{ x: #{ a: record.a, i: record.i, s: record.s, text: record.text, v: record.v, m: record.m, pixels: record.pixels },
-       y: #{ label: record.t, number: record.j } }
+    #{ x: #{ a: record.a, i: record.i, s: record.s, text: record.text, v: record.v, m: record.m, pixels: record.pixels,
+             picture: record.picture, history: record.history },
+       y: #{ label: record.t, number: record.j, hot: one_hot(record.j, 7) } }
 }";
 
 /// Checks a script as [`Subject::same`] does.

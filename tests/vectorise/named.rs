@@ -255,10 +255,47 @@ fn the_scripts_of_the_examples_run_on_columns() {
 /// Every record function of the standard library, with parameters that fit [`super::LOADER`].
 fn standard() -> Vec<(&'static str, Slot, serde_json::Value)> {
     use serde_json::json;
+    let picture = |more: serde_json::Value| {
+        let mut params = json!({ "input": "picture" });
+        params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        params
+    };
+    let series = |more: serde_json::Value| {
+        let mut params = json!({ "input": "history" });
+        params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        params
+    };
     vec![
-        ("std.augmentors.noise", Slot::Augmentor, json!({ "input": "v" })),
+        ("std.loaders.image_file", Slot::Loader, json!({ "path": "image", "label": "s", "size": [4, 4] })),
+        ("std.loaders.text_file", Slot::Loader, json!({ "path": "file", "label": "s" })),
+        ("std.loaders.windows", Slot::Loader, json!({})),
         ("std.transformers.standardise", Slot::Transformer, json!({ "inputs": ["v", "m", "a"] })),
+        ("std.transformers.min_max", Slot::Transformer, json!({ "inputs": ["v", "m"], "outputs": ["number"] })),
         ("std.transformers.labels", Slot::Transformer, json!({ "outputs": ["label"] })),
+        ("std.transformers.vocabulary", Slot::Transformer, json!({ "input": "text", "maxlen": 6 })),
+        ("std.transformers.impute", Slot::Transformer, json!({ "inputs": ["v", "a"] })),
+        ("std.augmentors.noise", Slot::Augmentor, json!({ "input": "v" })),
+        ("std.augmentors.pictures.horizontal_flip", Slot::Augmentor, picture(json!({}))),
+        ("std.augmentors.pictures.vertical_flip", Slot::Augmentor, picture(json!({}))),
+        ("std.augmentors.pictures.random_crop", Slot::Augmentor, picture(json!({ "size": [4, 4], "padding": 1 }))),
+        ("std.augmentors.pictures.random_resized_crop", Slot::Augmentor, picture(json!({ "size": [4, 4] }))),
+        ("std.augmentors.pictures.translation", Slot::Augmentor, picture(json!({ "translate": [0.3, 0.3] }))),
+        ("std.augmentors.pictures.rotation", Slot::Augmentor, picture(json!({}))),
+        ("std.augmentors.pictures.erasing", Slot::Augmentor, picture(json!({}))),
+        (
+            "std.augmentors.pictures.colour_jitter",
+            Slot::Augmentor,
+            picture(json!({ "brightness": 0.3, "contrast": 0.3 })),
+        ),
+        ("std.augmentors.pictures.random_grayscale", Slot::Augmentor, picture(json!({ "p": 0.5 }))),
+        ("std.augmentors.series.jitter", Slot::Augmentor, series(json!({}))),
+        ("std.augmentors.series.scaling", Slot::Augmentor, series(json!({}))),
+        ("std.augmentors.series.time_shift", Slot::Augmentor, series(json!({ "most": 2 }))),
+        ("std.augmentors.series.window", Slot::Augmentor, series(json!({ "length": 4 }))),
+        ("std.augmentors.series.reverse", Slot::Augmentor, series(json!({}))),
+        ("std.augmentors.series.dropout", Slot::Augmentor, series(json!({ "length": 3 }))),
+        // `mixup` and `cutmix` take whole batches: there is nothing to vectorise.
+        ("std.augmentors.mix.label_smoothing", Slot::Augmentor, json!({ "outputs": ["hot"] })),
     ]
 }
 

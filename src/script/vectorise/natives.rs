@@ -28,9 +28,13 @@ const FOLLOWED: &[&str] = &[
     "to_f32", "to_f64", "to_i64", "to_u8", "to_array", "reshape", "flatten", "transpose", "expand", "squeeze", "slice",
     "take", "pow", "clip", "sum", "mean", "std", "variance", "argmin", "argmax", "softmax", "sigmoid", "relu", "equal",
     "not_equal", "less", "less_equal", "greater", "greater_equal", "where", "any", "matmul", "dot", "norm", "argsort",
-    "unique", "count",
+    "unique", "count", "nan",
+    // Pictures.
+    "resize", "flip", "roll", "rotate", "rotate90", "affine", "erase", "grayscale",
+    // Files, which stay as they are while records are loaded, and words.
+    "image", "sound", "text", "array", "encode", "decode", "words",
     // Random numbers, each lane from its own stream.
-    "uniform", "normal", "below", "chance", "choice", "shuffled",
+    "uniform", "normal", "below", "chance", "choice", "shuffled", "beta",
 ];
 
 /// Functions that may change what they are called on: a text, an array or a map.
@@ -86,5 +90,5 @@ pub(super) fn may_change(name: &str) -> bool {
 
 /// Whether a function draws random numbers.
 pub(super) fn draws(name: &str) -> bool {
-    ["uniform", "normal", "below", "chance", "choice", "shuffled"].contains(&name)
+    ["uniform", "normal", "below", "chance", "choice", "shuffled", "beta"].contains(&name)
 }
