@@ -29,6 +29,8 @@ const FOLLOWED: &[&str] = &[
     "take", "pow", "clip", "sum", "mean", "std", "variance", "argmin", "argmax", "softmax", "sigmoid", "relu", "equal",
     "not_equal", "less", "less_equal", "greater", "greater_equal", "where", "any", "matmul", "dot", "norm", "argsort",
     "unique", "count",
+    // Pictures and words.
+    "flip", "roll", "resize", "rotate", "rotate90", "affine", "erase", "grayscale", "encode", "decode", "beta",
     // Random numbers, each lane from its own stream.
     "uniform", "normal", "below", "chance", "choice", "shuffled",
 ];
