@@ -382,7 +382,7 @@ const MESSAGES: &str = r#"{
         "network": { "import": "parts.build" },
         "outputs": [{ "name": "kind", "loss": { "import": "mean_squared_error" } }]
     },
-    "solver": { "epochs": 2, "batch_size": 500, "optimizer": { "import": "Adam" } },
+    "solver": { "epochs": 2, "batch_size": 500 },
     "services": { "keep": 1 }
 }"#;
 
@@ -392,7 +392,7 @@ const PARTS: &str = r#"
         if this.mode == "score" { return [x]; }
         [x, #{ kind: [record.kind] }]
     }
-    fn build(params) { let x = INPUT; network(x, x.dense(1, #{ name: "kind" })) }
+    fn build(params) { let x = INPUT; network(x, HEAD.dense(1, #{ name: "kind" })) }
 "#;
 
 #[test]
@@ -407,15 +407,24 @@ fn a_transformer_fitted_in_shards_is_the_one_fitted_at_once() {
         assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
     };
     let cases = [
-        ("std.transformers.vocabulary", r#"{ "input": "t", "maxlen": 3 }"#, "t: record.text", "input(\"t\", [3])"),
+        (
+            "std.transformers.vocabulary",
+            r#"{ "input": "t", "maxlen": 3 }"#,
+            "t: record.text",
+            "input(\"t\", [3], #{ dtype: \"i64\" })",
+        ),
         ("std.transformers.min_max", "{}", "v: [record.length]", "input(\"v\", [1])"),
         ("std.transformers.impute", r#"{ "strategy": "median" }"#, "v: [record.length]", "input(\"v\", [1])"),
         ("std.transformers.standardise", "{}", "v: [record.length]", "input(\"v\", [1])"),
     ];
+    let parts = |loaded: &str, input: &str| {
+        let head = if input.contains("i64") { "x.embedding(200, 2).flatten()" } else { "x" };
+        PARTS.replace("LOADED", loaded).replace("INPUT", input).replace("HEAD", head)
+    };
     for (transformer, params, loaded, input) in cases {
         let config = MESSAGES.replace("TRANSFORMER", transformer).replace("PARAMS", params);
         fs::write(folder.path().join("config.json"), config).unwrap();
-        fs::write(folder.path().join("parts.rhai"), PARTS.replace("LOADED", loaded).replace("INPUT", input)).unwrap();
+        fs::write(folder.path().join("parts.rhai"), parts(loaded, input)).unwrap();
         run(&["train", "config.json", "train.csv", "train.csv", "-a", "once", "--overwrite"]);
         for shard in ["1", "2", "3"] {
             run(&["fit", "config.json", "train.csv", "--shard", &format!("{shard}/3"), "-o", &format!("{shard}.part")]);

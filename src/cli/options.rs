@@ -104,7 +104,7 @@ pub fn format(name: &str) -> Result<Format, String> {
 /// What was prepared elsewhere.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Prepared {
-    /// Begin with what `fit` wrote instead of fitting; may be repeated
+    /// Begin with what `fit` wrote; may be repeated
     #[arg(long, value_name = "FILE")]
     pub fitted: Vec<PathBuf>,
 }
