@@ -11,6 +11,7 @@ mod events;
 mod exit;
 mod explain;
 mod export;
+mod fit;
 mod help;
 mod inspect;
 mod man;
@@ -72,6 +73,7 @@ enum Verb {
     Inspect(inspect::Args),
     New(new::Args),
     Pack(pack::Args),
+    Fit(fit::Args),
     Schema(schema::Args),
     Search(search::Args),
     Test(test::Args),
@@ -146,6 +148,7 @@ fn run(verb: Verb) -> ExitCode {
         Verb::Predict(args) => predict::run(args),
         Verb::Pack(args) => pack::run(args),
         Verb::Export(args) => export::run(args),
+        Verb::Fit(args) => fit::run(args),
         Verb::Check(args) => return check::run(&args),
         Verb::VerifyResume(args) => verify_resume::run(args),
         Verb::Explain(args) => explain::run(args),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::options::{Limits, Overrides, Scripts, Training};
+use crate::cli::options::{Limits, Overrides, Prepared, Scripts, Training};
 use crate::cli::terminal;
 use crate::cli::trial::{self, Trials};
 use crate::error::codes;
@@ -31,6 +31,9 @@ pub struct Args {
 
     #[command(flatten)]
     limits: Limits,
+
+    #[command(flatten)]
+    prepared: Prepared,
 
     #[command(flatten)]
     scripts: Scripts,
@@ -67,6 +70,7 @@ pub fn run(args: Args) -> Result<()> {
         .host(root)
         .overwrite(args.overwrite)
         .watch(args.watch)
+        .fitted(args.prepared.fitted)
         .overrides(args.overrides.all())
         .limit_batches(args.limits.batches())
         .arguments(args.arguments);
