@@ -24,17 +24,17 @@ impl ClassWeights {
     ///
     /// # Errors
     /// Sample weights that do not fit the labels.
-    pub(super) fn apply(&self, target: Target, rank: usize) -> Result<Target> {
+    pub(super) fn apply(&self, target: &mut Target, rank: usize) -> Result<()> {
         if self.0.is_empty() {
-            return Ok(target);
+            return Ok(());
         }
         let own = self.of(&target.value, rank)?;
-        let weight = match &target.weight {
+        target.weight = Some(match &target.weight {
             None => own,
             Some(weight) if weight.shape().len() > own.shape().len() => engine::masked_weight(&own, weight)?,
             Some(weight) => engine::masked_weight(weight, &own)?,
-        };
-        Ok(Target { value: target.value, weight: Some(weight) })
+        });
+        Ok(())
     }
 
     fn of(&self, labels: &Array, rank: usize) -> Result<Array> {
@@ -66,7 +66,9 @@ mod tests {
 
     fn weighed(labels: Array, weight: Option<Array>, rank: usize) -> (Vec<usize>, Vec<f32>) {
         let weights = ClassWeights::new(vec![(1, 3.0), (0, 0.5)]);
-        let found = weights.apply(Target { value: labels, weight }, rank).unwrap().weight.unwrap();
+        let mut target = Target { value: labels, weight };
+        weights.apply(&mut target, rank).unwrap();
+        let found = target.weight.unwrap();
         (found.shape().to_vec(), found.as_f32().into_owned())
     }
 

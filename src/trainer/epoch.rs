@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::blame::{self, Earlier};
-use super::feed::feed_training;
+use super::feed::Fed;
 use super::parts::Checkpoints;
 use super::progress::{Progress, Step};
 use super::watch::Watch;
@@ -44,15 +44,20 @@ impl Trainer {
         let mut data = setup.train.epoch(epoch as u64);
         let mut due = Due::new(setup.checkpoints);
         let mut earlier = Earlier::default();
+        // Reused from step to step: while batches have one shape, a step allocates nothing.
+        let (mut read, mut fed) = (None, Fed::default());
         for batch in first..batches {
-            let records = data.batch(batch)?;
-            let fed = feed_training(&setup.network, &setup.outputs, &records)?;
+            fed.clear();
+            data.batch_into(batch, &mut read)?;
+            let Some(records) = &read else { continue };
+            fed.fill(&setup.network, records)?;
+            fed.weigh(&setup.network, &setup.outputs)?;
             let random = Random::new(setup.seed, Stream::Dropout, &[*step]);
             variables.engine.forward(&fed.inputs, fed.len, Some(&random))?;
             let losses = variables.engine.losses(&setup.outputs, &fed.targets)?;
             if !losses.total.is_finite() && control.details.is_empty() {
                 let found =
-                    blame::Seen { batch: &records, fed: &fed, losses: &losses, random: &random, step: *step + 1 };
+                    blame::Seen { batch: records, fed: &fed, losses: &losses, random: &random, step: *step + 1 };
                 control.details =
                     blame::explain(&setup.outputs, &setup.train, &mut variables.engine, &found, &earlier)?;
             }
@@ -91,7 +96,8 @@ impl Trainer {
             if due.now(*step, batch + 1 == batches) {
                 watch.checkpoint(meters.latest(), setup.seed, position, Some(meters))?;
             }
-            earlier = Earlier { rows: records.rows };
+            earlier.rows.clear();
+            earlier.rows.extend_from_slice(&records.rows);
         }
         Ok(true)
     }

@@ -7,6 +7,7 @@ use crate::network::{Network, Port, show_shape};
 use crate::tensor::{Array, Dtype};
 
 /// A batch in the network's order.
+#[derive(Default)]
 pub(super) struct Fed {
     /// The number of records.
     pub len: usize,
@@ -38,20 +39,51 @@ pub(crate) fn inputs(network: &Network, batch: &Batch) -> Result<Vec<Array>> {
 /// # Errors
 /// As [`inputs`]; also a missing output.
 pub(super) fn feed(network: &Network, batch: &Batch) -> Result<Fed> {
-    let inputs = inputs(network, batch)?;
-    let Some(y) = &batch.y else {
-        return Ok(Fed { len: batch.len, inputs, targets: Vec::new() });
-    };
-    let mut targets = Vec::with_capacity(network.outputs().len());
-    for port in network.outputs() {
-        let value = target(port, Batch::find(y, "output", &port.name)?)?;
-        let weight = match &batch.w {
-            Some(w) => w.iter().find(|(name, _)| *name == port.name).map(|(_, weight)| sample_weight(port, weight)),
-            None => None,
-        };
-        targets.push(Target { value, weight: weight.transpose()? });
+    let mut fed = Fed::default();
+    fed.fill(network, batch)?;
+    Ok(fed)
+}
+
+impl Fed {
+    /// Lets go of a batch, so that its memory may be written to again.
+    pub(super) fn clear(&mut self) {
+        self.inputs.clear();
+        self.targets.clear();
     }
-    Ok(Fed { len: batch.len, inputs, targets })
+
+    /// Takes in another batch, in the memory that is there.
+    ///
+    /// # Errors
+    /// As [`feed`].
+    pub(super) fn fill(&mut self, network: &Network, batch: &Batch) -> Result<()> {
+        self.clear();
+        self.len = batch.len;
+        for port in network.inputs() {
+            self.inputs.push(input(port, batch)?);
+        }
+        let Some(y) = &batch.y else { return Ok(()) };
+        for port in network.outputs() {
+            let value = target(port, Batch::find(y, "output", &port.name)?)?;
+            let weight = match &batch.w {
+                Some(w) => w.iter().find(|(name, _)| *name == port.name).map(|(_, weight)| sample_weight(port, weight)),
+                None => None,
+            };
+            self.targets.push(Target { value, weight: weight.transpose()? });
+        }
+        Ok(())
+    }
+
+    /// Gives classes what they weigh in training; the outputs are in the network's order.
+    ///
+    /// # Errors
+    /// Sample weights that do not fit the labels.
+    pub(super) fn weigh(&mut self, network: &Network, outputs: &[OutputSpec]) -> Result<()> {
+        for ((target, output), port) in self.targets.iter_mut().zip(outputs).zip(network.outputs()) {
+            let weighed = output.class_weights.apply(target, port.shape.len());
+            weighed.map_err(|error| error.within(format!("output `{}`", output.name)))?;
+        }
+        Ok(())
+    }
 }
 
 /// Returns a whole batch as training takes it: classes weigh what the outputs, in the network's order, say.
@@ -60,11 +92,7 @@ pub(super) fn feed(network: &Network, batch: &Batch) -> Result<Fed> {
 /// As [`feed`]; sample weights that do not fit the labels.
 pub(super) fn feed_training(network: &Network, outputs: &[OutputSpec], batch: &Batch) -> Result<Fed> {
     let mut fed = feed(network, batch)?;
-    let weigh = |((target, output), port): ((Target, &OutputSpec), &Port)| {
-        let weighed = output.class_weights.apply(target, port.shape.len());
-        weighed.map_err(|error| error.within(format!("output `{}`", output.name)))
-    };
-    fed.targets = fed.targets.into_iter().zip(outputs).zip(network.outputs()).map(weigh).collect::<Result<_>>()?;
+    fed.weigh(network, outputs)?;
     Ok(fed)
 }
 

@@ -211,7 +211,7 @@ fn gradients_are_those_of_finite_differences() {
         }
     }
     for activation in super::super::activation::LIST {
-        check_gradients("Activation", json!({"activation": activation.name}), 2, &[&[5]], false);
+        check_gradients("Activation", json!({"activation": activation.name}), 2, &[&[6]], false);
     }
 }
 
