@@ -15,10 +15,8 @@ use crate::script::{Host, Wanted};
 
 /// Show that a run of a recipe resumes exactly
 ///
-/// Does a short run whole, then again, stopped after some steps and resumed from its folder, and compares every bit:
-/// the report, weights, the optimizer's and the services' state. A script whose results depend on the clock, or on
-/// something that no checkpoint keeps, is found here. A recipe runs up to its `train(…)`; nothing of the runs is kept.
-/// The exit code is 0 when all bits are the same, 1 when they are not.
+/// Does a short run whole, then again, stopped after some steps and resumed, and compares every bit: the report,
+/// weights, the state of optimizer and services. Nothing is kept. The exit code is 1 when bits differ.
 #[derive(clap::Args)]
 #[command(after_help = "Examples: barrage verify-resume recipe.rhai\n          \
                         barrage verify-resume config.json --records train.csv validation.csv --stops 10")]

@@ -143,10 +143,10 @@ pub static LIST: &[Entry<dyn Initializer>] = &[
          sines with `side: \"imag\"`, of frequencies from 0 to half the sampling rate, below a window.",
         &[
             Parameter::optional("side", Type::Text, "\"real\"", "`real` or `imag`"),
-            Parameter::optional("window", Type::Text, "\"hann\"", "`hann`, `hamming`, or null for none"),
+            Parameter::optional("window", Type::Any, "\"hann\"", "`hann`, `hamming`, or null for none"),
             Parameter::optional(
                 "scaling",
-                Type::Text,
+                Type::Any,
                 "\"density\"",
                 "what the window is divided by: `density`, the root of its sum of squares; `spectrum`, its sum; null, 1",
             ),

@@ -215,7 +215,7 @@ fn gradients_are_those_of_finite_differences() {
             "threshold" => json!({"import": "threshold", "params": {"threshold": 0.05, "default_value": 1.0}}),
             name => json!(name),
         };
-        check_gradients("Activation", json!({"activation": value}), 2, &[&[5]], false);
+        check_gradients("Activation", json!({"activation": value}), 2, &[&[6]], false);
     }
 }
 
