@@ -13,5 +13,6 @@ mod numeric;
 mod recipe;
 mod resume;
 mod script;
+mod sources;
 mod transcript;
 mod vectorise;

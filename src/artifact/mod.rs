@@ -8,6 +8,7 @@ pub mod layout;
 
 mod file;
 mod folder;
+mod lock;
 
 pub mod weights;
 
@@ -23,4 +24,5 @@ pub use file::{
     shorten, write_atomic,
 };
 pub use folder::{Folder, NewFolder, Prepared};
+pub use lock::{Lock, lock};
 pub use writer::{Purpose, Saved, Writer};

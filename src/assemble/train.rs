@@ -8,9 +8,9 @@ use serde_json::Value;
 use crate::artifact::{self, Folder, layout};
 use crate::assemble::run::{Fitted, assemble};
 use crate::assemble::watch::Watch;
-use crate::assemble::{provenance, rehearse, summary};
+use crate::assemble::{provenance, rehearse, screen, summary};
 use crate::error::Result;
-use crate::recipe::Recipe;
+use crate::recipe::{OnError, Recipe};
 use crate::record::Records;
 use crate::script::Host;
 use crate::trainer::History;
@@ -52,6 +52,9 @@ pub fn train(
     let dataset = made.join(layout::DATASET);
     artifact::make_folder(&dataset)?;
     run.transformer.save(&dataset)?;
+    if matches!(recipe.dataset.on_error, OnError::Quarantine(_)) && !run.refused.is_empty() {
+        screen::write(&made.join(layout::QUARANTINE), &run.refused)?;
+    }
     if host.watches() {
         let records = (train, validation);
         run.trainer.set_renewal(Box::new(Watch::new(parts, &recipe, records, &place, &run.network_params)));
@@ -62,6 +65,9 @@ pub fn train(
     let mut progress = host.progress();
     for note in notes {
         progress.message(&format!("note: {note}"));
+    }
+    if !run.refused.is_empty() {
+        progress.message(&format!("{} records could not be loaded and are left out", run.refused.len()));
     }
     summary::train(parts, &mut run, &place, &mut *progress)
 }

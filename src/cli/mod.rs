@@ -15,6 +15,7 @@ mod inspect;
 mod man;
 mod new;
 mod options;
+mod pack;
 mod picture;
 mod plot;
 mod predict;
@@ -66,6 +67,7 @@ enum Verb {
     Explain(explain::Args),
     Inspect(inspect::Args),
     New(new::Args),
+    Pack(pack::Args),
     Schema(schema::Args),
     Search(search::Args),
     Test(test::Args),
@@ -138,6 +140,7 @@ fn run(verb: Verb) -> ExitCode {
         Verb::Train(args) => train::run(args),
         Verb::Resume(args) => resume::run(args),
         Verb::Predict(args) => predict::run(args),
+        Verb::Pack(args) => pack::run(args),
         Verb::Check(args) => return check::run(&args),
         Verb::Explain(args) => explain::run(args),
         Verb::Schema(args) => schema::run(args),

@@ -8,12 +8,12 @@ use std::thread;
 use super::batch::Batch;
 use super::cache::{self, Cache};
 use super::order::Order;
-use super::{Stations, WORTH_HANDING_OVER};
+use super::{Pad, Stations, WORTH_HANDING_OVER};
 use crate::batch as columns;
 use crate::clock::Stopwatch;
 use crate::error::{Error, Kind, Result};
 use crate::random::{Random, Stream};
-use crate::record::{DataColumns, DataRecords, Mode, Record, Records};
+use crate::record::{DataColumns, DataRecords, Mode, Name, Record, Records};
 
 /// A dataset without its workers.
 pub(super) struct Shared {
@@ -23,6 +23,8 @@ pub(super) struct Shared {
     pub seed: u64,
     pub order: Order,
     cache: Cache,
+    /// How values of different lengths are brought to one.
+    pub pad: Vec<(Name, Pad)>,
     stop: Arc<AtomicBool>,
     kept: OnceLock<Option<Kept>>,
     /// The order of the latest passes.
@@ -47,7 +49,8 @@ impl Shared {
         stop: Arc<AtomicBool>,
     ) -> Self {
         let passes = Mutex::new(Vec::new());
-        Shared { records, stations, mode, seed, order, cache, stop, kept: OnceLock::new(), passes }
+        let pad = Vec::new();
+        Shared { records, stations, mode, seed, order, cache, pad, stop, kept: OnceLock::new(), passes }
     }
 
     /// Returns how a record is called in errors.
@@ -97,7 +100,7 @@ impl Shared {
             let augmented = augmentor.augment(DataRecords::Columns(chunk), &random)?;
             chunk = whole(columns::columns(augmented, &place)?, rows.len(), "augmentor")?;
         }
-        Batch::new(chunk, rows.to_vec(), &place)
+        Batch::new(chunk, rows.to_vec(), &self.pad, &place)
     }
 
     /// Loads all records, at the first call, when they are to be kept; on `workers` threads where that pays.
