@@ -14,5 +14,6 @@ mod recipe;
 mod resume;
 mod script;
 mod sources;
+mod steady;
 mod transcript;
 mod vectorise;

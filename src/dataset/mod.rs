@@ -254,6 +254,26 @@ impl Epoch<'_> {
         batch
     }
 
+    /// Brings a batch into the place of another one, in its memory where it has the same shape: reading batch after
+    /// batch allocates nothing while records are kept and nothing augments them.
+    ///
+    /// # Errors
+    /// As [`Epoch::batch`].
+    pub fn batch_into(&mut self, index: usize, batch: &mut Option<Batch>) -> Result<()> {
+        if self.ahead.is_none()
+            && let Some(batch) = batch.as_mut()
+        {
+            let waiting = Stopwatch::start();
+            if self.dataset.shared.refill(self.epoch, index, batch)? {
+                self.dataset.waited.add(&waiting);
+                return Ok(());
+            }
+        }
+        *batch = None;
+        *batch = Some(self.batch(index)?);
+        Ok(())
+    }
+
     fn next(&mut self, index: usize) -> Result<Batch> {
         let Dataset { shared, workers, prefetch, .. } = self.dataset;
         if let Some(ahead) = &self.ahead {
