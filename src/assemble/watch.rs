@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::artifact::layout;
 use crate::assemble::provenance::{self, hash};
@@ -12,6 +13,11 @@ use crate::record::Records;
 use crate::registry::Params;
 use crate::script::Host;
 use crate::trainer::{Renewal, Trainer};
+
+/// A file that was the same for this long is written.
+const SETTLE: Duration = Duration::from_millis(50);
+/// A file that changes all the time is taken as it is after so many looks.
+const SETTLE_TIMES: usize = 20;
 
 /// Looks at the scripts of one run.
 pub struct Watch {
@@ -75,8 +81,17 @@ impl Renewal for Watch {
         self.fresh = None;
         self.changed.clear();
         for (file, (label, known)) in &mut self.seen {
-            let now = std::fs::read(file).ok().map(|bytes| hash(&bytes));
+            let read = || std::fs::read(file).ok().map(|bytes| hash(&bytes));
+            let mut now = read();
             if now != *known {
+                // An editor may still be writing.
+                for _ in 0..SETTLE_TIMES {
+                    std::thread::sleep(SETTLE);
+                    let before = std::mem::replace(&mut now, read());
+                    if now == before {
+                        break;
+                    }
+                }
                 self.changed.push((label.clone(), now.clone().unwrap_or_else(|| "the file is gone".to_owned())));
                 *known = now;
             }

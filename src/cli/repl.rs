@@ -136,7 +136,9 @@ impl Prompt {
             }
         }
         // An entry that is still open tells what it lacks.
-        failed = self.enter(&entry).err().or(failed);
+        if !entry.is_empty() {
+            failed = self.enter(&entry).err().or(failed);
+        }
         match failed {
             Some(error) => std::process::exit(i32::from(exit::code(&error))),
             None => Ok(()),

@@ -38,7 +38,13 @@ pub fn run(args: Args) -> Result<()> {
             .coded(codes::WRONG_FILE)
             .maybe_hint(near_file(missing)));
     }
-    let root = Roots::project_of(&if first.is_dir() { first.join("any.rhai") } else { first.clone() });
+    // The project around the current folder, unless the scripts lie elsewhere.
+    let here = Roots::project_of(std::path::Path::new("recipe.rhai"));
+    let real = |path: &std::path::Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let root = match real(&first).starts_with(real(&here)) {
+        true => here,
+        false => Roots::project_of(&if first.is_dir() { first.join("any.rhai") } else { first.clone() }),
+    };
     let paths = if args.paths.is_empty() { vec![root.clone()] } else { args.paths };
     let testing = Arc::new(Testing::new(args.update));
     let (mut done, mut failed) = (0, 0);

@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::domain::{Config, Domain};
 use super::table;
 use super::trial::Trial;
-use crate::artifact;
+use crate::artifact::{self, exact};
 use crate::error::{Error, Kind, Result};
 use crate::random::{Random, Stream};
 use crate::record::Records;
@@ -44,7 +44,7 @@ pub struct Search {
 }
 
 /// What a trial gave.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// The number of the trial, from 1.
     pub number: usize,
@@ -80,6 +80,43 @@ pub enum Event<'a> {
 /// Runs one trial and returns what it was made of.
 pub type Work<'a> = dyn Fn(&Arc<Trial>) -> (Map<String, Value>, Result<()>) + Sync + 'a;
 
+/// What a trial gave, as it is kept: the fractions of its reports are texts, which read back to the bit.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    number: usize,
+    repetition: usize,
+    /// For people: the plan has them, too.
+    values: Map<String, Value>,
+    reports: Vec<Map<String, Value>>,
+    error: Option<String>,
+    made_of: Map<String, Value>,
+}
+
+/// The key of a fraction in a report that is kept; a report has no maps of its own.
+const FRACTION: &str = "fraction";
+
+/// Returns a reported value as it is kept.
+fn kept(value: &Value) -> Value {
+    match value.as_f64().filter(|_| value.is_f64()) {
+        Some(number) => json!({ FRACTION: exact::to_json(number) }),
+        None => value.clone(),
+    }
+}
+
+/// Returns what [`kept`] was made of.
+fn reported(value: &Value) -> Value {
+    match value.get(FRACTION).and_then(exact::from_json).and_then(serde_json::Number::from_f64) {
+        Some(number) => Value::Number(number),
+        None => value.clone(),
+    }
+}
+
+/// Returns reports with each value changed.
+fn each(reports: &[Map<String, Value>], change: fn(&Value) -> Value) -> Vec<Map<String, Value>> {
+    let one = |report: &Map<String, Value>| report.iter().map(|(name, value)| (name.clone(), change(value))).collect();
+    reports.iter().map(one).collect()
+}
+
 /// The plan of a search, as it is kept.
 #[derive(PartialEq, Serialize, Deserialize)]
 struct Plan {
@@ -106,7 +143,7 @@ impl Search {
         let configs = self.domain.configs(self.seed);
         self.check_plan(&configs)?;
         let mut outcomes: Vec<Option<Outcome>> =
-            (1..=configs.len()).map(|number| self.read(number)).collect::<Result<_>>()?;
+            (1..=configs.len()).map(|number| self.read(number, &configs[number - 1])).collect::<Result<_>>()?;
         if let Some(earlier) = outcomes.iter().flatten().next() {
             tell(Event::Found(outcomes.iter().flatten().count()));
             still(&earlier.made_of).map_err(|error| {
@@ -183,7 +220,9 @@ impl Search {
         };
         let (repetition, values, reports) = (trial.repetition, trial.values.clone(), trial.reports());
         let outcome = Outcome { number, repetition, values, reports, error, made_of };
-        let text = serde_json::to_string_pretty(&outcome).unwrap_or_default();
+        let Outcome { values, reports, error, made_of, .. } = outcome.clone();
+        let kept = Kept { number, repetition, values, reports: each(&reports, kept), error, made_of };
+        let text = serde_json::to_string_pretty(&kept).unwrap_or_default();
         artifact::write_atomic(&trial.join(RESULT), text.as_bytes())?;
         tell(Event::End(&outcome));
         Ok(Some(outcome))
@@ -194,12 +233,14 @@ impl Search {
     }
 
     /// Returns what a finished trial gave.
-    fn read(&self, number: usize) -> Result<Option<Outcome>> {
+    fn read(&self, number: usize, config: &Config) -> Result<Option<Outcome>> {
         let file = self.trial_folder(number).join(RESULT);
-        match file.is_file() {
-            true => artifact::read_json(&file).map(Some),
-            false => Ok(None),
+        if !file.is_file() {
+            return Ok(None);
         }
+        let Kept { reports, error, made_of, .. } = artifact::read_json(&file)?;
+        let (repetition, values, reports) = (config.repetition, config.values.clone(), each(&reports, reported));
+        Ok(Some(Outcome { number, repetition, values, reports, error, made_of }))
     }
 
     /// Writes the plan, or checks that the folder holds this one.
@@ -222,6 +263,8 @@ impl Search {
             return artifact::write_atomic(&file, text.as_bytes());
         }
         let known: Plan = artifact::read_json(&file)?;
+        // The reader of JSON may be off by the last bit: both sides are read.
+        let plan: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap_or_default()).unwrap_or(plan);
         let differs = [
             (known.recipe != plan.recipe, "of another recipe"),
             (known.seed != plan.seed, "with another seed"),

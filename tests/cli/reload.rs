@@ -6,6 +6,16 @@ use std::time::{Duration, Instant};
 
 use super::{edit, project, run, signal, start, text};
 
+/// A process that ends with its test, whatever happens.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Waits until a line of the events says something.
 fn wait_for_event(project: &tempfile::TempDir, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
     let begun = Instant::now();
@@ -45,7 +55,7 @@ fn a_saved_augmentor_is_in_effect_at_the_next_epoch_and_a_broken_one_is_refused(
     let project = endless();
     let augmentor = project.path().join("components/noise.rhai");
     let sound = fs::read_to_string(&augmentor).unwrap();
-    let mut child = start(&project, &["run", "recipe.rhai", "--watch"]);
+    let mut child = Running(start(&project, &["run", "recipe.rhai", "--watch"]));
     wait_for_event(&project, |event| event["event"] == "epoch" && event["epoch"] == 2);
 
     // One with a mistake: shown and refused; the run goes on.
@@ -64,10 +74,10 @@ fn a_saved_augmentor_is_in_effect_at_the_next_epoch_and_a_broken_one_is_refused(
     assert_eq!(taken["scripts"]["components/noise.rhai"], sha256(&augmentor).as_str());
     let from = taken["epoch"].as_u64().unwrap();
     wait_for_event(&project, |event| event["event"] == "epoch" && event["epoch"].as_u64() > Some(from + 1));
-    signal(child.id(), "-INT");
-    let status = child.wait().unwrap();
+    signal(child.0.id(), "-INT");
+    let status = child.0.wait().unwrap();
     let mut told = String::new();
-    std::io::Read::read_to_string(child.stderr.as_mut().unwrap(), &mut told).unwrap();
+    std::io::Read::read_to_string(child.0.stderr.as_mut().unwrap(), &mut told).unwrap();
     assert_eq!(status.code(), Some(130), "{told}");
     assert!(told.contains("components/noise.rhai:4:"), "the mistake is shown where it is\n{told}");
     assert!(told.contains("`components/noise.rhai` refused: the run goes on with what it has"), "{told}");
@@ -100,13 +110,11 @@ fn a_network_that_is_edited_waits_for_the_next_run() {
     let project = endless();
     let network = project.path().join("components/network.rhai");
     let sound = fs::read_to_string(&network).unwrap();
-    let mut child = start(&project, &["run", "recipe.rhai", "--watch"]);
+    let _child = Running(start(&project, &["run", "recipe.rhai", "--watch"]));
     wait_for_event(&project, |event| event["event"] == "epoch");
     fs::write(&network, sound.replace("relu", "tanh").replace("x.dense(params.units,", "x.dense(params.units + 1,"))
         .unwrap();
     let refused = wait_for_event(&project, |event| event["event"] == "scripts");
     assert_eq!(refused["taken"], false);
     assert!(refused["error"].as_str().unwrap().starts_with("the network would be another one"), "{refused}");
-    child.kill().unwrap();
-    let _ = child.wait().unwrap();
 }

@@ -28,13 +28,13 @@ pub const PAGE: Page = Page {
             ```rhai\n\
             let parts = read_records(\"flowers.csv\").split(0.5, #{ seed: 1, stratify: \"species\" });\n\
             let run = prepare(read_json(\"flowers.json\"), parts[0], parts[1]);\n\
-            run // => Run(step 0, epoch 0 of 2, 1 batches an epoch, 23 weights)\n\
+            run // => Run(step 0, epoch 0 of 2, 1 batch an epoch, 51 weights)\n\
             let batch = run.batch(0);\n\
             batch.x.flower.shape // => [3, 2]\n\
             run.stages(0).keys() // => [\"batch\", \"loaded\", \"records\", \"transformed\"]\n\
-            run.forward(batch).species.shape // => [3, 2]\n\
+            run.forward(batch).species.shape // => [3, 3]\n\
             let before = run.loss(batch);\n\
-            run.gradients(batch).keys() // => []\n\
+            run.gradients(batch).keys() // => [\"dense/bias\", \"dense/kernel\", \"species/bias\", \"species/kernel\"]\n\
             let done = run.steps(3);\n\
             done.len // => 3\n\
             run.loss(batch) < before // => true\n\
@@ -186,7 +186,7 @@ fn place(data: &Dataset, epoch: i64, batch: i64) -> Answer<(u64, usize)> {
 }
 
 /// Resolves the config of a run as `train` does; `None` when it was shown instead.
-pub(super) fn recipe(
+fn recipe(
     host: &Host,
     context: &NativeCallContext,
     config: Map,
@@ -365,6 +365,7 @@ mod functions {
         let ((epoch, _), data) = (trainer.next_batch(), trainer.train_data());
         let weights: usize = trainer.network().weights().iter().map(|info| info.shape.iter().product::<usize>()).sum();
         let (step, epochs, batches) = (trainer.steps(), trainer.planned_epochs(), data.batches());
-        format!("Run(step {step}, epoch {epoch} of {epochs}, {batches} batches an epoch, {weights} weights)")
+        let batches = if batches == 1 { "1 batch".to_owned() } else { format!("{batches} batches") };
+        format!("Run(step {step}, epoch {epoch} of {epochs}, {batches} an epoch, {weights} weights)")
     }
 }

@@ -23,7 +23,7 @@ pub const PAGE: Page = Page {
             of them, and `should_stop` whether to go on. A function `search()` in it says what is tried: a domain, or a map \
             of `domain` and the options of `search`.\n\n\
             ```text\n\
-            fn search() { #{ domain: domain(#{ units: [4, 8], rate: log_uniform(1e-4, 1e-1) }).sample(12), workers: 2 } }\n\n\
+            fn search() { #{ domain: domain(#{ units: [4, 8], rate: log_between(1e-4, 1e-1) }).sample(12), workers: 2 } }\n\n\
             let h = hparams(#{ units: 8, rate: 0.01 });\n\
             let history = trainer(\"artifacts\").train(config(h), train, validation);\n\
             report(#{ val_loss: history.logs.val_loss[-1] });\n\
@@ -126,7 +126,7 @@ fn show(domain: &Domain) -> String {
 #[allow(clippy::unwrap_used, reason = "what the macro makes of a `&mut` argument")]
 mod functions {
     /// Returns the domain of all combinations of the values in a map: a name's array holds the values to try, anything else
-    /// is one value, and a draw (`uniform(…)` and the like) is drawn anew for each trial. The first name in the alphabet
+    /// is one value, and a draw (`between(…)` and the like) is drawn anew for each trial. The first name in the alphabet
     /// varies slowest. `a * b` is every trial of `a` with every one of `b`, `a + b` both one after the other, `a * 3`
     /// each three times.
     ///
@@ -136,8 +136,8 @@ mod functions {
     /// ```rhai
     /// domain(#{ rate: [0.1, 0.01], units: 8 }).configs() // => [#{"rate": 0.1, "units": 8}, #{"rate": 0.01, "units": 8}]
     /// let two = domain(#{ a: [1, 2] }) * domain(#{ b: ["x", "y"] });
-    /// two // => Domain(4 trials of `a` and `b`)
-    /// (two + domain(#{ a: 3, b: "z" })) * 2 // => Domain(10 trials of `a` and `b`, each 2 times)
+    /// two // => Domain(4 trials of `a`, `b`)
+    /// (two + domain(#{ a: 3, b: "z" })) * 2 // => Domain(10 trials of `a`, `b`, each 2 times)
     /// ```
     #[rhai_fn(name = "domain", return_raw)]
     pub fn domain(axes: Map) -> Answer<Domain> {
@@ -208,9 +208,9 @@ mod functions {
     /// A negative number, too many trials.
     ///
     /// ```rhai
-    /// let some = domain(#{ a: [1, 2, 3], b: uniform(0.0, 1.0) }).sample(5, 7);
-    /// some // => Domain(5 trials of `a` and `b`)
-    /// some.configs() == domain(#{ a: [1, 2, 3], b: uniform(0.0, 1.0) }).sample(5, 7).configs() // => true
+    /// let some = domain(#{ a: [1, 2, 3], b: between(0.0, 1.0) }).sample(5, 7);
+    /// some // => Domain(5 trials of `a`, `b`)
+    /// some.configs() == domain(#{ a: [1, 2, 3], b: between(0.0, 1.0) }).sample(5, 7).configs() // => true
     /// ```
     #[rhai_fn(name = "sample", return_raw)]
     pub fn sample(domain: Domain, count: i64) -> Answer<Domain> {
@@ -258,11 +258,11 @@ mod functions {
     /// Anything but two numbers with low < high.
     ///
     /// ```rhai
-    /// domain(#{ dropout: uniform(0.0, 0.5) }) // => Domain(1 trial of `dropout`)
+    /// domain(#{ dropout: between(0.0, 0.5) }) // => Domain(1 trial of `dropout`)
     /// ```
-    #[rhai_fn(name = "uniform", return_raw)]
-    pub fn uniform(low: Num, high: Num) -> Answer<Draw> {
-        super::bounds(&low, &high, "uniform").map(|(low, high)| Draw::Uniform(low, high))
+    #[rhai_fn(name = "between", return_raw)]
+    pub fn between(low: Num, high: Num) -> Answer<Draw> {
+        super::bounds(&low, &high, "between").map(|(low, high)| Draw::Uniform(low, high))
     }
 
     /// Returns a draw of a number whose logarithm is equally likely anywhere from that of `low` to that of `high`: right for
@@ -272,13 +272,13 @@ mod functions {
     /// Anything but two numbers with 0 < low < high.
     ///
     /// ```rhai
-    /// log_uniform(1e-4, 1e-1) // => log_uniform(0.0001, 0.1)
+    /// log_between(1e-4, 1e-1) // => log_between(0.0001, 0.1)
     /// ```
-    #[rhai_fn(name = "log_uniform", return_raw)]
-    pub fn log_uniform(low: Num, high: Num) -> Answer<Draw> {
-        match super::bounds(&low, &high, "log_uniform")? {
+    #[rhai_fn(name = "log_between", return_raw)]
+    pub fn log_between(low: Num, high: Num) -> Answer<Draw> {
+        match super::bounds(&low, &high, "log_between")? {
             (low, high) if low > 0.0 => Ok(Draw::LogUniform(low, high)),
-            (low, _) => Err(raise(Error::script(format!("`log_uniform`: expected numbers above 0, found {low}")))),
+            (low, _) => Err(raise(Error::script(format!("`log_between`: expected numbers above 0, found {low}")))),
         }
     }
 

@@ -263,7 +263,8 @@ impl Session {
             .map(|function| {
                 let comment: Vec<&str> =
                     function.comments.iter().map(|line| line.trim_start_matches('/').trim()).collect();
-                format!("    {}({})\n\n{}\n", function.name, function.params.join(", "), comment.join("\n"))
+                let head = format!("    {}({})", function.name, function.params.join(", "));
+                format!("{}\n", format!("{head}\n\n{}", comment.join("\n")).trim_end())
             })
             .collect();
         match manual::help(name) {
