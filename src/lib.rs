@@ -145,6 +145,7 @@ pub mod schedule;
 
 pub mod artifact;
 pub mod predictor;
+pub mod pipeline;
 pub mod service;
 pub mod trainer;
 
