@@ -23,6 +23,8 @@ pub enum Stream {
     Split = 5,
     /// Numbers that a script asks for outside the training loop.
     Script = 6,
+    /// Batches of pipelines: one key for each batch, and for each of its items.
+    Batch = 9,
 }
 
 /// A stream of random numbers for one key.

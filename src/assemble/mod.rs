@@ -7,6 +7,7 @@ mod blame;
 mod check;
 mod faults;
 mod leaks;
+mod learner;
 mod load;
 mod model;
 mod provenance;
@@ -18,6 +19,7 @@ mod stations;
 mod train;
 
 pub use check::{Facts, Report, Time, Values, check};
+pub use learner::learner;
 pub use load::{Model, load};
 pub use rehearse::{DryRun, dry_run, find_rate, overfit};
 pub use resume::resume;

@@ -84,15 +84,6 @@ impl Batch {
         Ok(names)
     }
 
-    /// Returns whether there is a component of this name, with or without data.
-    ///
-    /// # Errors
-    /// Preloaded data that does not fit.
-    pub fn has(&mut self, name: &str) -> Result<bool> {
-        self.settle()?;
-        Ok(self.components.iter().any(|(known, _)| &**known == name) || self.declared.iter().any(|known| &**known == name))
-    }
-
     /// Returns a component; what shares its data is not changed by later writes.
     ///
     /// # Errors

@@ -7,6 +7,9 @@ use std::sync::{Arc, OnceLock};
 
 use crate::error::{self, Error, Result};
 
+/// The most ids of an index: their order is held in memory.
+const MOST: usize = 1 << 28;
+
 /// What names one item.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Id {
@@ -51,6 +54,9 @@ impl Index {
     pub fn count(count: usize) -> Result<Index> {
         match count {
             0 => Err(empty()),
+            count if count > MOST => {
+                Err(Error::data(format!("an index has at most {MOST} ids, found {count}")))
+            }
             count => Ok(Index::new(Ids::Count(count), None)),
         }
     }

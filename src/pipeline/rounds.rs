@@ -3,6 +3,9 @@
 use crate::error::{Error, Result};
 use crate::random::{Random, Stream};
 
+/// The most items of a batch across epochs, which is larger than the data set when that is small.
+const LARGEST: usize = 1 << 24;
+
 /// How long to go on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Length {
@@ -37,6 +40,9 @@ impl Plan {
     /// Batches of no items.
     pub fn check(&self) -> Result<()> {
         match self.batch_size {
+            size if self.cross_epochs && size > LARGEST => {
+                Err(Error::data(format!("expected a batch size of at most {LARGEST} across epochs, found {size}")))
+            }
             0 => Err(Error::data("expected a batch size of at least 1, found 0")),
             _ => Ok(()),
         }

@@ -17,7 +17,7 @@ use crate::script::compiled::Compiled;
 use crate::script::component::Component;
 use crate::script::resolver::{self, Resolved, Roots};
 use crate::script::source::{Script, Sources};
-use crate::script::{Limits, engine, lint, syntax, traceback};
+use crate::script::{Limits, engine, lint, manual, syntax, traceback};
 use crate::trainer::Progress;
 
 /// Makes a native component from its parameters.
@@ -61,6 +61,7 @@ struct Shared {
     sources: Sources,
     engine: OnceLock<Engine>,
     known: OnceLock<lint::Known>,
+    manual: OnceLock<Vec<manual::Function>>,
     compiled: Mutex<BTreeMap<PathBuf, Arc<Compiled>>>,
     unwritten: Mutex<BTreeMap<PathBuf, Records>>,
 }
@@ -268,6 +269,7 @@ impl Builder {
             sources: Sources::default(),
             engine: OnceLock::new(),
             known: OnceLock::new(),
+            manual: OnceLock::new(),
             compiled: Mutex::new(BTreeMap::new()),
             unwritten: Mutex::new(BTreeMap::new()),
         }));
@@ -342,6 +344,11 @@ impl Host {
     /// Returns the functions scripts may call, with their numbers of parameters.
     pub fn known_functions(&self) -> &lint::Known {
         self.0.known.get_or_init(|| lint::known(self.engine()))
+    }
+
+    /// Returns what the manual says of the functions scripts may call, for errors; read from the engine once.
+    pub(crate) fn manual(&self) -> &[manual::Function] {
+        self.0.manual.get_or_init(|| manual::all(self.engine()))
     }
 
     /// Returns the folders this host may read.

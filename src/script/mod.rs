@@ -8,6 +8,8 @@
 
 pub mod adaptor;
 pub mod api;
+pub mod batches;
+pub mod callable;
 pub mod cast;
 pub mod clues;
 pub mod compiled;

@@ -189,6 +189,12 @@ impl Array {
         each!(self, array => dense(array).into())
     }
 
+    /// Returns the array with data of its own, which keeps nothing else alive.
+    #[must_use]
+    pub fn owned(&self) -> Array {
+        each!(self, array => array.to_owned().into_shared().into())
+    }
+
     /// Returns whether shape, dtype and every bit of the contents are the same.
     pub fn same(&self, other: &Array) -> bool {
         fn bits<T: Element>(a: &Typed<T>, b: &Array) -> bool {

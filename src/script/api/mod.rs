@@ -8,11 +8,17 @@
 //! take more than one ([`arguments`]) are what the manual prints.
 
 pub mod arguments;
+pub mod batch;
+pub mod dataset;
 pub mod datasets;
+pub mod expression;
+pub mod index;
 pub mod loader;
+pub mod model;
 pub mod network;
 pub mod options;
 pub mod params;
+pub mod pipeline;
 pub mod random;
 pub mod recipe;
 pub mod record;
@@ -49,6 +55,12 @@ pub const PAGES: &[Page] = &[
     random::PAGE,
     network::PAGE,
     trainer::PAGE,
+    index::PAGE,
+    dataset::PAGE,
+    batch::PAGE,
+    pipeline::PAGE,
+    expression::PAGE,
+    model::PAGE,
 ];
 
 /// Registers everything.
@@ -56,4 +68,5 @@ pub fn register(engine: &mut Engine) {
     for page in PAGES {
         (page.register)(engine);
     }
+    batch::register_forwards(engine);
 }

@@ -222,7 +222,8 @@ impl Session {
         let mut engine = rhai::Engine::new_raw();
         engine.set_max_expr_depths(0, 0);
         match engine.compile(text) {
-            Ok(_) => text.rfind("/*").is_some_and(|open| !text[open..].contains("*/")),
+            // An open comment swallows whatever follows; in a text, the same two characters do not.
+            Ok(_) => text.contains("/*") && engine.compile(format!("{text}\n)")).is_ok(),
             Err(error) => {
                 let end = end_of(text.trim_end());
                 match error.err_type() {
