@@ -123,6 +123,7 @@
 //! The modules below stand in reading order, and each uses only those above it; the table of
 //! who may use whom is in `docs/ARCHITECTURE.md`, and a test holds it.
 
+pub mod clock;
 pub mod error;
 pub mod random;
 pub mod registry;
@@ -133,6 +134,7 @@ pub mod augmentor;
 pub mod batch;
 pub mod dataset;
 pub mod loader;
+pub mod media;
 pub mod record;
 pub mod transformer;
 
@@ -144,8 +146,8 @@ pub mod optimizer;
 pub mod schedule;
 
 pub mod artifact;
-pub mod predictor;
 pub mod pipeline;
+pub mod predictor;
 pub mod service;
 pub mod trainer;
 

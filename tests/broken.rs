@@ -176,13 +176,23 @@ fn found(head: &str, output: &Output) -> (String, String) {
     (fresh, stderr)
 }
 
-/// Replaces the time a run took.
+/// Replaces the time a run took, and the share of it in which it waited for data.
 fn without_times(text: &str) -> String {
     let line = |line: &str| match (line.find(" steps in "), line.find(" s")) {
         (Some(at), Some(_)) => {
             let rest = &line[at + " steps in ".len()..];
             let after = rest.find(" s").map_or("", |end| &rest[end..]);
+            let after = match after.strip_prefix(" s, ").and_then(|after| after.split_once(" % ")) {
+                Some((_, after)) => format!(" s, … % {after}"),
+                None => after.to_owned(),
+            };
             format!("{} steps in …{after}", &line[..at])
+        }
+        _ if line.starts_with("a record took ") => {
+            let parts = line["a record took ".len()..]
+                .split(", ")
+                .map(|part| format!("… {}", part.split_once(' ').map_or(part, |(_, rest)| rest)));
+            format!("a record took {}", parts.collect::<Vec<_>>().join(", "))
         }
         _ => line.to_owned(),
     };

@@ -13,4 +13,7 @@ mod numeric;
 mod recipe;
 mod resume;
 mod script;
+mod sources;
+mod steady;
 mod transcript;
+mod vectorise;

@@ -8,7 +8,7 @@ use crate::assemble::run::{Fitted, Run, assemble};
 use crate::dataset::{Arrays, Dataset};
 use crate::error::{Error, Result};
 use crate::recipe::Recipe;
-use crate::script::{Host, Wanted};
+use crate::script::{Host, Wanted, vectorise};
 use crate::service::clock;
 use crate::trainer::Footprint;
 
@@ -116,6 +116,8 @@ fn run(host: &Host, wanted: &Wanted, report: &mut Report) -> Result<Facts> {
     let _ = run.trainer.train_data().epoch(0).batch(0);
     let first_load = since(started);
     run.check(&recipe)?;
+    let loops = host.functions();
+    report.warnings.extend(loops.iter().filter_map(vectorise::Report::warning));
     report.warnings.extend(leaks::unseen_classes(run.trainer.train_data(), run.trainer.validation_data())?);
     facts(&recipe, &mut run, first_load)
 }

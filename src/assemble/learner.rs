@@ -6,9 +6,9 @@ use crate::artifact;
 use crate::assemble::{blame, kernels, model, open};
 use crate::dataset::{self, Batch, Dataset};
 use crate::error::{Error, Result};
+use crate::recipe::Recipe;
 use crate::record::{DataRecords, Loader, Mode, Name, Record, Records, Value};
 use crate::registry::Params;
-use crate::recipe::Recipe;
 use crate::script::Host;
 use crate::script::batches::model::{Arrays, Learner};
 use crate::trainer::{Parts, Trainer};
@@ -24,8 +24,11 @@ pub fn learner(host: &Host, recipe: &Recipe) -> Result<Box<dyn Learner>> {
     let network = model::network(host, &recipe.model.network, &Params::new())?;
     // Batches come from the pipeline; a trainer without records is not made.
     let records = Records::from_rows(vec![vec![("none".into(), Value::Int(0))]], "a pipeline")?;
-    let stations =
-        dataset::Stations { loader: std::sync::Arc::new(Elsewhere), transformer: std::sync::Arc::new(IdentityTransformer), augmentor: None };
+    let stations = dataset::Stations {
+        loader: std::sync::Arc::new(Elsewhere),
+        transformer: std::sync::Arc::new(IdentityTransformer),
+        augmentor: None,
+    };
     let parts = Parts {
         weights: network.initialise(seed)?,
         outputs: model::outputs(host, &recipe.model.outputs)?,
@@ -63,7 +66,10 @@ fn batch(x: Arrays, y: Option<Arrays>, w: Option<Arrays>) -> Result<Batch> {
     let len = x.first().map_or(0, |(_, array)| array.len());
     for (name, array) in x.iter().chain(y.iter().flatten()).chain(w.iter().flatten()) {
         if array.rank() == 0 || array.len() != len {
-            return Err(Error::data(format!("`{name}`: expected {len} rows, one for each item, found shape {:?}", array.shape())));
+            return Err(Error::data(format!(
+                "`{name}`: expected {len} rows, one for each item, found shape {:?}",
+                array.shape()
+            )));
         }
     }
     Ok(Batch { len, x, y, w, rows: (0..len).collect() })

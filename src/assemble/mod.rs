@@ -4,26 +4,34 @@
 //! first batch, monitors, storable state, one backward pass. [`load`] reads such a folder back.
 
 mod blame;
+mod chain;
 mod check;
+mod explain;
 mod faults;
 mod leaks;
 mod learner;
 mod load;
 mod model;
+mod pack;
 mod provenance;
 mod rehearse;
 mod resume;
 mod run;
+mod screen;
 mod services;
 mod stations;
+mod summary;
 mod train;
 
 pub use check::{Facts, Report, Time, Values, check};
+pub use explain::explain;
 pub use learner::learner;
 pub use load::{Model, load};
+pub use pack::pack;
 pub use rehearse::{DryRun, dry_run, find_rate, overfit};
 pub use resume::resume;
 pub use run::{Fitted, Run, assemble, check_not_empty, refuse_divergence};
+pub use stations::data_loaders;
 pub use train::{fresh_seed, train};
 
 use crate::error::{Error, Result, codes};

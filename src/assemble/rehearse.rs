@@ -95,7 +95,7 @@ pub fn limit_batches(host: &Host, recipe: &mut Recipe, train: &Records) -> Resul
     let Some(limit) = host.limit_batches() else { return Ok(()) };
     let steps = match recipe.solver.steps {
         Some(steps) => steps,
-        None => run::batches_per_pass(recipe, train)?,
+        None => run::batches_per_pass(host, recipe, train)?,
     };
     if limit < steps {
         recipe.solver.steps = Some(limit);

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::artifact::{self, Folder, layout};
 use crate::assemble::run::{Fitted, assemble};
-use crate::assemble::{provenance, rehearse};
+use crate::assemble::{provenance, rehearse, screen, summary};
 use crate::error::Result;
-use crate::recipe::Recipe;
+use crate::recipe::{OnError, Recipe};
 use crate::record::Records;
 use crate::script::Host;
 use crate::trainer::History;
@@ -29,6 +29,7 @@ pub fn train(
     overwrite: bool,
 ) -> Result<History> {
     let prepared = Folder::prepare(folder, overwrite || host.overwrite())?;
+    host.forget_functions();
     let mut recipe = recipe.clone();
     // A run without a seed gets one, and keeps it: what was lucky once can be repeated.
     recipe.dataset.seed.get_or_insert_with(fresh_seed);
@@ -45,6 +46,10 @@ pub fn train(
     let dataset = made.join(layout::DATASET);
     artifact::make_folder(&dataset)?;
     run.transformer.save(&dataset)?;
+    if matches!(recipe.dataset.on_error, OnError::Quarantine(_)) && !run.refused.is_empty() {
+        screen::write(&made.join(layout::QUARANTINE), &run.refused)?;
+    }
+    let folder = made.path().to_owned();
     made.keep()?;
     host.trace(|| "the artifact folder is made".to_owned());
 
@@ -52,7 +57,10 @@ pub fn train(
     for note in notes {
         progress.message(&format!("note: {note}"));
     }
-    run.train(&mut *progress)
+    if !run.refused.is_empty() {
+        progress.message(&format!("{} records could not be loaded and are left out", run.refused.len()));
+    }
+    summary::train(host, &mut run, &folder, &mut *progress)
 }
 
 /// Returns a seed that differs from run to run; it is recorded in the artifact folder.

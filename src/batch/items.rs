@@ -125,7 +125,9 @@ impl Items {
             })
             .collect();
         let alike = |arrays: &[Array]| {
-            arrays.windows(2).all(|pair| pair[0].shape()[1..] == pair[1].shape()[1..] && pair[0].dtype() == pair[1].dtype())
+            arrays
+                .windows(2)
+                .all(|pair| pair[0].shape()[1..] == pair[1].shape()[1..] && pair[0].dtype() == pair[1].dtype())
         };
         match arrays {
             Some(arrays) if !arrays.is_empty() && alike(&arrays) => Ok(Items::Dense(Array::concat(&arrays, 0)?)),
@@ -173,7 +175,9 @@ impl Items {
                 Err(Error::data(format!("the item at position {at} has shape {found:?}, that at 0 has {first:?}"))
                     .hint("pad, crop or resize the items to one shape first"))
             }
-            None => Err(Error::data("the items have several dtypes").hint("convert all of them, such as with `.to_f32()`")),
+            None => {
+                Err(Error::data("the items have several dtypes").hint("convert all of them, such as with `.to_f32()`"))
+            }
         }
     }
 
@@ -281,7 +285,10 @@ mod tests {
         assert_eq!(items.get(1).unwrap().to_json().unwrap(), serde_json::json!([5.0, 6.0]));
         assert_eq!(before.get(1).unwrap().to_json().unwrap(), serde_json::json!([3.0, 4.0]));
         assert_eq!(items.set(1, tensor(&[5.0])).unwrap_err().message(), "expected a row of shape [2], found [1]");
-        assert_eq!(items.set(2, tensor(&[5.0])).unwrap_err().message(), "position 2 is out of range: there are 2 items");
+        assert_eq!(
+            items.set(2, tensor(&[5.0])).unwrap_err().message(),
+            "position 2 is out of range: there are 2 items"
+        );
         let mut whole = Items::assemble(vec![Value::Int(1)]);
         assert_eq!(whole.set(0, Value::Float(0.5)).unwrap_err().message(), "expected a whole number, found 0.5");
     }

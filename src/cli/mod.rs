@@ -9,11 +9,13 @@ mod completions;
 mod evaluate;
 mod events;
 mod exit;
+mod explain;
 mod help;
 mod inspect;
 mod man;
 mod new;
 mod options;
+mod pack;
 mod picture;
 mod plot;
 mod predict;
@@ -59,8 +61,10 @@ enum Verb {
     Predict(predict::Args),
     Evaluate(evaluate::Args),
     Check(check::Args),
+    Explain(explain::Args),
     Inspect(inspect::Args),
     New(new::Args),
+    Pack(pack::Args),
     Schema(schema::Args),
     Repl(repl::Args),
     Completions(completions::Args),
@@ -130,7 +134,9 @@ fn run(verb: Verb) -> ExitCode {
         Verb::Train(args) => train::run(args),
         Verb::Resume(args) => resume::run(args),
         Verb::Predict(args) => predict::run(args),
+        Verb::Pack(args) => pack::run(args),
         Verb::Check(args) => return check::run(&args),
+        Verb::Explain(args) => explain::run(args),
         Verb::Schema(args) => schema::run(args),
         Verb::Evaluate(args) => evaluate::run(args),
         Verb::Inspect(args) => inspect::run(args),

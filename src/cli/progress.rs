@@ -52,7 +52,7 @@ pub fn how() -> How {
 
 /// Makes the display of a run.
 pub fn make() -> Box<dyn Progress> {
-    Box::new(Display { how: how(), json: terminal::settings().json, bar: None, run: None })
+    Box::new(Display { how: how(), json: terminal::settings().json, bar: None, run: None, waited: Duration::ZERO })
 }
 
 struct Display {
@@ -60,6 +60,7 @@ struct Display {
     json: bool,
     bar: Option<Bar>,
     run: Option<Started>,
+    waited: Duration,
 }
 
 /// A run that has begun.
@@ -167,6 +168,10 @@ impl Progress for Display {
         self.line(line);
     }
 
+    fn waited(&mut self, time: Duration) {
+        self.waited = time;
+    }
+
     fn run_end(&mut self, history: &History) {
         let seconds = self.seconds();
         if self.json {
@@ -174,7 +179,12 @@ impl Progress for Display {
         }
         self.clear();
         let stopped = history.stopped.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-        self.line(&format!("{} epochs, {} steps in {seconds:.2} s{stopped}", history.epochs.len(), history.steps));
+        let share = 100.0 * self.waited.as_secs_f64() / seconds.max(1e-9);
+        self.line(&format!(
+            "{} epochs, {} steps in {seconds:.2} s, {share:.0} % of it waiting for data{stopped}",
+            history.epochs.len(),
+            history.steps
+        ));
     }
 }
 

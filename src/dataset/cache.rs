@@ -19,8 +19,16 @@ pub enum Cache {
 /// What `Cache::Auto` may keep of one dataset: 512 MiB, small beside the memory of a machine that trains.
 pub const CACHE_BUDGET_BYTES: u64 = 512 << 20;
 
-/// The number of records loaded at a time while the cache is filled.
-pub(super) const CHUNK: usize = 256;
+/// The number of records loaded first, to learn what they take.
+pub(super) const FIRST: usize = 64;
+
+/// Returns the number of records loaded at a time while the cache is filled, when the first `loaded` took `bytes`:
+/// many small ones, so that a call of a station costs little beside them, and few large ones.
+pub(super) fn chunk(bytes: u64, loaded: usize) -> usize {
+    const BYTES: u64 = 4 << 20;
+    let each = (bytes / loaded.max(1) as u64).max(1);
+    usize::try_from(BYTES / each).unwrap_or(usize::MAX).clamp(16, 2048)
+}
 
 impl Cache {
     /// Returns whether `len` records may be kept when the first `loaded` took `bytes`.

@@ -1,25 +1,31 @@
 //! Drives the stations: records → loader → transformer → augmentors → batches, in an order that is a
 //! function of the seed.
 
+mod ahead;
 mod batch;
 mod cache;
 mod order;
+mod sample;
+mod shared;
 
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 pub use batch::{Arrays, Batch};
 pub use cache::{CACHE_BUDGET_BYTES, Cache};
 
-use crate::batch as columns;
+use crate::clock::{Stopwatch, Total};
 use crate::error::{Error, Result};
-use crate::random::{Random, Stream};
-use crate::record::{Augmentor, DataColumns, DataRecords, Loader, Mode, Name, Record, Records, Transformer};
+use crate::record::{Augmentor, Loader, Mode, Name, Records, Transformer};
+use ahead::Ahead;
 use order::{Order, repeated};
+use shared::Shared;
 
 /// The stations that records pass; the transformer has been fitted or loaded.
 #[derive(Clone)]
@@ -32,7 +38,7 @@ pub struct Stations {
     pub augmentor: Option<Arc<dyn Augmentor>>,
 }
 
-/// How a dataset orders, repeats and keeps its records.
+/// How a dataset orders, repeats and keeps its records, and who makes its batches.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Whether training records are shuffled anew at every pass. Other modes always keep the order.
@@ -48,6 +54,31 @@ pub struct Options {
     pub steps: Option<usize>,
     /// Batches that are validated on, from the first record on; `None` for all.
     pub validation_steps: Option<usize>,
+    /// The field whose values training draws equally often, with repetition.
+    pub balance: Option<Name>,
+    /// The field in proportion to which training draws records, with repetition.
+    pub sample_probability: Option<Name>,
+    /// The field by whose length training chooses records of a batch alike.
+    pub bucket: Option<Name>,
+    /// What is added to values of different lengths, by name.
+    pub pad: Vec<(Name, Pad)>,
+    /// Threads that make batches ahead of those who use them; 0 makes each when it is asked for. Whatever the
+    /// number, the batches are the same.
+    pub workers: usize,
+    /// Batches that workers may be ahead of those who use them; `None` for two more than there are workers. What is
+    /// ahead takes memory; more of it helps where some batches take much longer than others.
+    pub prefetch: Option<usize>,
+    /// Loading ends with an error once this is true.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// How values of different lengths are brought to one, at their end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pad {
+    /// What is added.
+    pub value: f64,
+    /// The length of the first axis; without it, that of the longest value of the batch.
+    pub length: Option<usize>,
 }
 
 impl Default for Options {
@@ -59,28 +90,26 @@ impl Default for Options {
             cache: Cache::Auto,
             steps: None,
             validation_steps: None,
+            balance: None,
+            sample_probability: None,
+            bucket: None,
+            pad: Vec::new(),
+            workers: 0,
+            prefetch: None,
+            stop: Arc::default(),
         }
     }
 }
 
 /// Records with their stations: epochs of batches.
 ///
-/// A batch is a function of (seed, epoch, number): nothing depends on what was asked for before.
+/// A batch is a function of (seed, epoch, number): nothing depends on what was asked for before, nor on who
+/// made it.
 pub struct Dataset {
-    records: Records,
-    stations: Stations,
-    mode: Mode,
-    seed: u64,
-    order: Order,
-    cache: Cache,
-    kept: OnceLock<Option<Kept>>,
-}
-
-/// Loaded and transformed records.
-struct Kept {
-    columns: DataColumns,
-    /// The rows that `columns` holds, ascending, when they are not all of the table's.
-    rows: Option<Vec<usize>>,
+    shared: Arc<Shared>,
+    workers: usize,
+    prefetch: Option<usize>,
+    waited: Total,
 }
 
 impl Dataset {
@@ -110,10 +139,18 @@ impl Dataset {
             rows.truncate(steps.saturating_mul(batch_size));
         }
         let shuffle = (train && options.shuffle).then_some(seed);
-        let order = Order::new(rows, shuffle, batch_size, train && options.drop_last, options.steps.filter(|_| train))?;
+        let mut order =
+            Order::new(rows, shuffle, batch_size, train && options.drop_last, options.steps.filter(|_| train))?;
+        if train {
+            order.draw(sample::weights(&records, &options)?, seed)?;
+            order.bucket(sample::lengths(&records, options.bucket.as_deref())?);
+        }
         // Scores are computed once: there is nothing to keep them for.
         let cache = if mode == Mode::Score { Cache::Off } else { options.cache };
-        Ok(Dataset { records, stations, mode, seed, order, cache, kept: OnceLock::new() })
+        let mut shared = Shared::new(records, stations, mode, seed, order, cache, options.stop);
+        shared.pad = options.pad;
+        let (workers, prefetch) = (options.workers, options.prefetch);
+        Ok(Dataset { shared: Arc::new(shared), workers, prefetch, waited: Total::default() })
     }
 
     /// Returns how many batches one pass over training records has.
@@ -127,22 +164,22 @@ impl Dataset {
 
     /// Returns what the records are loaded for.
     pub fn mode(&self) -> Mode {
-        self.mode
+        self.shared.mode
     }
 
     /// Returns the table of records.
     pub fn records(&self) -> &Records {
-        &self.records
+        &self.shared.records
     }
 
     /// Returns the stations.
     pub fn stations(&self) -> &Stations {
-        &self.stations
+        &self.shared.stations
     }
 
     /// Returns the number of records in a pass: repeated ones counted, those with count 0 left out.
     pub fn len(&self) -> usize {
-        self.order.records()
+        self.shared.order.records()
     }
 
     /// Returns whether a pass has no records.
@@ -152,96 +189,47 @@ impl Dataset {
 
     /// Returns the number of batches in an epoch.
     pub fn batches(&self) -> usize {
-        self.order.batches()
+        self.shared.order.batches()
     }
 
     /// Starts an epoch, counted from 0.
     pub fn epoch(&self, epoch: u64) -> Epoch<'_> {
-        Epoch { dataset: self, epoch, pass: None }
+        Epoch { dataset: self, epoch, last: None, ahead: None }
+    }
+
+    /// Returns how long those who asked for batches have waited for them.
+    pub fn waited(&self) -> Duration {
+        self.waited.get()
     }
 
     /// Returns how a record is called in errors: `record 17 of train.csv`.
     pub fn place(&self, row: usize) -> String {
-        self.records.record(row).place()
-    }
-
-    /// Loads, transforms and, in train mode, augments the rows of one batch, which start at position
-    /// `start` of pass `pass`.
-    fn assemble(&self, rows: &[usize], pass: u64, start: usize) -> Result<Batch> {
-        let place = |position: usize| rows.get(position).map_or_else(String::new, |&row| self.place(row));
-        let mut chunk = match self.kept()? {
-            Some(Kept { columns, rows: None }) => columns::take(columns, rows)?,
-            Some(Kept { columns, rows: Some(used) }) => {
-                let at: Vec<usize> = rows.iter().map(|row| used.partition_point(|own| own < row)).collect();
-                columns::take(columns, &at)?
-            }
-            None => self.load(rows)?,
-        };
-        if let (Mode::Train, Some(augmentor)) = (self.mode, &self.stations.augmentor) {
-            let random: Vec<Random> = (start..start + rows.len())
-                .map(|position| Random::new(self.seed, Stream::Augment, &[pass, position as u64]))
-                .collect();
-            let augmented = augmentor.augment(DataRecords::Columns(chunk), &random)?;
-            chunk = whole(columns::columns(augmented, &place)?, rows.len(), "augmentor")?;
-        }
-        Batch::new(chunk, rows.to_vec(), &place)
-    }
-
-    /// Returns the columns of all records, loaded at the first call; `None` when they are not kept.
-    fn kept(&self) -> Result<Option<&Kept>> {
-        if self.kept.get().is_none() {
-            let kept = self.load_all()?;
-            let _ = self.kept.set(kept);
-        }
-        Ok(self.kept.get().and_then(Option::as_ref))
-    }
-
-    fn load_all(&self) -> Result<Option<Kept>> {
-        if self.cache == Cache::Off {
-            return Ok(None);
-        }
-        let used = self.order.used();
-        let (mut chunks, mut bytes, mut loaded) = (Vec::new(), 0, 0);
-        for rows in used.chunks(cache::CHUNK) {
-            let chunk = self.load(rows)?;
-            bytes += cache::bytes(&chunk);
-            chunks.push(chunk);
-            loaded += rows.len();
-            if !self.cache.fits(bytes, loaded, used.len()) {
-                return Ok(None);
-            }
-        }
-        // Chunks that do not join (another dtype, say) are no error here: a batch may still be uniform,
-        // and if it is not, its own error names the records.
-        let rows = (used.len() < self.records.len()).then_some(used);
-        Ok(columns::concat(&chunks).ok().map(|columns| Kept { columns, rows }))
-    }
-
-    fn load(&self, rows: &[usize]) -> Result<DataColumns> {
-        let records: Vec<Record> = rows.iter().map(|&row| self.records.record(row)).collect();
-        let place = |position: usize| rows.get(position).map_or_else(String::new, |&row| self.place(row));
-        let loaded = self.stations.loader.load(&records, self.mode)?;
-        let transformed = self.stations.transformer.transform(loaded, self.mode)?;
-        let mut columns = whole(columns::columns(transformed, &place)?, rows.len(), "loader and transformer")?;
-        if self.mode == Mode::Score {
-            (columns.y, columns.w) = (None, None);
-        }
-        Ok(columns)
+        self.shared.place(row)
     }
 }
 
 impl std::fmt::Debug for Dataset {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Dataset({}, {} records, {} batches)", self.mode.name(), self.len(), self.batches())
+        write!(f, "Dataset({}, {} records, {} batches)", self.mode().name(), self.len(), self.batches())
     }
 }
 
-/// One epoch's batches; the permutation of the current pass is kept while it is used.
+/// One epoch's batches, some of them made ahead.
 pub struct Epoch<'a> {
     dataset: &'a Dataset,
     epoch: u64,
-    pass: Option<(u64, Vec<usize>)>,
+    /// The batch that was asked for last.
+    last: Option<usize>,
+    ahead: Option<Ahead>,
 }
+
+/// Returns the number of cores: how many workers a dataset has when nobody says otherwise.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// A batch that takes less time is made where it is used: handing it over would cost more.
+const WORTH_HANDING_OVER: Duration = Duration::from_micros(150);
 
 impl Epoch<'_> {
     /// Returns a batch by its number, below [`Dataset::batches`].
@@ -249,12 +237,50 @@ impl Epoch<'_> {
     /// # Errors
     /// Whatever a station raises; the error names the record.
     pub fn batch(&mut self, index: usize) -> Result<Batch> {
-        let spot = self.dataset.order.spot(self.epoch, index);
-        if self.pass.as_ref().is_none_or(|(pass, _)| *pass != spot.pass) {
-            self.pass = Some((spot.pass, self.dataset.order.pass(spot.pass)));
+        let waiting = Stopwatch::start();
+        let batch = self.next(index);
+        self.dataset.waited.add(&waiting);
+        batch
+    }
+
+    /// Brings a batch into the place of another one, in its memory where it has the same shape: reading batch after
+    /// batch allocates nothing while records are kept and nothing augments them.
+    ///
+    /// # Errors
+    /// As [`Epoch::batch`].
+    pub fn batch_into(&mut self, index: usize, batch: &mut Option<Batch>) -> Result<()> {
+        if self.ahead.is_none()
+            && let Some(batch) = batch.as_mut()
+        {
+            let waiting = Stopwatch::start();
+            if self.dataset.shared.refill(self.epoch, index, batch)? {
+                self.dataset.waited.add(&waiting);
+                return Ok(());
+            }
         }
-        let rows = self.pass.as_ref().and_then(|(_, rows)| rows.get(spot.start..spot.start + spot.len)).unwrap_or(&[]);
-        self.dataset.assemble(rows, spot.pass, spot.start)
+        *batch = None;
+        *batch = Some(self.batch(index)?);
+        Ok(())
+    }
+
+    fn next(&mut self, index: usize) -> Result<Batch> {
+        let Dataset { shared, workers, prefetch, .. } = self.dataset;
+        if let Some(ahead) = &self.ahead {
+            if let Some(batch) = ahead.take(index) {
+                return batch;
+            }
+            self.ahead = None;
+        }
+        shared.fill(*workers)?;
+        let making = Stopwatch::start();
+        let batch = shared.batch(self.epoch, index)?;
+        // Someone who asks for one batch does not want the others.
+        let goes_on = self.last.replace(index).is_some_and(|last| last + 1 == index);
+        let rest = index + 1..self.dataset.batches();
+        if goes_on && *workers > 0 && rest.len() > 1 && making.elapsed() > WORTH_HANDING_OVER {
+            self.ahead = Some(Ahead::start(shared, self.epoch, rest, *workers, *prefetch));
+        }
+        Ok(batch)
     }
 }
 
@@ -263,14 +289,5 @@ fn purpose(mode: Mode) -> &'static str {
         Mode::Train => "training",
         Mode::Validation => "validation",
         Mode::Score => "score",
-    }
-}
-
-/// Returns the columns if no station lost or added a record.
-fn whole(columns: DataColumns, len: usize, station: &str) -> Result<DataColumns> {
-    match columns.len == len {
-        true => Ok(columns),
-        false => Err(Error::data(format!("{station}: expected {len} data records, found {}", columns.len))
-            .hint("a station returns one data record for each record it is given")),
     }
 }

@@ -3,7 +3,10 @@ use std::sync::atomic::Ordering;
 
 use super::testing::{Noise, Tables, column, dataset, numbers, records, stations};
 use super::*;
+use crate::error::Error;
+use crate::random::Random;
 use crate::record::{Column, Value};
+use crate::record::{DataColumns, DataRecords, Record};
 use crate::tensor::{Array, Tensor};
 
 /// Ten records, record i with the input i and the output 10 · i.
@@ -154,4 +157,113 @@ fn stations_keep_the_number_of_records_and_empty_data_is_refused() {
     assert_eq!(data(0, Mode::Score).unwrap().batches(), 0);
     assert_eq!(data(0, Mode::Train).unwrap_err().message(), "there are no training records");
     assert_eq!(data(0, Mode::Validation).unwrap_err().message(), "there are no validation records");
+}
+
+/// Adds noise as [`Noise`] does, and takes its time, so that batches are worth handing over.
+struct Slow(Arc<std::sync::atomic::AtomicUsize>);
+
+impl Augmentor for Slow {
+    fn augment(&self, chunk: DataRecords, random: &[Random]) -> Result<DataRecords> {
+        std::thread::sleep(Duration::from_millis(1));
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Noise.augment(chunk, random)
+    }
+}
+
+#[test]
+fn any_number_of_workers_makes_the_same_batches_in_order() {
+    let x: Vec<f32> = (0..200).map(|i| i as f32).collect();
+    let run = |workers, cache| {
+        let tables = Tables::new(numbers(&x, &[200, 1]), numbers(&x, &[200, 1]));
+        let made = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let options = Options { workers, cache, ..Options::default() };
+        let stations = stations(Arc::new(tables), Some(Arc::new(Slow(made.clone()))));
+        let data = Dataset::new(records(200, &[]), stations, Mode::Train, 4, 5, options).unwrap();
+        let epochs: Vec<_> = (0..2).map(|epoch| flat(&data, epoch)).collect();
+        assert!(data.waited() > Duration::ZERO);
+        (epochs, made.load(Ordering::Relaxed))
+    };
+    let expected = run(0, Cache::Auto);
+    for (workers, cache) in [(1, Cache::Auto), (2, Cache::Auto), (2, Cache::Off), (8, Cache::Auto), (8, Cache::Off)] {
+        assert_eq!(run(workers, cache), expected, "{workers} workers, {cache:?}");
+    }
+}
+
+#[test]
+fn workers_are_never_more_than_a_few_batches_ahead_and_end_with_the_epoch() {
+    let x: Vec<f32> = (0..400).map(|i| i as f32).collect();
+    let made = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let tables = Tables::new(numbers(&x, &[400, 1]), numbers(&x, &[400, 1]));
+    let stations = stations(Arc::new(tables), Some(Arc::new(Slow(made.clone()))));
+    let options = Options { workers: 2, ..Options::default() };
+    let data = Dataset::new(records(400, &[]), stations, Mode::Train, 4, 5, options).unwrap();
+    let mut epoch = data.epoch(0);
+    for index in 0..3 {
+        let _ = epoch.batch(index).unwrap();
+    }
+    std::thread::sleep(Duration::from_millis(40));
+    let ahead = made.load(Ordering::Relaxed);
+    assert!((4..=3 + 2 + 2 + 2).contains(&ahead), "{ahead} batches were made for 3");
+    // Out of turn it is still the batch of that number.
+    let fifty = epoch.batch(50).unwrap().x[0].1.as_f32().into_owned();
+    assert_eq!(data.epoch(0).batch(50).unwrap().x[0].1.as_f32().into_owned(), fifty);
+    drop(epoch);
+    let before = made.load(Ordering::Relaxed);
+    std::thread::sleep(Duration::from_millis(10));
+    assert_eq!(made.load(Ordering::Relaxed), before);
+}
+
+#[test]
+fn prefetch_says_how_far_workers_are_ahead() {
+    let x: Vec<f32> = (0..400).map(|i| i as f32).collect();
+    let made = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let stations = stations(
+        Arc::new(Tables::new(numbers(&x, &[400, 1]), numbers(&x, &[400, 1]))),
+        Some(Arc::new(Slow(made.clone()))),
+    );
+    let options = Options { workers: 4, prefetch: Some(2), ..Options::default() };
+    let data = Dataset::new(records(400, &[]), stations, Mode::Train, 4, 5, options).unwrap();
+    let mut epoch = data.epoch(0);
+    for index in 0..3 {
+        let _ = epoch.batch(index).unwrap();
+    }
+    std::thread::sleep(Duration::from_millis(40));
+    assert_eq!(made.load(Ordering::Relaxed), 3 + 2);
+}
+
+#[test]
+fn errors_of_workers_come_in_order_and_name_their_record() {
+    /// Takes its time, and fails at some records.
+    struct Fails;
+    impl Loader for Fails {
+        fn load(&self, records: &[Record], _: Mode) -> Result<DataRecords> {
+            std::thread::sleep(Duration::from_millis(1));
+            if let Some(record) = records.iter().find(|record| record.index() % 100 == 77) {
+                return Err(Error::data("it is broken").within(record.place()));
+            }
+            let len = records.len();
+            let x = vec![column("x", Array::from_f32(vec![0.0; len], &[len])?)];
+            Ok(DataRecords::Columns(DataColumns { len, x, y: None, w: None }))
+        }
+    }
+    for (workers, cache) in [(0, Cache::On), (2, Cache::On), (8, Cache::On), (0, Cache::Off), (8, Cache::Off)] {
+        let options = Options { workers, cache, ..Options::default() };
+        let data = Dataset::new(records(2000, &[]), stations(Arc::new(Fails), None), Mode::Validation, 4, 5, options);
+        let data = data.unwrap();
+        let mut epoch = data.epoch(0);
+        let (at, error) = (0..data.batches()).find_map(|at| epoch.batch(at).err().map(|error| (at, error))).unwrap();
+        assert_eq!(error.to_string(), "it is broken (record 77 of table.csv)", "{workers} workers, {cache:?}");
+        assert_eq!(at, if cache == Cache::On { 0 } else { 19 });
+    }
+}
+
+#[test]
+fn loading_ends_when_it_is_asked_to() {
+    let options = Options { cache: Cache::On, ..Options::default() };
+    options.stop.store(true, Ordering::Relaxed);
+    let stopped = options.stop.clone();
+    let data = Dataset::new(records(10, &[]), stations(Arc::new(tens()), None), Mode::Train, 4, 1, options).unwrap();
+    assert_eq!(data.epoch(0).batch(0).unwrap_err().kind(), crate::error::Kind::Interrupted);
+    stopped.store(false, Ordering::Relaxed);
+    assert!(data.epoch(0).batch(0).is_ok());
 }

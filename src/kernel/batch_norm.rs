@@ -23,10 +23,22 @@ pub struct Statistics {
     pub variance: Vec<f32>,
     pieces: Vec<f32>,
     factors: Vec<f32>,
-    /// The mean, repeated for rows that are taken together.
-    centre: Vec<f32>,
+    slopes: Vec<f32>,
     /// Σ(g x̂), then Σg of each channel.
     sums: Vec<f32>,
+}
+
+/// What is done with normalised numbers.
+#[derive(Clone, Copy)]
+pub struct Affine<'a> {
+    /// ε, added to the variance.
+    pub epsilon: f32,
+    /// γ of each channel; 1 without.
+    pub scale: Option<&'a [f32]>,
+    /// β of each channel; 0 without.
+    pub shift: Option<&'a [f32]>,
+    /// Whether numbers below 0 become 0 in the end.
+    pub relu: bool,
 }
 
 /// How rows are taken together and cut into pieces.
@@ -86,9 +98,36 @@ impl Statistics {
         self.variance.iter_mut().for_each(|squares| *squares /= count.max(1.0));
     }
 
-    /// Writes γ (x - mean) / √(variance + ε) + β; with no γ it is 1, with no β 0.
-    pub fn apply(&mut self, x: &[f32], epsilon: f32, scale: Option<&[f32]>, shift: Option<&[f32]>, y: &mut [f32]) {
-        normalize(x, [&self.mean, &self.variance], epsilon, scale, shift, &mut self.factors, y);
+    /// Writes γ (x - mean) / √(variance + ε) + β.
+    pub fn apply(&mut self, x: &[f32], then: Affine<'_>, y: &mut [f32]) {
+        let cut = Cut::new(x.len(), self.mean.len());
+        self.prepare(cut, then);
+        let (y, factors) = (Shared::new(y), &self.factors);
+        pool::split(cut.pieces, x.len(), |pieces| {
+            for piece in pieces {
+                let range = cut.range(piece, x.len());
+                // SAFETY: the pieces do not overlap.
+                affine(&x[range.clone()], factors, then.relu, unsafe { y.slice(range) });
+            }
+        });
+    }
+
+    /// Lays mean, factor and shift out for rows that are taken together.
+    fn prepare(&mut self, cut: Cut, then: Affine<'_>) {
+        let (channels, wide) = (cut.channels, cut.channels * cut.fold);
+        self.factors.clear();
+        self.factors.resize(3 * wide, 0.0);
+        let (centre, rest) = self.factors.split_at_mut(wide);
+        let (factor, shift) = rest.split_at_mut(wide);
+        for channel in 0..channels {
+            let inverse = 1.0 / (self.variance[channel] + then.epsilon).sqrt();
+            centre[channel] = self.mean[channel];
+            factor[channel] = then.scale.map_or(1.0, |scale| scale[channel]) * inverse;
+            shift[channel] = then.shift.map_or(0.0, |shift| shift[channel]);
+        }
+        for part in [centre, factor, shift] {
+            repeat(part, channels);
+        }
     }
 
     /// Takes mean and variance from elsewhere.
@@ -105,23 +144,21 @@ impl Statistics {
         &mut self,
         x: &[f32],
         gradient: &[f32],
-        epsilon: f32,
-        scale: Option<&[f32]>,
+        then: Affine<'_>,
         of_x: Option<(&mut [f32], bool)>,
         measured: bool,
     ) {
         let channels = self.mean.len();
         let cut = Cut::new(x.len(), channels);
         let wide = channels * cut.fold;
-        self.centre.clear();
-        self.centre.extend(self.mean.iter().cycle().take(wide));
-        let (size, centre) = (2 * wide, &self.centre);
+        self.prepare(cut, then);
+        let (size, factors) = (2 * wide, &self.factors);
         self.pieces.resize(cut.pieces * size, 0.0);
         pool::rows(&mut self.pieces, size, x.len() * 2, |first, pieces| {
             for (at, piece) in pieces.chunks_exact_mut(size.max(1)).enumerate() {
                 let (products, sums) = piece.split_at_mut(wide);
                 let range = cut.range(first + at, x.len());
-                gradient_sums(&x[range.clone()], &gradient[range], centre, products, sums, channels);
+                gradient_sums(&x[range.clone()], &gradient[range], factors, then.relu, products, sums, channels);
             }
         });
         self.sums.clear();
@@ -132,33 +169,30 @@ impl Statistics {
             sums.iter_mut().zip(&piece[wide..]).for_each(|(sum, own)| *sum += own);
         }
         let count = (x.len() / channels.max(1)).max(1) as f32;
-        self.factors.clear();
-        self.factors.resize(3 * wide, 0.0);
-        let (by_gradient, rest) = self.factors.split_at_mut(wide);
-        let (by_x, constant) = rest.split_at_mut(wide);
+        self.slopes.clear();
+        self.slopes.resize(2 * wide, 0.0);
+        let (by_x, constant) = self.slopes.split_at_mut(wide);
         for channel in 0..channels {
-            let inverse = 1.0 / (self.variance[channel] + epsilon).sqrt();
-            let factor = inverse * scale.map_or(1.0, |scale| scale[channel]);
+            let inverse = 1.0 / (self.variance[channel] + then.epsilon).sqrt();
             products[channel] *= inverse;
-            by_gradient[channel] = factor;
-            if !measured {
-                continue;
+            if measured {
+                let factor = self.factors[wide + channel];
+                by_x[channel] = -factor * inverse * products[channel] / count;
+                constant[channel] = -factor * sums[channel] / count;
             }
-            by_x[channel] = -factor * inverse * products[channel] / count;
-            constant[channel] = -factor * sums[channel] / count;
         }
-        for part in [by_gradient, by_x, constant] {
+        for part in [by_x, constant] {
             repeat(part, channels);
         }
         if let Some((to, add)) = of_x {
-            let (factors, centre) = (&self.factors, &self.centre);
+            let (factors, slopes) = (&self.factors, &self.slopes);
             let to = Shared::new(to);
             pool::split(cut.pieces, x.len() * 2, |pieces| {
                 for piece in pieces {
                     let range = cut.range(piece, x.len());
                     // SAFETY: the pieces do not overlap.
                     let to = unsafe { to.slice(range.clone()) };
-                    combine(&x[range.clone()], &gradient[range], factors, centre, to, add);
+                    combine(&x[range.clone()], &gradient[range], factors, slopes, then.relu, to, add);
                 }
             });
         }
@@ -168,42 +202,6 @@ impl Statistics {
     pub fn weight_gradients(&self) -> (&[f32], &[f32]) {
         self.sums.split_at(self.sums.len() / 2)
     }
-}
-
-/// Writes γ (x - mean) / √(variance + ε) + β, for statistics (mean, variance) from anywhere.
-pub fn normalize(
-    x: &[f32],
-    [mean, variance]: [&[f32]; 2],
-    epsilon: f32,
-    scale: Option<&[f32]>,
-    shift: Option<&[f32]>,
-    factors: &mut Vec<f32>,
-    y: &mut [f32],
-) {
-    let channels = mean.len();
-    let cut = Cut::new(x.len(), channels);
-    let wide = channels * cut.fold;
-    factors.clear();
-    factors.resize(3 * wide, 0.0);
-    let (centre, rest) = factors.split_at_mut(wide);
-    let (factor, constant) = rest.split_at_mut(wide);
-    for channel in 0..channels {
-        centre[channel] = mean[channel];
-        factor[channel] = scale.map_or(1.0, |scale| scale[channel]) / (variance[channel] + epsilon).sqrt();
-        constant[channel] = shift.map_or(0.0, |shift| shift[channel]);
-    }
-    for part in [&mut *centre, &mut *factor, &mut *constant] {
-        repeat(part, channels);
-    }
-    let y = Shared::new(y);
-    let factors = &*factors;
-    pool::split(cut.pieces, x.len(), |pieces| {
-        for piece in pieces {
-            let range = cut.range(piece, x.len());
-            // SAFETY: the pieces do not overlap.
-            affine(&x[range.clone()], factors, unsafe { y.slice(range) });
-        }
-    });
 }
 
 /// Repeats the first `period` values over the rest.
@@ -240,51 +238,89 @@ simd! {
         fold(squares, channels);
     }
 
-    /// Writes Σg (x - m) and Σg of each channel to the starts of `products` and `sums`.
-    fn gradient_sums(x: &[f32], gradient: &[f32], centre: &[f32], products: &mut [f32], sums: &mut [f32], channels: usize) {
+    /// Writes (x - m) · a + b, for factors of three parts: m, a, b.
+    fn affine(x: &[f32], factors: &[f32], relu: bool, y: &mut [f32]) {
+        let (m, a, b) = thirds(factors);
+        for (x, y) in x.chunks(m.len()).zip(y.chunks_mut(m.len())) {
+            let values = y.iter_mut().zip(x).zip(m).zip(a.iter().zip(b));
+            match relu {
+                true => values.for_each(|(((y, x), m), (a, b))| *y = above_zero((x - m) * a + b)),
+                false => values.for_each(|(((y, x), m), (a, b))| *y = (x - m) * a + b),
+            }
+        }
+    }
+
+    /// Writes Σg (x - m) and Σg of each channel to the starts of `products` and `sums`; with `relu` those gradients
+    /// count whose number was above 0.
+    fn gradient_sums(
+        x: &[f32],
+        gradient: &[f32],
+        factors: &[f32],
+        relu: bool,
+        products: &mut [f32],
+        sums: &mut [f32],
+        channels: usize,
+    ) {
         sums.fill(0.0);
         products.fill(0.0);
-        let wide = sums.len().max(1);
-        for (x, gradient) in x.chunks(wide).zip(gradient.chunks(wide)) {
-            let values = x.iter().zip(gradient).zip(centre);
-            for (((x, gradient), centre), (sum, product)) in values.zip(sums.iter_mut().zip(products.iter_mut())) {
-                *sum += gradient;
-                *product += gradient * (x - centre);
+        let (m, a, b) = thirds(factors);
+        for (x, gradient) in x.chunks(m.len()).zip(gradient.chunks(m.len())) {
+            let values = x.iter().zip(gradient).zip(m.iter().zip(a.iter().zip(b)));
+            let values = values.zip(sums.iter_mut().zip(products.iter_mut()));
+            match relu {
+                true => values.for_each(|(((x, gradient), (m, (a, b))), (sum, product))| {
+                    let gradient = if (x - m) * a + b > 0.0 { *gradient } else { 0.0 };
+                    *sum += gradient;
+                    *product += gradient * (x - m);
+                }),
+                false => values.for_each(|(((x, gradient), (m, _)), (sum, product))| {
+                    *sum += gradient;
+                    *product += gradient * (x - m);
+                }),
             }
         }
         fold(sums, channels);
         fold(products, channels);
     }
 
-    /// Writes (x - m) · a + b, for factors of three parts: m, a, b.
-    fn affine(x: &[f32], factors: &[f32], y: &mut [f32]) {
-        let wide = (factors.len() / 3).max(1);
-        let (m, a, b) = (&factors[..wide], &factors[wide..2 * wide], &factors[2 * wide..]);
-        for (x, y) in x.chunks(wide).zip(y.chunks_mut(wide)) {
-            for (((y, x), m), (a, b)) in y.iter_mut().zip(x).zip(m).zip(a.iter().zip(b)) {
-                *y = (x - m) * a + b;
+    /// Writes a · g + s · (x - m) + c, for factors (m, a, b) and slopes (s, c); with `relu` those gradients count whose
+    /// number was above 0.
+    fn combine(
+        x: &[f32],
+        gradient: &[f32],
+        factors: &[f32],
+        slopes: &[f32],
+        relu: bool,
+        to: &mut [f32],
+        add: bool,
+    ) {
+        let (m, a, b) = thirds(factors);
+        let (s, c) = slopes.split_at(m.len());
+        for ((x, gradient), to) in x.chunks(m.len()).zip(gradient.chunks(m.len())).zip(to.chunks_mut(m.len())) {
+            let factors = m.iter().zip(a.iter().zip(b)).zip(s.iter().zip(c));
+            let values = to.iter_mut().zip(x.iter().zip(gradient)).zip(factors);
+            let own = |(x, gradient): (&f32, &f32), ((m, (a, b)), (s, c)): ((&f32, (&f32, &f32)), (&f32, &f32))| {
+                let gradient = if !relu || (x - m) * a + b > 0.0 { *gradient } else { 0.0 };
+                gradient * a + ((x - m) * s + c)
+            };
+            match add {
+                true => values.for_each(|((to, pair), factors)| *to += own(pair, factors)),
+                false => values.for_each(|((to, pair), factors)| *to = own(pair, factors)),
             }
         }
     }
+}
 
-    /// Writes a · g + b · (x - m) + c, for factors of three parts.
-    fn combine(x: &[f32], gradient: &[f32], factors: &[f32], centre: &[f32], to: &mut [f32], add: bool) {
-        let wide = centre.len().max(1);
-        let (a, b, c) = (&factors[..wide], &factors[wide..2 * wide], &factors[2 * wide..]);
-        for ((x, gradient), to) in x.chunks(wide).zip(gradient.chunks(wide)).zip(to.chunks_mut(wide)) {
-            let of_x = x.iter().zip(centre).zip(b);
-            let values = to.iter_mut().zip(gradient.iter().zip(a)).zip(of_x.zip(c));
-            if add {
-                for ((to, (gradient, a)), (((x, m), b), c)) in values {
-                    *to += gradient * a + ((x - m) * b + c);
-                }
-            } else {
-                for ((to, (gradient, a)), (((x, m), b), c)) in values {
-                    *to = gradient * a + ((x - m) * b + c);
-                }
-            }
-        }
-    }
+#[inline(always)]
+fn thirds(values: &[f32]) -> (&[f32], &[f32], &[f32]) {
+    let third = (values.len() / 3).max(1);
+    (&values[..third], &values[third..2 * third], &values[2 * third..])
+}
+
+/// The number, or 0 below; what is not a number stays that.
+#[inline(always)]
+fn above_zero(x: f32) -> f32 {
+    if x <= 0.0 { 0.0 } else { x }
 }
 
 #[inline(always)]

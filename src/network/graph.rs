@@ -16,7 +16,7 @@ use crate::tensor::{Array, Dtype, Graph};
 
 use super::names::{self, Names};
 use super::symbol::{Inner, LayerInstance, Source};
-use super::{Initializer, Integers, Layer, Pass, Shape, Symbol, summary};
+use super::{Constraint, Initializer, Integers, Layer, Pass, Regularizer, Shape, Symbol, summary};
 
 /// A named input or output.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +40,10 @@ pub struct WeightInfo {
     pub trainable: bool,
     /// How it starts.
     pub initializer: Arc<dyn Initializer>,
+    /// A penalty that joins the loss while it is trained.
+    pub regularizer: Option<Arc<dyn Regularizer>>,
+    /// A rule that is kept after each step of the optimizer.
+    pub constraint: Option<Arc<dyn Constraint>>,
 }
 
 impl Port {
@@ -101,6 +105,8 @@ pub struct Network {
     pub(super) nodes: Vec<Node>,
     pub(super) weights: Vec<WeightInfo>,
     pub(super) output_values: Vec<usize>,
+    /// The masks of the outputs, as values of their own.
+    pub(super) output_masks: Vec<Option<usize>>,
     /// Whether shapes must be looked at again when the lengths are known.
     open_axes: bool,
 }
@@ -115,7 +121,9 @@ impl Network {
         if inputs.is_empty() || outputs.is_empty() {
             return Err(Error::recipe("a network needs at least one input and one output"));
         }
-        let symbols = reachable(outputs);
+        let masks: Vec<Option<Symbol>> = outputs.iter().map(|output| output.mask().cloned()).collect();
+        let ends: Vec<Symbol> = outputs.iter().chain(masks.iter().flatten()).cloned().collect();
+        let symbols = reachable(&ends);
         check_inputs(inputs, &symbols)?;
         let names = name_all(&symbols)?;
         let input_port = |symbol: &Symbol| port(symbol, &names);
@@ -125,12 +133,15 @@ impl Network {
             nodes: Vec::new(),
             weights: Vec::new(),
             output_values: Vec::new(),
+            output_masks: Vec::new(),
             open_axes: inputs.iter().any(|input| input.shape().contains(&None)),
         };
         network.check_output_names()?;
         network.add_nodes(inputs, &symbols, &names)?;
         let values = network.values(inputs, &symbols);
         network.output_values = outputs.iter().filter_map(|output| values.get(&key(output)).copied()).collect();
+        let place = |mask: &Option<Symbol>| mask.as_ref().and_then(|mask| values.get(&key(mask)).copied());
+        network.output_masks = masks.iter().map(place).collect();
         network.find_last_uses();
         Ok(network)
     }
@@ -176,7 +187,7 @@ impl Network {
     ///
     /// Numbers of another dtype than the port's are converted; floats take the dtype of the weights, so a network
     /// with f64 weights computes in f64. `pass.updates` gets the new values of moving statistics by
-    /// their index in [`Network::weights`]. Each layer draws from a stream derived from `pass.random` by its position.
+    /// their index in [`Network::weights`], `pass.masks` the masks of the outputs. Each layer draws from a stream derived from `pass.random` by its position.
     ///
     /// # Errors
     /// Refuses inputs of another shape or batch size and weights of another number or shape.
@@ -195,6 +206,10 @@ impl Network {
             }
             let mut own = Pass::new(pass.training, pass.random.derive(position as u64));
             let value = node.layer.compose(&arguments, &weights[node.weights.clone()], &mut own).map_err(within)?;
+            if let Some(activity) = node.layer.activity() {
+                let rows = value.dims().first().copied().unwrap_or(1).max(1);
+                pass.penalties.push(activity.compose(&value)?.affine(1.0 / rows as f64, 0.0)?);
+            }
             for (index, update) in own.updates {
                 let index = node.weights.start + index;
                 if node.shared {
@@ -208,6 +223,7 @@ impl Network {
                 values[*unused] = None;
             }
         }
+        pass.masks = self.output_masks.iter().map(|mask| values[(*mask)?].clone()).collect();
         let outputs = self
             .output_values
             .iter()
@@ -260,6 +276,8 @@ impl Network {
                         shape: weight.shape,
                         trainable: weight.trainable,
                         initializer: weight.initializer,
+                        regularizer: weight.regularizer,
+                        constraint: weight.constraint,
                     }));
                     start..self.weights.len()
                 }
@@ -288,7 +306,8 @@ impl Network {
     }
 
     fn find_last_uses(&mut self) {
-        let mut seen: HashSet<usize> = self.output_values.iter().copied().collect();
+        let ends = self.output_values.iter().chain(self.output_masks.iter().flatten());
+        let mut seen: HashSet<usize> = ends.copied().collect();
         for node in self.nodes.iter_mut().rev() {
             node.last_used = node.inputs.iter().copied().filter(|value| seen.insert(*value)).collect();
         }

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::{Kernel, Symbol};
+use super::{Constraint, Kernel, Regularizer, Symbol};
 use crate::error::Result;
+use crate::kernel::activation::Activation;
 use crate::random::Random;
 use crate::tensor::Graph;
 
@@ -22,6 +23,10 @@ pub struct Weight {
     pub initializer: Arc<dyn crate::network::Initializer>,
     /// Whether the optimizer changes it; moving statistics are not trainable.
     pub trainable: bool,
+    /// A penalty that joins the loss while it is trained.
+    pub regularizer: Option<Arc<dyn Regularizer>>,
+    /// A rule that is kept after each step of the optimizer.
+    pub constraint: Option<Arc<dyn Constraint>>,
 }
 
 /// One pass through a network.
@@ -34,12 +39,17 @@ pub struct Pass {
     /// New values of weights that are not trained by gradients (moving statistics): index in the
     /// layer's weight list, new value. The network collects them; the trainer stores them after the step.
     pub updates: Vec<(usize, Graph)>,
+    /// The masks of the network's outputs, in their order: 1 for steps that count, 0 for others; the network sets
+    /// them.
+    pub masks: Vec<Option<Graph>>,
+    /// Penalties on values, which join the loss.
+    pub penalties: Vec<Graph>,
 }
 
 impl Pass {
     /// Creates a pass; `random` is the stream of this step.
     pub fn new(training: bool, random: Random) -> Self {
-        Pass { training, random, updates: Vec::new() }
+        Pass { training, random, updates: Vec::new(), masks: Vec::new(), penalties: Vec::new() }
     }
 }
 
@@ -93,12 +103,17 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
         Ok(None)
     }
 
-    /// Returns the mask of the output, as Keras's layers hand theirs on; most lose it.
+    /// Returns whether the output has the mask of the first input, as Keras's layers that treat steps one by one.
+    fn keeps_mask(&self) -> bool {
+        false
+    }
+
+    /// Returns the mask of the output: that of the first input, where the layer keeps it.
     ///
     /// # Errors
     /// Explains which values the layer expects.
-    fn mask(&self, _inputs: &[Symbol]) -> Result<Option<Symbol>> {
-        Ok(None)
+    fn mask(&self, inputs: &[Symbol]) -> Result<Option<Symbol>> {
+        Ok(inputs.first().and_then(Symbol::mask).filter(|_| self.keeps_mask()).cloned())
     }
 
     /// Returns the shapes of the values that stand in its output one after the other, where it has several; none
@@ -116,6 +131,11 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
     /// Declares the weights for these input shapes, in Keras order.
     fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>>;
 
+    /// Returns a penalty on the output, which joins the loss divided by the number of records, as in Keras 3.
+    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
+        None
+    }
+
     /// Computes the output from inputs (with batch axis) and weights, by differentiable operations.
     fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> Result<Graph>;
 
@@ -123,6 +143,16 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
     /// CPU.
     fn keeps_values(&self) -> bool {
         false
+    }
+
+    /// Returns the activation that this layer is and nothing else; the layer before may then do it on the way.
+    fn activation(&self) -> Option<Activation> {
+        None
+    }
+
+    /// Returns a kernel that also does an activation which follows, or `None` where there is none for both together.
+    fn kernel_with(&self, _inputs: &[&[usize]], _then: Activation) -> Option<Box<dyn Kernel>> {
+        None
     }
 
     /// Returns the CPU kernel for inputs of these shapes (of one record), or `None` where the layer has none for

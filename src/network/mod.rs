@@ -4,7 +4,8 @@
 //! symbols. [`Network::new`] walks back from the outputs, sorts what it meets, names the layers, and
 //! declares the weights; [`Network::forward`] runs the layers in that order with Candle's autograd.
 //! The built-in layers are in [`layers::LIST`], the initial values of their weights in
-//! [`initializer::LIST`], the activations in [`activation::LIST`].
+//! [`initializer::LIST`], the activations in [`activation::LIST`], penalties
+//! on weights and values in [`regularizer::LIST`], rules for weights in [`constraint::LIST`].
 //!
 //! [`Layer::compose`] is the reference on any device; a [`Kernel`] is a second, optional way to run the same
 //! layer on a CPU, and a [`Plan`] runs a whole network so, over weights in one slice ([`FlatWeights`]).
@@ -22,13 +23,16 @@ mod summary;
 
 pub mod activation;
 mod component;
+pub mod constraint;
 mod gradient;
 pub mod initializer;
 pub mod layers;
 pub mod plan;
+pub mod regularizer;
 mod window;
 
 pub use activation::Activation;
+pub use constraint::Constraint;
 pub use description::LayerInfo;
 pub use graph::{Network, Port, WeightInfo};
 pub use initializer::Initializer;
@@ -36,6 +40,7 @@ pub use kernel::Kernel;
 pub use layer::{Bound, Integers, Layer, Named, Pass, Shape, Weight};
 pub use layers::LayerEntry;
 pub use plan::{FlatWeights, Plan};
+pub use regularizer::Regularizer;
 pub use sequential::{render, sequential_from_config};
 pub use shape::show_shape;
 pub use symbol::{INPUT_PARAMETERS, LayerInstance, Symbol};

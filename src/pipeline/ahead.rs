@@ -87,8 +87,9 @@ impl<B> Shared<B> {
             drop(state);
             let made = batch.and_then(|batch| {
                 // The consumer waits for this batch: whatever happens, it gets an answer.
-                catch_unwind(AssertUnwindSafe(|| work(batch)))
-                    .unwrap_or_else(|_| Err(Error::run("a step of the pipeline broke down: this is a defect of the program")))
+                catch_unwind(AssertUnwindSafe(|| work(batch))).unwrap_or_else(|_| {
+                    Err(Error::run("a step of the pipeline broke down: this is a defect of the program"))
+                })
             });
             state = self.lock();
             state.made.insert(number, made);

@@ -80,7 +80,8 @@ impl Batch {
     pub fn names(&mut self) -> Result<Vec<Name>> {
         self.settle()?;
         let mut names = self.declared.clone();
-        names.extend(self.components.iter().map(|(name, _)| name).filter(|name| !self.declared.contains(name)).cloned());
+        names
+            .extend(self.components.iter().map(|(name, _)| name).filter(|name| !self.declared.contains(name)).cloned());
         Ok(names)
     }
 
@@ -247,7 +248,8 @@ impl Batch {
                     .hint(format!("`batch.load(#{{ src: …, dst: \"{name}\" }})` or `batch.{name} = …` fills it"));
             }
             let known = || self.components.iter().map(|(name, _)| &**name);
-            let error = Error::data(format!("the batch has no component `{name}`")).maybe_hint(error::did_you_mean(name, known()));
+            let error = Error::data(format!("the batch has no component `{name}`"))
+                .maybe_hint(error::did_you_mean(name, known()));
             match self.components.is_empty() {
                 true => error.hint("it has none at all: `load` brings them, or `batch.NAME = …`"),
                 false => error.hint(format!("components: {}", error::list(known()))),
@@ -281,9 +283,12 @@ impl Batch {
         let mut components = Vec::new();
         for name in &names {
             let part = |batch: &Batch| {
-                batch.components.iter().find(|(known, _)| known == name).map(|(_, items)| items.clone()).ok_or_else(|| {
-                    Error::data(format!("one batch has a component `{name}`, another has not"))
-                })
+                batch
+                    .components
+                    .iter()
+                    .find(|(known, _)| known == name)
+                    .map(|(_, items)| items.clone())
+                    .ok_or_else(|| Error::data(format!("one batch has a component `{name}`, another has not")))
             };
             let parts = batches.iter().map(part).collect::<Result<Vec<_>>>()?;
             components.push((name.clone(), Items::concat(&parts)?));
@@ -337,7 +342,11 @@ mod tests {
             ("x".into(), Source::Rows(numbers(&[10, 11, 12, 13, 14]))),
             ("y".into(), Source::Rows(numbers(&[0, 1, 0, 1, 0]))),
         ]);
-        Batch::new(index, names.iter().map(|name| (*name).into()).collect(), Some(Preload { source: Arc::new(source), all }))
+        Batch::new(
+            index,
+            names.iter().map(|name| (*name).into()).collect(),
+            Some(Preload { source: Arc::new(source), all }),
+        )
     }
 
     #[test]
@@ -349,7 +358,10 @@ mod tests {
         let mut other = preloaded(Index::count(5).unwrap(), &["y"]);
         assert_eq!(other.names().unwrap(), ["y".into()]);
         let error = other.component("x").unwrap_err();
-        assert_eq!((error.message(), error.hints()), ("the batch has no component `x`", &["components: `y`".to_owned()][..]));
+        assert_eq!(
+            (error.message(), error.hints()),
+            ("the batch has no component `x`", &["components: `y`".to_owned()][..])
+        );
         let error = batch.set("z", numbers(&[1])).unwrap_err();
         assert_eq!(error.message(), "`z`: expected 2 items, one for each id, found 1 (i64 of shape [1])");
     }

@@ -297,12 +297,10 @@ mod tests {
                 std::thread::sleep(std::time::Duration::from_millis(if batch[0] == 0 { 20 } else { 0 }));
                 Ok(Next::On(batch.iter().map(|x| x * 2).collect()))
             });
-            assert_eq!(all(&Chain(vec![slow_first]), prefetch).unwrap(), [
-                vec![0, 2, 4],
-                vec![6, 8, 10],
-                vec![12, 14, 16],
-                vec![18]
-            ]);
+            assert_eq!(
+                all(&Chain(vec![slow_first]), prefetch).unwrap(),
+                [vec![0, 2, 4], vec![6, 8, 10], vec![12, 14, 16], vec![18]]
+            );
         }
     }
 

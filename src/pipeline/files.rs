@@ -72,9 +72,10 @@ fn matching(root: &Path, pattern: &str, options: FileOptions, found: &mut Vec<Pa
 }
 
 fn id(path: &Path, options: FileOptions) -> Result<Id> {
-    let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
-        Error::data(format!("the name of `{}` is not UTF-8", path.display())).hint("rename the file")
-    })?;
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .ok_or_else(|| Error::data(format!("the name of `{}` is not UTF-8", path.display())).hint("rename the file"))?;
     let shown = match name.rfind('.') {
         // A name that begins with its only dot has no ending.
         Some(at) if at > 0 && options.no_ending => &name[..at],
@@ -95,7 +96,8 @@ mod tests {
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
             std::fs::write(file, "").unwrap();
         }
-        let shown = |patterns: &[&str], options| list(folder.path(), patterns, options).map(|index| format!("{index:?}"));
+        let shown =
+            |patterns: &[&str], options| list(folder.path(), patterns, options).map(|index| format!("{index:?}"));
         let plain = FileOptions::default();
         assert_eq!(shown(&["**/*.png"], plain).unwrap(), r#"index(["1.png", "10.png", "2.png"])"#);
         let options = FileOptions { no_ending: true, ..plain };

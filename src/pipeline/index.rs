@@ -54,9 +54,7 @@ impl Index {
     pub fn count(count: usize) -> Result<Index> {
         match count {
             0 => Err(empty()),
-            count if count > MOST => {
-                Err(Error::data(format!("an index has at most {MOST} ids, found {count}")))
-            }
+            count if count > MOST => Err(Error::data(format!("an index has at most {MOST} ids, found {count}"))),
             count => Ok(Index::new(Ids::Count(count), None)),
         }
     }
@@ -72,7 +70,9 @@ impl Index {
         for (at, id) in ids.iter().enumerate() {
             if let Some(first) = seen.insert(id, at) {
                 return Err(Error::data(format!("the id `{id}` stands twice in the index, at {first} and at {at}"))
-                    .hint("ids must differ; `duplicates: true` allows it, and looking up an id finds its first place"));
+                    .hint(
+                        "ids must differ; `duplicates: true` allows it, and looking up an id finds its first place",
+                    ));
             }
         }
         Ok(index)
@@ -133,9 +133,7 @@ impl Index {
             Ids::Count(count) => (position < *count).then_some(Id::Number(position as i64)),
             Ids::List(ids) => ids.get(position).cloned(),
         };
-        id.ok_or_else(|| {
-            Error::data(format!("position {position} is out of range: the index has {} ids", self.len()))
-        })
+        id.ok_or_else(|| Error::data(format!("position {position} is out of range: the index has {} ids", self.len())))
     }
 
     /// Returns the ids in order.
@@ -305,7 +303,9 @@ mod tests {
     #[test]
     fn files_of_one_name_are_refused() {
         let file = |folder: &str| (Id::Text("1.png".into()), PathBuf::from(folder).join("1.png"));
-        assert!(Index::of_files(vec![file("a"), file("b")]).unwrap_err().message().starts_with("two files have the id"));
+        assert!(
+            Index::of_files(vec![file("a"), file("b")]).unwrap_err().message().starts_with("two files have the id")
+        );
         let index = Index::of_files(vec![file("a")]).unwrap();
         assert_eq!(index.subset(&[0]).unwrap().path(&Id::Text("1.png".into())).unwrap(), Path::new("a/1.png"));
     }

@@ -86,9 +86,8 @@ pub fn run<S, T: Send>(
                     done.push((item, job(&mut state, item)));
                 }
             };
-            let mut all: Vec<(usize, T)> = pool.run(|| {
-                (0..most.min(WAITING)).into_par_iter().with_max_len(1).flat_map_iter(worker).collect()
-            });
+            let mut all: Vec<(usize, T)> =
+                pool.run(|| (0..most.min(WAITING)).into_par_iter().with_max_len(1).flat_map_iter(worker).collect());
             all.sort_by_key(|(item, _)| *item);
             all.into_iter().map(|(_, result)| result).collect()
         }
@@ -96,7 +95,9 @@ pub fn run<S, T: Send>(
             let pieces = if workers.is_some() { most } else { most.min(pool.threads() * PIECES) };
             let piece = |piece: usize| {
                 let mut state = start();
-                (piece * count / pieces..(piece + 1) * count / pieces).map(|item| job(&mut state, item)).collect::<Vec<T>>()
+                (piece * count / pieces..(piece + 1) * count / pieces)
+                    .map(|item| job(&mut state, item))
+                    .collect::<Vec<T>>()
             };
             let all: Vec<Vec<T>> = pool.run(|| (0..pieces).into_par_iter().with_max_len(1).map(piece).collect());
             all.into_iter().flatten().collect()

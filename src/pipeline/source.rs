@@ -103,8 +103,9 @@ fn rows(index: &Index, all: &Index, count: usize) -> Result<Vec<usize>> {
             Id::Text(_) => Some(all.position(&id)?),
         };
         row.filter(|row| *row < count).ok_or_else(|| {
-            Error::data(format!("there is no row for the id `{id}`: the data has {count} rows"))
-                .hint("a whole-number id is the row of the data; give data by other ids as a map: `#{ \"a\": …, \"b\": … }`")
+            Error::data(format!("there is no row for the id `{id}`: the data has {count} rows")).hint(
+                "a whole-number id is the row of the data; give data by other ids as a map: `#{ \"a\": …, \"b\": … }`",
+            )
         })
     };
     index.ids().map(row).collect()

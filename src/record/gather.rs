@@ -64,6 +64,44 @@ pub fn gather_list(records: &[Record], names: &[Name]) -> Result<Option<Column>>
     })
 }
 
+/// One field of many records as scripts see it: numbers keep their 64 bits.
+#[derive(Clone, Debug)]
+pub enum Cells64 {
+    /// Whole numbers.
+    Ints(Vec<i64>),
+    /// Numbers with a fraction.
+    Floats(Vec<f64>),
+    /// `true` and `false`.
+    Bools(Vec<bool>),
+    /// Texts.
+    Texts(Vec<Arc<str>>),
+    /// Tensors of one shape, records on axis 0.
+    Tensors(Array),
+}
+
+/// Returns one field of all records; `None` when it cannot be gathered at once, as for [`gather`], and for
+/// lists of texts and tensors whose shapes differ.
+///
+/// # Errors
+/// An unknown name and missing values; the error names the record.
+pub fn gather_cells64(records: &[Record], name: &str) -> Result<Option<Cells64>> {
+    let Some((table, rows)) = one_table(records) else { return Ok(None) };
+    let cells = table.cells(name, "field").map_err(|error| error.within(table.place(rows[0] as usize)))?;
+    check_present(table, cells, name, &rows)?;
+    Ok(Some(match &cells.data {
+        Data::Int(values) => Cells64::Ints(pick(values, &rows)),
+        Data::Float(values) => Cells64::Floats(pick(values, &rows)),
+        Data::Bool(values) => Cells64::Bools(pick(values, &rows)),
+        Data::Text(texts) => Cells64::Texts(pick(texts, &rows)),
+        Data::Stacked(array) => {
+            let rows: Vec<usize> = rows.iter().map(|&row| row as usize).collect();
+            Cells64::Tensors(array.take_rows(&rows)?)
+        }
+        Data::Mapped(block) => Cells64::Tensors(block.gather(rows.iter().map(|&row| row as usize))?),
+        Data::Texts(_) | Data::Ragged(_) | Data::MappedRagged(_) | Data::Mixed(_) => return Ok(None),
+    }))
+}
+
 /// Returns the value that makes a column of numbers one of texts, and its record: `"wide" in record 2 of
 /// train.csv`; `None` when no value of the column reads as a number.
 pub fn stray_text(record: &Record, name: &str) -> Option<String> {
@@ -91,6 +129,10 @@ pub(super) fn gather_cells(table: &Table, cells: &Cells, name: &str, rows: &[u32
         Data::Stacked(array) => {
             let rows: Vec<usize> = rows.iter().map(|&row| row as usize).collect();
             Column::Dense(array.take_rows(&rows)?.into())
+        }
+        Data::Mapped(block) => Column::Dense(block.gather(rows.iter().map(|&row| row as usize))?.into()),
+        Data::MappedRagged(block) => {
+            ragged(rows.iter().map(|&row| block.row(row as usize)).collect::<Result<Vec<_>>>()?)?
         }
         Data::Ragged(arrays) => ragged(rows.iter().map(|&row| arrays[row as usize].clone()).collect())?,
         Data::Mixed(_) => return Ok(None),

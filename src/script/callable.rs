@@ -4,7 +4,9 @@
 //! [`Callable`] keeps the modules and imports that were in sight when the script handed it over. [`Calls`] is a series
 //! of calls with the engine's caches kept warm between them.
 
-use rhai::{Caches, Dynamic, EvalAltResult, EvalContext, FnPtr, GlobalRuntimeState, NativeCallContext, Position, Scope};
+use rhai::{
+    Caches, Dynamic, EvalAltResult, EvalContext, FnPtr, GlobalRuntimeState, NativeCallContext, Position, Scope,
+};
 
 use crate::error::{Error, Result};
 use crate::script::clues;
@@ -35,6 +37,18 @@ impl Callable {
     /// Returns the function.
     pub fn function(&self) -> &FnPtr {
         &self.function
+    }
+
+    /// Returns what tells the function from others of its script, in every process: its name, or of a closure its
+    /// parameters and where it begins. (The name of a closure is a hash that differs from process to process.)
+    pub fn identity(&self) -> String {
+        let name = self.function.fn_name();
+        let closure = |module: &rhai::Shared<rhai::Module>| {
+            let (.., closure) = module.iter_script_fn_info().find(|(_, _, own, ..)| *own == name)?;
+            Some(format!("|{}| at {:?}", closure.params.join(", "), closure.body.start_position()))
+        };
+        let found = self.function.is_anonymous().then(|| self.sight.lib.iter().find_map(closure)).flatten();
+        found.unwrap_or_else(|| name.to_owned())
     }
 
     /// Returns the name of the script it stands in.
@@ -92,7 +106,12 @@ impl Callable {
         sight.level = 0;
         Ok(Calls {
             name: self.function.fn_name().to_owned(),
-            curry: self.function.curry().iter().map(|value| if apart { value.clone().flatten() } else { value.clone() }).collect(),
+            curry: self
+                .function
+                .curry()
+                .iter()
+                .map(|value| if apart { value.clone().flatten() } else { value.clone() })
+                .collect(),
             label: self.label.clone(),
             host,
             sight,
@@ -116,7 +135,8 @@ impl Callable {
         let lines = |position: Position| position.line().unwrap_or(1).saturating_sub(1);
         let (first, last) = (lines(definition.body.start_position()), lines(definition.body.end_position()));
         // The body, to whole lines: what stands beside it on them may only make the answer more careful.
-        let body: String = text.lines().skip(first).take(last + 1 - first.min(last)).map(|line| format!("{line}\n")).collect();
+        let body: String =
+            text.lines().skip(first).take(last + 1 - first.min(last)).map(|line| format!("{line}\n")).collect();
         variables.into_iter().find(|name| clues::changes(&body, name)).map(str::to_owned)
     }
 

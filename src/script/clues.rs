@@ -43,9 +43,8 @@ pub fn field_names(text: &str) -> impl Iterator<Item = &str> {
 
 /// Returns whether a text assigns to a variable, or to a part of it, or calls a method that changes an array or a map.
 pub fn changes(text: &str, name: &str) -> bool {
-    const METHODS: [&str; 12] = [
-        "push", "append", "insert", "pop", "shift", "remove", "clear", "truncate", "retain", "drain", "mixin", "set",
-    ];
+    const METHODS: [&str; 12] =
+        ["push", "append", "insert", "pop", "shift", "remove", "clear", "truncate", "retain", "drain", "mixin", "set"];
     let word = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(name).any(|(at, _)| {
         let (before, mut rest) = (&text[..at], &text[at + name.len()..]);

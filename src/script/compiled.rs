@@ -72,7 +72,7 @@ impl Compiled {
     }
 
     /// Returns where a function is defined.
-    pub(super) fn defined(&self, name: &str) -> Option<Place> {
+    pub(crate) fn defined(&self, name: &str) -> Option<Place> {
         self.versions(name).find_map(|function| function.place.clone())
     }
 }

@@ -120,6 +120,23 @@ impl Component {
         &self.host
     }
 
+    /// Returns the compiled script.
+    pub(crate) fn compiled(&self) -> &Arc<Compiled> {
+        &self.compiled
+    }
+
+    /// Returns a number that changes with the state.
+    pub(crate) fn version(&self) -> u64 {
+        self.read_state().version
+    }
+
+    /// Returns the state as a function sees it in a mode.
+    pub(crate) fn state_in(&self, mode: Mode) -> Dynamic {
+        let mut value = self.read_state().value.clone();
+        value.insert("mode".into(), mode.name().into());
+        Dynamic::from(value)
+    }
+
     /// Returns the import path.
     pub fn import(&self) -> &str {
         &self.import
@@ -152,6 +169,11 @@ impl Component {
     /// Returns how many parameters each version of a function takes.
     pub fn arities(&self, name: &str) -> Vec<usize> {
         self.compiled.arities(name)
+    }
+
+    /// Returns the name of a function's first parameter.
+    pub fn first_parameter(&self, name: &str) -> Option<&str> {
+        self.compiled.versions(name).find_map(|function| function.parameters.first()).map(String::as_str)
     }
 
     /// Returns the name of the function that fills a slot: the one the import path names, else the slot's

@@ -1,7 +1,7 @@
 //! The host: folders a script may see, where printed text goes, the engine, and native components that
 //! an embedding program adds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -17,6 +17,7 @@ use crate::script::compiled::Compiled;
 use crate::script::component::Component;
 use crate::script::resolver::{self, Resolved, Roots};
 use crate::script::source::{Script, Sources};
+use crate::script::vectorise::{Follower, Report};
 use crate::script::{Limits, engine, lint, manual, syntax, traceback};
 use crate::trainer::Progress;
 
@@ -52,6 +53,16 @@ pub type Instead = Arc<dyn Fn(&Host, &Wanted) -> Result<()> + Send + Sync>;
 /// Makes the display of one training run.
 pub type ProgressFactory = Arc<dyn Fn() -> Box<dyn Progress> + Send + Sync>;
 
+/// The record functions that a host remembers.
+const MOST_FUNCTIONS: usize = 64;
+
+/// A station of a run: a scripted function, or a native component.
+#[derive(Clone)]
+enum Known {
+    Scripted(Arc<Follower>),
+    Native(Report),
+}
+
 /// A scripting host; cheap to clone.
 #[derive(Clone)]
 pub struct Host(Arc<Shared>);
@@ -64,6 +75,10 @@ struct Shared {
     manual: OnceLock<Vec<manual::Function>>,
     compiled: Mutex<BTreeMap<PathBuf, Arc<Compiled>>>,
     unwritten: Mutex<BTreeMap<PathBuf, Records>>,
+    /// The names of functions that the embedding program registered.
+    added: OnceLock<BTreeSet<String>>,
+    /// The record functions of components, in the order in which they were made.
+    functions: Mutex<Vec<Known>>,
 }
 
 /// What a host is made from.
@@ -73,8 +88,10 @@ struct Settings {
     limits: Limits,
     stop: Arc<AtomicBool>,
     overwrite: bool,
+    map: bool,
     instead: Option<Instead>,
     limit_batches: Option<usize>,
+    interpret: bool,
     arguments: Vec<String>,
     overrides: Vec<String>,
     show_config: Option<Sink>,
@@ -125,6 +142,20 @@ impl Builder {
     #[must_use]
     pub fn overwrite(mut self, overwrite: bool) -> Self {
         self.0.overwrite = overwrite;
+        self
+    }
+
+    /// Sets whether large data files are mapped instead of read (`--no-mmap` turns it off).
+    #[must_use]
+    pub fn map(mut self, map: bool) -> Self {
+        self.0.map = map;
+        self
+    }
+
+    /// Interprets every script record by record, even where it could run on whole columns (`--interpret`).
+    #[must_use]
+    pub fn interpret(mut self, interpret: bool) -> Self {
+        self.0.interpret = interpret;
         self
     }
 
@@ -272,11 +303,18 @@ impl Builder {
             manual: OnceLock::new(),
             compiled: Mutex::new(BTreeMap::new()),
             unwritten: Mutex::new(BTreeMap::new()),
+            added: OnceLock::new(),
+            functions: Mutex::new(Vec::new()),
         }));
         let settings = &host.0.settings;
         let mut engine = engine::make(&host, &settings.limits, settings.print.clone(), settings.debug.clone());
+        let before = if settings.extend.is_empty() { BTreeSet::new() } else { lint::signatures(&engine) };
         for register in &settings.extend {
             register(&mut engine);
+        }
+        if !settings.extend.is_empty() {
+            let added = lint::signatures(&engine).difference(&before).map(|(name, _)| name.clone()).collect();
+            let _ = host.0.added.set(added);
         }
         // The engine refers to the host weakly, so that neither keeps the other alive.
         let _ = host.0.engine.set(engine);
@@ -292,8 +330,10 @@ impl Host {
             limits: Limits::default(),
             stop: Arc::new(AtomicBool::new(false)),
             overwrite: false,
+            map: true,
             instead: None,
             limit_batches: None,
+            interpret: false,
             arguments: Vec::new(),
             overrides: Vec::new(),
             show_config: None,
@@ -351,6 +391,56 @@ impl Host {
         self.0.manual.get_or_init(|| manual::all(self.engine()))
     }
 
+    /// Returns whether the embedding program registered functions of this name.
+    pub(crate) fn has_added(&self, name: &str) -> bool {
+        self.0.added.get().is_some_and(|added| added.contains(name))
+    }
+
+    /// Returns what scripts may use up.
+    pub fn limits(&self) -> &Limits {
+        &self.0.settings.limits
+    }
+
+    /// Returns whether scripts are interpreted even where they could run on whole columns.
+    pub fn interpret(&self) -> bool {
+        self.0.settings.interpret
+    }
+
+    pub(crate) fn note_function(&self, follower: &Arc<Follower>) {
+        self.note(Known::Scripted(follower.clone()));
+    }
+
+    /// Notes that a station is a native component.
+    pub(crate) fn note_native(&self, slot: &str, import: &str) {
+        if let Some(slot) = ["loader", "transformer", "augmentor"].into_iter().find(|known| *known == slot) {
+            self.note(Known::Native(Report::native(slot, import)));
+        }
+    }
+
+    fn note(&self, known: Known) {
+        let mut functions = self.0.functions.lock().unwrap_or_else(PoisonError::into_inner);
+        // A host may train any number of runs; the latest are asked for.
+        if functions.len() >= MOST_FUNCTIONS {
+            functions.remove(0);
+        }
+        functions.push(known);
+    }
+
+    /// Forgets how the functions of earlier runs were run.
+    pub(crate) fn forget_functions(&self) {
+        self.0.functions.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Returns how loaders, transformers and augmentors of the latest run are run, in the order in which they were made.
+    pub fn functions(&self) -> Vec<Report> {
+        let functions = self.0.functions.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let report = |known: &Known| match known {
+            Known::Scripted(follower) => follower.report(self),
+            Known::Native(report) => report.clone(),
+        };
+        functions.iter().map(report).collect()
+    }
+
     /// Returns the folders this host may read.
     pub fn roots(&self) -> &Roots {
         &self.0.settings.roots
@@ -369,6 +459,11 @@ impl Host {
     /// Returns whether an existing run is moved out of the way.
     pub fn overwrite(&self) -> bool {
         self.0.settings.overwrite
+    }
+
+    /// Returns whether large data files are mapped instead of read.
+    pub fn map(&self) -> bool {
+        self.0.settings.map
     }
 
     /// Returns what is done instead of training, when runs are not to be started.

@@ -26,6 +26,12 @@ pub fn known(engine: &rhai::Engine) -> Known {
     known
 }
 
+/// Returns the functions that are registered with an engine, with the types of their parameters.
+pub fn signatures(engine: &rhai::Engine) -> BTreeSet<(String, String)> {
+    let one = |info: rhai::FuncInfo| Some((info.metadata.name.to_string(), format!("{:?}", info.metadata.param_types)));
+    engine.collect_fn_metadata(None, one, true).into_iter().collect()
+}
+
 /// Checks every call in a script, but for methods where modules are imported, which may bring some: see
 /// [`super::imports`].
 ///

@@ -5,6 +5,7 @@
 //! the project; [`component`] turns an import path into something that can be called; the files in
 //! `adaptor/` put such a component behind the trait of its station; `api/` has one file for each type
 //! and family of functions that scripts see, and [`manual`] prints what those files say.
+//! [`vectorise`] runs the functions of loaders, transformers and augmentors on whole chunks where that is the same.
 
 pub mod adaptor;
 pub mod api;
@@ -22,6 +23,7 @@ pub mod limits;
 pub mod lint;
 pub mod literal;
 pub mod manual;
+pub mod memo;
 pub mod repl;
 pub mod resolver;
 pub mod source;
@@ -29,6 +31,7 @@ pub mod state;
 pub mod stdlib;
 pub mod syntax;
 pub mod traceback;
+pub mod vectorise;
 mod writes;
 
 pub use component::Component;

@@ -1,6 +1,6 @@
 //! `+ - * / %` and powers, of tensors and of numbers; the rules of dtype and shape are in the room's doc.
 
-use super::array::map;
+use super::array::{Mapped, map};
 use super::element::{Element, Float, Typed};
 use super::pair::{self, Pair};
 use super::{Array, Dtype, Graph, Number, Operand, Tensor, graph};
@@ -108,6 +108,18 @@ impl Arithmetic {
         }
     }
 
+    /// Applies the operator to an array and a number on its right; in place when nobody else holds the array.
+    ///
+    /// # Errors
+    /// See [`Tensor::add`].
+    pub(crate) fn apply_to(self, left: Array, right: Number) -> Result<Tensor> {
+        match left {
+            Array::F32(typed) => Ok(Tensor::Host(self.float_number(Mapped::of(typed), right, false).into())),
+            Array::F64(typed) => Ok(Tensor::Host(self.float_number(Mapped::of(typed), right, false).into())),
+            left => self.with_number(&Tensor::Host(left), right, false),
+        }
+    }
+
     fn with_tensor(self, left: &Tensor, right: &Tensor) -> Result<Tensor> {
         // The everyday case, without the handles that lifting and casting take.
         if let (Tensor::Host(Array::F32(a)), Tensor::Host(Array::F32(b))) = (left, right) {
@@ -135,7 +147,7 @@ impl Arithmetic {
     /// Applies the operator to a tensor and a number, which stands on the left when `reversed`.
     fn with_number(self, tensor: &Tensor, number: Number, reversed: bool) -> Result<Tensor> {
         if let Tensor::Host(Array::F32(a)) = tensor {
-            return Ok(Tensor::Host(self.float_number(a, number, reversed).into()));
+            return Ok(Tensor::Host(self.float_number(Mapped::Shared(a), number, reversed).into()));
         }
         let negative_exponent = self == Arithmetic::Pow && !reversed && number.to_f64() < 0.0;
         let dtype = match tensor.dtype().with_number(number) {
@@ -151,8 +163,8 @@ impl Arithmetic {
             _ => {
                 let array = tensor.to_host()?;
                 let result = match dtype {
-                    Dtype::F64 => self.float_number::<f64>(&array.typed(), number, reversed).into(),
-                    Dtype::F32 => self.float_number::<f32>(&array.typed(), number, reversed).into(),
+                    Dtype::F64 => self.float_number::<f64>(Mapped::of(array.typed()), number, reversed).into(),
+                    Dtype::F32 => self.float_number::<f32>(Mapped::of(array.typed()), number, reversed).into(),
                     _ => {
                         let number: Typed<i64> = super::array::typed(vec![i64::from_number(number)], &[])?;
                         match reversed {
@@ -177,20 +189,20 @@ impl Arithmetic {
         }
     }
 
-    fn float_number<T: Float>(self, a: &Typed<T>, number: Number, reversed: bool) -> Typed<T> {
+    fn float_number<T: Float>(self, a: Mapped<T>, number: Number, reversed: bool) -> Typed<T> {
         let n = T::from_number(number);
         match (self, reversed) {
-            (Arithmetic::Add, _) => map(a, |x| x + n),
-            (Arithmetic::Mul, _) => map(a, |x| x * n),
-            (Arithmetic::Sub, false) => map(a, |x| x - n),
-            (Arithmetic::Sub, true) => map(a, |x| n - x),
-            (Arithmetic::Div, false) => map(a, |x| x / n),
-            (Arithmetic::Div, true) => map(a, |x| n / x),
-            (Arithmetic::Rem, false) => map(a, |x| x % n),
-            (Arithmetic::Rem, true) => map(a, |x| n % x),
-            (Arithmetic::Pow, false) if n == T::of(2.0) => map(a, |x| x * x),
-            (Arithmetic::Pow, false) => map(a, |x| x.powf(n)),
-            (Arithmetic::Pow, true) => map(a, |x| n.powf(x)),
+            (Arithmetic::Add, _) => a.map(|x| x + n),
+            (Arithmetic::Mul, _) => a.map(|x| x * n),
+            (Arithmetic::Sub, false) => a.map(|x| x - n),
+            (Arithmetic::Sub, true) => a.map(|x| n - x),
+            (Arithmetic::Div, false) => a.map(|x| x / n),
+            (Arithmetic::Div, true) => a.map(|x| n / x),
+            (Arithmetic::Rem, false) => a.map(|x| x % n),
+            (Arithmetic::Rem, true) => a.map(|x| n % x),
+            (Arithmetic::Pow, false) if n == T::of(2.0) => a.map(|x| x * x),
+            (Arithmetic::Pow, false) => a.map(|x| x.powf(n)),
+            (Arithmetic::Pow, true) => a.map(|x| n.powf(x)),
         }
     }
 

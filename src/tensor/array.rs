@@ -251,6 +251,31 @@ pub(crate) fn map<T: Element, U: Element>(array: &Typed<T>, f: impl FnMut(T) -> 
     array.mapv(f).into_shared()
 }
 
+/// An array to which a function is applied: in place when nobody else holds it.
+pub(crate) enum Mapped<'a, T: Element> {
+    Shared(&'a Typed<T>),
+    Owned(ndarray::ArrayD<T>),
+    Held(Typed<T>),
+}
+
+impl<T: Element> Mapped<'_, T> {
+    pub fn of(array: Typed<T>) -> Self {
+        match array.try_into_owned_nocopy() {
+            Ok(owned) => Mapped::Owned(owned),
+            Err(held) => Mapped::Held(held),
+        }
+    }
+
+    /// Applies a function to every element; the layout stays.
+    pub fn map(self, f: impl FnMut(T) -> T) -> Typed<T> {
+        match self {
+            Mapped::Shared(array) => map(array, f),
+            Mapped::Held(array) => map(&array, f),
+            Mapped::Owned(array) => array.mapv_into(f).into_shared(),
+        }
+    }
+}
+
 /// Returns the row-major contents, borrowed when they lie so in memory.
 pub(crate) fn slice<T: Element, S: Data<Elem = T>>(array: &ArrayBase<S, IxDyn>) -> Cow<'_, [T]> {
     match array.as_slice() {

@@ -218,7 +218,7 @@ impl Comparison {
 }
 
 /// Returns an array stretched to a shape that the rule allows.
-fn spread<T: Element>(typed: &Typed<T>, shape: &[usize]) -> Result<Typed<T>> {
+pub(crate) fn spread<T: Element>(typed: &Typed<T>, shape: &[usize]) -> Result<Typed<T>> {
     if typed.shape() == shape {
         return Ok(typed.clone());
     }

@@ -15,21 +15,23 @@ pub(crate) enum Lanes<'a, T: Element> {
     /// The elements that are reduced together lie together: `count` lanes of `length`.
     Together { contents: Cow<'a, [T]>, count: usize, length: usize },
     /// The leading axes are reduced: `length` rows of `count`, folded row by row.
-    Rows { contents: &'a [T], count: usize, length: usize },
+    Rows { contents: Cow<'a, [T]>, count: usize, length: usize },
 }
 
 impl<'a, T: Element> Lanes<'a, T> {
-    /// Arranges an array for a reduction over axes (sorted); copies only when the axes are in between.
+    /// Arranges an array for a reduction over axes (sorted); copies when the axes are in between, and what
+    /// does not lie in row-major order. The arrangement, and with it the order of additions, is a function of
+    /// shape and axes, not of how the array lies in memory.
     pub(crate) fn new(typed: &'a Typed<T>, over: &[usize]) -> Self {
         let rank = typed.ndim();
         let length: usize = over.iter().map(|&axis| typed.shape()[axis]).product();
         let count = axes::reduced(typed.shape(), over, false).iter().product();
         let leading = over.iter().enumerate().all(|(i, &axis)| i == axis);
         let trailing = over.iter().rev().enumerate().all(|(i, &axis)| rank - 1 - i == axis);
-        match typed.as_slice() {
-            Some(contents) if trailing => Lanes::Together { contents: Cow::Borrowed(contents), count, length },
-            Some(contents) if leading => Lanes::Rows { contents, count, length },
-            _ => {
+        match () {
+            () if trailing => Lanes::Together { contents: array::slice(typed), count, length },
+            () if leading => Lanes::Rows { contents: array::slice(typed), count, length },
+            () => {
                 let view = typed.view().permuted_axes(ndarray::IxDyn(&axes::moved_last(rank, over)));
                 Lanes::Together { contents: Cow::Owned(array::slice(&view).into_owned()), count, length }
             }

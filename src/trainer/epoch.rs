@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::feed::feed;
+use super::feed::Fed;
 use super::progress::{Progress, Step};
 use super::watch::Watch;
 use super::{Rate, Trainer, scheduled};
@@ -29,8 +29,13 @@ impl Trainer {
         let scheduled_rate = matches!(setup.rate, Rate::Schedule(_));
         let (batches, epochs) = (setup.train.batches(), setup.epochs);
         let mut data = setup.train.epoch(epoch as u64);
+        // Reused from step to step: while batches have one shape, a step allocates nothing.
+        let (mut read, mut fed) = (None, Fed::default());
         for batch in 0..batches {
-            let fed = feed(&setup.network, &data.batch(batch)?)?;
+            fed.clear();
+            data.batch_into(batch, &mut read)?;
+            let Some(read) = &read else { continue };
+            fed.fill(&setup.network, read)?;
             let random = Random::new(setup.seed, Stream::Dropout, &[*step]);
             variables.engine.forward(&fed.inputs, fed.len, Some(&random))?;
             let losses = variables.engine.losses(&setup.outputs, &fed.targets)?;

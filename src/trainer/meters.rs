@@ -3,7 +3,7 @@
 //! With one output: `loss`, then its metrics. With several: `loss`, `<output>_loss` for each, then
 //! `<output>_<metric>`. Names of validation values start with `val_`.
 
-use super::engine::{Engine, Losses};
+use super::engine::{self, Engine, Losses};
 use super::feed::{Fed, Target};
 use super::parts::OutputSpec;
 use crate::error::{Error, Result};
@@ -146,7 +146,10 @@ impl Seen {
         Ok(Seen {
             target: Tensor::Host(target.value.clone()),
             prediction: Tensor::Host(engine.output(output)?),
-            weight: target.weight.clone().map(Tensor::Host),
+            weight: match (&target.weight, engine.mask(output)?) {
+                (Some(weight), Some(mask)) => Some(Tensor::Host(engine::masked_weight(weight, &mask)?)),
+                (weight, _) => weight.clone().map(Tensor::Host),
+            },
         })
     }
 }

@@ -38,7 +38,7 @@ pub(crate) use feed::inputs;
 use crate::artifact::weights::Named;
 use crate::artifact::{Checkpoint, Writer, cpu, layout};
 use crate::dataset::Dataset;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::network::Network;
 use crate::record::Mode;
 use crate::service::{self, Control, Logs, Weights};
@@ -114,6 +114,12 @@ impl Trainer {
         self.stop = stop;
     }
 
+    /// Computes on so many threads, rather than as many as the environment variable `RAYON_NUM_THREADS` says or the
+    /// machine has cores (0). Results do not depend on it.
+    pub fn set_threads(&mut self, threads: usize) {
+        self.variables.engine.set_threads(threads);
+    }
+
     /// Goes on where a checkpoint was written: weights, optimizer, services, position. Returns a
     /// warning for the person when it was written on another kind of CPU.
     ///
@@ -187,12 +193,17 @@ impl Trainer {
         self.watch(epoch, &mut control, progress).tell(&logs, |service, moment| service.on_train_begin(moment))?;
         while self.epoch < self.setup.epochs && control.stop.is_none() && !control.at_once {
             epoch = self.epoch;
-            if !self.train_epoch(&logs, &mut control, progress)? {
+            let trained = self.train_epoch(&logs, &mut control, progress);
+            if !self.unless_stopped(trained)?.unwrap_or(false) {
                 history.interrupted = self.stop.load(Ordering::Relaxed);
                 break;
             }
             progress.validation_begin();
-            self.validate()?;
+            let validated = self.validate();
+            if self.unless_stopped(validated)?.is_none() {
+                history.interrupted = true;
+                break;
+            }
             self.collect(&mut logs)?;
             self.watch(epoch, &mut control, progress).tell(&logs, |service, moment| service.on_epoch_end(moment))?;
             let seed = self.setup.seed;
@@ -213,6 +224,7 @@ impl Trainer {
         if history.interrupted {
             history.stopped.get_or_insert_with(|| "interrupted".to_owned());
         }
+        progress.waited(self.setup.train.waited());
         progress.run_end(&history);
         Ok(history)
     }
@@ -223,6 +235,14 @@ impl Trainer {
     /// A dataset in score mode, which has no outputs to compare with.
     pub fn evaluate(&mut self, dataset: &Dataset) -> Result<Logs> {
         evaluate_with(&mut self.variables.engine, &self.setup.outputs, dataset)
+    }
+
+    /// Returns `None` for what was left because someone asked to stop: records that are being loaded are not waited for.
+    fn unless_stopped<T>(&self, outcome: Result<T>) -> Result<Option<T>> {
+        match outcome {
+            Err(error) if error.kind() == Kind::Interrupted && self.stop.load(Ordering::Relaxed) => Ok(None),
+            outcome => outcome.map(Some),
+        }
     }
 
     fn run(&self) -> Run {

@@ -1,6 +1,7 @@
 //! What a run tells the person who watches it, and what it returns.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::artifact::Saved;
 use crate::service::Logs;
@@ -33,6 +34,11 @@ pub trait Progress {
     /// Called with a line for the person, from a service or about the end of the run.
     fn message(&mut self, line: &str) {
         let _ = line;
+    }
+
+    /// Called once before the end of the run: how long training waited for its batches.
+    fn waited(&mut self, time: Duration) {
+        let _ = time;
     }
 
     /// Called once after the last epoch.

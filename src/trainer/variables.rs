@@ -42,7 +42,7 @@ impl Variables {
     /// A weight that the backward pass did not reach, by name.
     pub fn update(&mut self, learning_rate: f64) -> Result<()> {
         let (optimizer, state) = (&self.optimizer, &mut self.state);
-        self.engine.train(|values, gradients| optimizer.apply(state, learning_rate as f32, values, gradients).map(drop))
+        self.engine.train(|values, gradients| optimizer.apply(state, learning_rate as f32, values, gradients))
     }
 
     /// Ends training: moving averages replace the weights, where the optimizer keeps them.

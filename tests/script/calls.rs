@@ -135,7 +135,10 @@ const VALUES: &[(&str, &[&str])] = &[
             "dataset(3, #{ batch: \"batches/pictures\" }).batch([2])",
         ],
     ),
-    ("Component", &["batch_of(#{ x: [1.5, 2.5] }).x", "batch_of(#{ x: [\"a\", \"b\"] }).x", "batch_of(#{ x: ones([2, 2]) }).x"]),
+    (
+        "Component",
+        &["batch_of(#{ x: [1.5, 2.5] }).x", "batch_of(#{ x: [\"a\", \"b\"] }).x", "batch_of(#{ x: ones([2, 2]) }).x"],
+    ),
     ("Item", &["batch_of(#{ x: [1.5, 2.5] }).at(1)"]),
     ("Collection", &["collection(index(2))"]),
     ("Batches", &["dataset(2).gen_batch(1)"]),

@@ -40,7 +40,8 @@ fn everything_is_documented() {
     for page in PAGES {
         assert!(!page.intro.is_empty() && !page.title.is_empty(), "{}", page.name);
         let all = functions(page);
-        assert!(!all.is_empty(), "{} has no functions", page.name);
+        // A page about the language as a whole has none of its own.
+        assert!(all.is_empty() == (page.name == "speed"), "{} has no functions", page.name);
         for function in all {
             for (signatures, text) in function.texts() {
                 if text.is_empty() {

@@ -16,6 +16,47 @@ pub(crate) fn check(layer: &dyn Layer, shapes: &[&[usize]], rows: usize, input: 
     }
 }
 
+/// Compares the kernel of a layer that an activation follows.
+pub(crate) fn check_with(
+    layer: Box<dyn Layer>,
+    activation: &str,
+    shapes: &[&[usize]],
+    rows: usize,
+    input: impl Fn(usize, usize) -> f32,
+) {
+    let activation = crate::network::activation::from_value(&activation.into()).unwrap();
+    check(&Both { layer, activation }, shapes, rows, input);
+}
+
+/// A layer and the activation after it.
+#[derive(Debug)]
+struct Both {
+    layer: Box<dyn Layer>,
+    activation: Box<dyn crate::network::Activation>,
+}
+
+impl Layer for Both {
+    fn kind(&self) -> &'static str {
+        self.layer.kind()
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> crate::error::Result<Shape> {
+        self.layer.output_shape(inputs)
+    }
+
+    fn weights(&self, inputs: &[Shape]) -> crate::error::Result<Vec<crate::network::Weight>> {
+        self.layer.weights(inputs)
+    }
+
+    fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> crate::error::Result<Graph> {
+        self.activation.compose(&self.layer.compose(inputs, weights, pass)?)
+    }
+
+    fn kernel(&self, inputs: &[&[usize]]) -> Option<Box<dyn crate::network::Kernel>> {
+        self.layer.kernel_with(inputs, self.activation.kernel()?)
+    }
+}
+
 /// Numbers between -1 and 1 that look random.
 pub(crate) fn noise(input: usize, position: usize) -> f32 {
     Random::new(11, Stream::Weights, &[input as u64, position as u64]).uniform() as f32 * 2.0 - 1.0

@@ -7,7 +7,8 @@ use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::kernel::{Backward, Forward};
-use super::super::{Kernel, Layer, Pass, Shape, Weight, activation, shape};
+use super::super::{Bound, Kernel, Layer, Named, Pass, Shape, Symbol, Weight, activation, shape};
+use super::attention::MaskedSoftmax;
 use super::{LayerEntry, NAME};
 
 pub(super) const ACTIVATION: LayerEntry = LayerEntry {
@@ -107,8 +108,20 @@ impl Layer for Activation {
         self.kind
     }
 
+    fn bind(&self, inputs: &[Symbol], _: &Named<'_>) -> Result<Option<Bound>> {
+        Ok(match self.kind {
+            // A mask of values, as that of scores; there is one axis.
+            "Softmax" => inputs.first().filter(|x| x.shape().len() == 1).and_then(MaskedSoftmax::bind),
+            _ => None,
+        })
+    }
+
     fn keeps_values(&self) -> bool {
         self.activation.kernel().is_some_and(|kernel| kernel.is_linear())
+    }
+
+    fn keeps_mask(&self) -> bool {
+        true
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
@@ -121,6 +134,10 @@ impl Layer for Activation {
 
     fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {
         self.activation.compose(&inputs[0])
+    }
+
+    fn activation(&self) -> Option<crate::kernel::activation::Activation> {
+        self.activation.kernel()
     }
 
     fn kernel(&self, inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {
@@ -137,16 +154,19 @@ struct Own {
 
 impl Kernel for Own {
     fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
-        step.output.copy_from_slice(step.inputs.get(0));
-        self.activation.forward(step.output, self.width);
+        self.activation.forward_from(step.inputs.get(0), step.output, self.width);
         Ok(())
     }
 
     fn backward(&mut self, step: &mut Backward<'_>) -> Result<()> {
         let values = if self.activation.needs_input() { step.inputs.get(0) } else { step.output };
-        if let Some(target) = step.input_gradients.take(0) {
-            self.activation.backward(values, step.gradient, self.width);
-            target.put(step.gradient);
+        match step.input_gradients.take(0) {
+            Some(target) if target.add => {
+                self.activation.backward(values, step.gradient, self.width);
+                target.put(step.gradient);
+            }
+            Some(target) => self.activation.backward_into(values, step.gradient, target.values, self.width),
+            None => {}
         }
         Ok(())
     }

@@ -1,9 +1,11 @@
 //! What attention layers share: which inputs are query, value, key and masks.
 
+use std::sync::Arc;
+
 use crate::error::{Error, Result};
 use crate::tensor::Graph;
 
-use super::super::{Named, Shape, Symbol, show_shape};
+use super::super::{Bound, Layer, Named, Pass, Shape, Symbol, Weight, show_shape};
 
 /// Where the inputs of an attention layer stand, and which steps look at which.
 #[derive(Clone, Copy, Debug)]
@@ -129,4 +131,34 @@ pub(super) fn masked_softmax(scores: &Graph, mask: Option<&Graph>) -> Result<Gra
 /// Returns the softmax along the last axis.
 pub(super) fn softmax(scores: &Graph) -> Result<Graph> {
     super::super::activation::from_value(&serde_json::json!("softmax"))?.compose(scores)
+}
+
+/// `Softmax` of values with a mask: those that it leaves out become 0.
+#[derive(Debug)]
+pub(super) struct MaskedSoftmax;
+
+impl MaskedSoftmax {
+    /// Returns what runs on a value with a mask of its own shape; `None` where it has none.
+    pub(super) fn bind(x: &Symbol) -> Option<Bound> {
+        let mask = x.mask().filter(|mask| mask.shape() == x.shape())?;
+        Some(Bound { layer: Arc::new(MaskedSoftmax), inputs: vec![x.clone(), mask.clone()] })
+    }
+}
+
+impl Layer for MaskedSoftmax {
+    fn kind(&self) -> &'static str {
+        "Softmax"
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+        inputs.first().cloned().ok_or_else(|| Error::recipe("expected an input, found none"))
+    }
+
+    fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
+        Ok(Vec::new())
+    }
+
+    fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {
+        masked_softmax(&inputs[0], Some(&inputs[1].detach().ne(0.0)?.to_dtype(inputs[0].dtype())?))
+    }
 }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::kernel::batch_norm::{Statistics, normalize};
+use crate::kernel::activation::Activation as Function;
+use crate::kernel::batch_norm::{Affine, Statistics};
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::kernel::{Backward, Forward};
-use super::super::{Initializer, Kernel, Layer, Pass, Shape, Weight, shape, show_shape};
+use super::super::{Bound, Initializer, Kernel, Layer, Named, Pass, Shape, Symbol, Weight, shape, show_shape};
+use super::terms::{BETA_CONSTRAINT, BETA_REGULARIZER, GAMMA_CONSTRAINT, GAMMA_REGULARIZER, Terms};
 use super::{LayerEntry, NAME, TRAINABLE, initializer, weight};
 
 pub(super) const BATCH_NORMALIZATION: LayerEntry = LayerEntry {
@@ -41,6 +43,10 @@ pub(super) const BATCH_NORMALIZATION: LayerEntry = LayerEntry {
                 "\"ones\"",
                 "how the moving variance starts",
             ),
+            BETA_REGULARIZER,
+            GAMMA_REGULARIZER,
+            BETA_CONSTRAINT,
+            GAMMA_CONSTRAINT,
             TRAINABLE,
             NAME,
         ],
@@ -51,7 +57,7 @@ pub(super) const BATCH_NORMALIZATION: LayerEntry = LayerEntry {
     merges: false,
 };
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct BatchNormalization {
     axis: i64,
     momentum: f64,
@@ -63,6 +69,9 @@ struct BatchNormalization {
     moving_mean: Arc<dyn Initializer>,
     moving_variance: Arc<dyn Initializer>,
     trainable: bool,
+    /// Whether a mask of steps is the second input: statistics are those of the steps that count.
+    masked: bool,
+    terms: Terms,
 }
 
 impl BatchNormalization {
@@ -85,11 +94,13 @@ impl BatchNormalization {
             moving_mean: initializer(a, "moving_mean_initializer")?,
             moving_variance: initializer(a, "moving_variance_initializer")?,
             trainable: a.bool("trainable"),
+            masked: false,
+            terms: Terms::new(a, &[("gamma", "gamma"), ("beta", "beta")])?,
         })
     }
 
     fn channels(&self, inputs: &[Shape]) -> Result<usize> {
-        let input = shape::single(inputs)?;
+        let input = shape::single(if self.masked { inputs.get(..1).unwrap_or(&[]) } else { inputs })?;
         let axis = shape::inner_axis(self.axis, input.len()).ok_or_else(|| {
             Error::recipe(format!(
                 "`axis` {} is outside of shape {} without the batch axis",
@@ -109,9 +120,21 @@ impl Layer for BatchNormalization {
         "BatchNormalization"
     }
 
+    fn keeps_mask(&self) -> bool {
+        true
+    }
+
+    fn bind(&self, inputs: &[Symbol], _: &Named<'_>) -> Result<Option<Bound>> {
+        let [x] = inputs else { return Ok(None) };
+        // As in Keras, where the mask has one axis less than the value.
+        let Some(mask) = x.mask().filter(|mask| mask.shape().len() + 1 == x.shape().len()) else { return Ok(None) };
+        let layer = Arc::new(BatchNormalization { masked: true, ..self.clone() });
+        Ok(Some(Bound { layer, inputs: vec![x.clone(), mask.clone()] }))
+    }
+
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
         self.channels(inputs)?;
-        shape::single(inputs).cloned()
+        shape::single(inputs.get(..1).unwrap_or(&[])).cloned()
     }
 
     fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
@@ -125,7 +148,7 @@ impl Layer for BatchNormalization {
         }
         weights.push(weight("moving_mean", shape.clone(), &self.moving_mean, false)?);
         weights.push(weight("moving_variance", shape, &self.moving_variance, false)?);
-        Ok(weights)
+        self.terms.on(weights)
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> Result<Graph> {
@@ -138,9 +161,15 @@ impl Layer for BatchNormalization {
         let along = |weight: &Graph| weight.reshape(wide.as_slice());
         let (centred, variance) = if pass.training && self.trainable {
             let others: Vec<usize> = (0..x.rank()).filter(|other| *other != axis).collect();
-            let mean = x.mean_keepdim(others.as_slice())?;
+            let (mean, variance) = match self.masked {
+                false => {
+                    let mean = x.mean_keepdim(others.as_slice())?;
+                    let variance = x.broadcast_sub(&mean)?.sqr()?.mean_keepdim(others.as_slice())?;
+                    (mean, variance)
+                }
+                true => masked_moments(x, &inputs[1], &others)?,
+            };
             let centred = x.broadcast_sub(&mean)?;
-            let variance = centred.sqr()?.mean_keepdim(others.as_slice())?;
             for (index, batch) in [(statistics, &mean), (statistics + 1, &variance)] {
                 let moving = weights[index].detach();
                 let batch = batch.detach().reshape(moving.shape())?;
@@ -163,7 +192,17 @@ impl Layer for BatchNormalization {
     }
 
     fn kernel(&self, inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {
-        let input = inputs.first()?;
+        self.own(inputs, false)
+    }
+
+    fn kernel_with(&self, inputs: &[&[usize]], then: Function) -> Option<Box<dyn Kernel>> {
+        if then.is_relu() { self.own(inputs, true) } else { None }
+    }
+}
+
+impl BatchNormalization {
+    fn own(&self, inputs: &[&[usize]], relu: bool) -> Option<Box<dyn Kernel>> {
+        let [input] = inputs else { return None };
         // Channels have to be next to each other.
         let channels = input.last().filter(|_| shape::inner_axis(self.axis, input.len()) == Some(input.len() - 1))?;
         Some(Box::new(Own {
@@ -173,12 +212,22 @@ impl Layer for BatchNormalization {
             center: self.center,
             scale: self.scale,
             trainable: self.trainable,
+            relu,
             measured: false,
             statistics: Statistics::default(),
-            factors: Vec::new(),
             moved: Vec::new(),
         }))
     }
+}
+
+/// Returns mean and variance of the steps that count, as Keras computes them.
+fn masked_moments(x: &Graph, mask: &Graph, axes: &[usize]) -> Result<(Graph, Graph)> {
+    let mask = mask.detach().to_dtype(x.dtype())?.unsqueeze(x.rank() - 1)?;
+    let weighted = x.broadcast_mul(&mask)?;
+    let count = mask.sum_keepdim(axes)?.affine(1.0, 1e-7)?;
+    let mean = weighted.sum_keepdim(axes)?.broadcast_div(&count)?;
+    let squares = weighted.broadcast_sub(&mean)?.sqr()?.broadcast_mul(&mask)?;
+    Ok((mean, squares.sum_keepdim(axes)?.broadcast_div(&count)?))
 }
 
 /// The layer on slices.
@@ -189,10 +238,11 @@ struct Own {
     center: bool,
     scale: bool,
     trainable: bool,
+    /// Whether numbers below 0 become 0 in the end.
+    relu: bool,
     /// Whether the last forward used the statistics of the batch.
     measured: bool,
     statistics: Statistics,
-    factors: Vec<f32>,
     moved: Vec<f32>,
 }
 
@@ -210,13 +260,14 @@ impl Kernel for Own {
         let scale = self.scale.then(|| step.weights.get(0));
         let shift = self.center.then(|| step.weights.get(beta));
         self.measured = step.training && self.trainable;
+        match self.measured {
+            true => self.statistics.measure(x, self.channels),
+            false => self.statistics.keep(step.weights.get(moving), step.weights.get(moving + 1)),
+        }
+        self.statistics.apply(x, Affine { epsilon: self.epsilon, scale, shift, relu: self.relu }, step.output);
         if !self.measured {
-            let moving = [step.weights.get(moving), step.weights.get(moving + 1)];
-            normalize(x, moving, self.epsilon, scale, shift, &mut self.factors, step.output);
             return Ok(());
         }
-        self.statistics.measure(x, self.channels);
-        self.statistics.apply(x, self.epsilon, scale, shift, step.output);
         for (index, batch) in [(moving, &self.statistics.mean), (moving + 1, &self.statistics.variance)] {
             let pairs = step.weights.get(index).iter().zip(batch);
             self.moved.clear();
@@ -227,15 +278,12 @@ impl Kernel for Own {
     }
 
     fn backward(&mut self, step: &mut Backward<'_>) -> Result<()> {
-        let (beta, moving) = self.places();
-        if !self.measured {
-            // A frozen layer in a network that trains: mean and variance do not depend on the input.
-            self.statistics.keep(step.weights.get(moving), step.weights.get(moving + 1));
-        }
+        let (beta, _) = self.places();
         let scale = self.scale.then(|| step.weights.get(0));
+        let shift = self.center.then(|| step.weights.get(beta));
         let of_x = step.input_gradients.take(0).map(|target| (target.values, target.add));
-        let x = step.inputs.get(0);
-        self.statistics.backward(x, step.gradient, self.epsilon, scale, of_x, self.measured);
+        let affine = Affine { epsilon: self.epsilon, scale, shift, relu: self.relu };
+        self.statistics.backward(step.inputs.get(0), step.gradient, affine, of_x, self.measured);
         let (of_gamma, of_beta) = self.statistics.weight_gradients();
         for (wanted, index, gradient) in [(self.scale, 0, of_gamma), (self.center, beta, of_beta)] {
             if wanted && let Some(target) = step.weight_gradients.take(index) {
@@ -254,7 +302,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::network::kernel::testing::{check, noise};
+    use crate::network::kernel::testing::{check, check_with, noise};
 
     #[test]
     fn kernels_compute_what_composition_does() {
@@ -272,6 +320,8 @@ mod tests {
                 check(&*layer, &[shape], 7, noise);
                 // A mean far from 0 does not cost digits of the variance.
                 check(&*layer, &[shape], 7, |input, at| noise(input, at) + 30.0);
+                let layer = BATCH_NORMALIZATION.entry.make(case.as_object().unwrap()).unwrap();
+                check_with(layer, "relu", &[shape], 7, noise);
             }
         }
     }

@@ -152,8 +152,8 @@ impl Layer for Bidirectional {
         Ok(Some(Bound { layer: Arc::new(layer), inputs: inputs.iter().chain([mask]).cloned().collect() }))
     }
 
-    fn mask(&self, inputs: &[Symbol]) -> Result<Option<Symbol>> {
-        self.forward.mask(inputs)
+    fn keeps_mask(&self) -> bool {
+        self.sequences()
     }
 
     fn parts(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {

@@ -1,11 +1,14 @@
 //! `Concatenate`: several values, one after the other along an axis.
 
+use std::sync::Arc;
+
 use crate::error::{Error, Result};
 use crate::registry::{Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::kernel::{Backward, Forward};
-use super::super::{Integers, Kernel, Layer, Pass, Shape, Weight, shape, show_shape};
+use super::super::{Integers, Kernel, Layer, Pass, Shape, Symbol, Weight, shape, show_shape};
+use super::mask::{Any, NotEqual};
 use super::{LayerEntry, NAME};
 
 pub(super) const CONCATENATE: LayerEntry = LayerEntry {
@@ -40,6 +43,25 @@ impl Layer for Concatenate {
 
     fn integers(&self) -> Integers {
         Integers::Kept
+    }
+
+    fn mask(&self, inputs: &[Symbol]) -> Result<Option<Symbol>> {
+        let sequences = inputs.iter().all(|input| input.shape().len() == 2);
+        if !sequences || inputs.iter().all(|input| input.mask().is_none()) {
+            return Ok(None);
+        }
+        match shape::inner_axis(self.axis, 2) {
+            // Steps one after the other, so are their masks; all steps of a value without one count.
+            Some(0) => {
+                let own = |input: &Symbol| match input.mask() {
+                    Some(mask) => Ok(mask.clone()),
+                    None => NotEqual::anywhere(f64::NAN, input),
+                };
+                let masks = inputs.iter().map(own).collect::<Result<Vec<_>>>()?;
+                Symbol::apply(Arc::new(Concatenate { axis: 1 }), None, &masks).map(Some)
+            }
+            _ => Any::of(inputs),
+        }
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::kernel::activation::Activation as Function;
 use crate::kernel::conv2d::Geometry;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::gradient::linear;
 use super::super::window::{self, DATA_FORMAT, Padding, Windows};
-use super::super::{Activation, Initializer, Kernel, Layer, Pass, Shape, Weight, shape};
+use super::super::{Activation, Initializer, Kernel, Layer, Pass, Regularizer, Shape, Weight, shape};
 use super::conv_kernel::{self, Convolved};
+use super::terms::{
+    ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, KERNEL_CONSTRAINT, KERNEL_REGULARIZER, Terms,
+};
 use super::{LayerEntry, NAME, TRAINABLE, activation, initializer, weight};
 
 pub(super) const CONV_1D: LayerEntry = LayerEntry {
@@ -37,6 +41,11 @@ pub(super) const CONV_1D: LayerEntry = LayerEntry {
             USE_BIAS,
             KERNEL_INITIALIZER,
             BIAS_INITIALIZER,
+            KERNEL_REGULARIZER,
+            BIAS_REGULARIZER,
+            ACTIVITY_REGULARIZER,
+            KERNEL_CONSTRAINT,
+            BIAS_CONSTRAINT,
             TRAINABLE,
             NAME,
         ],
@@ -66,6 +75,11 @@ pub(super) const CONV_2D: LayerEntry = LayerEntry {
             USE_BIAS,
             KERNEL_INITIALIZER,
             BIAS_INITIALIZER,
+            KERNEL_REGULARIZER,
+            BIAS_REGULARIZER,
+            ACTIVITY_REGULARIZER,
+            KERNEL_CONSTRAINT,
+            BIAS_CONSTRAINT,
             TRAINABLE,
             NAME,
         ],
@@ -103,6 +117,7 @@ struct Convolution {
     kernel: Arc<dyn Initializer>,
     bias: Arc<dyn Initializer>,
     trainable: bool,
+    terms: Terms,
 }
 
 impl Convolution {
@@ -128,6 +143,7 @@ impl Convolution {
             kernel: initializer(a, "kernel_initializer")?,
             bias: initializer(a, "bias_initializer")?,
             trainable: a.bool("trainable"),
+            terms: Terms::new(a, &[("kernel", "kernel"), ("bias", "bias")])?,
         })
     }
 
@@ -159,6 +175,14 @@ impl Convolution {
     }
 }
 
+impl Convolution {
+    fn convolved(&self, inputs: &[&[usize]], activation: Function) -> Option<Box<dyn Kernel>> {
+        let geometry = conv_kernel::geometry(&self.windows, inputs.first()?)?;
+        let geometry = Geometry { filters: self.filters, groups: self.groups, ..geometry };
+        Some(Box::new(Convolved::new(geometry, self.use_bias, activation)))
+    }
+}
+
 impl Layer for Convolution {
     fn kind(&self) -> &'static str {
         self.kind
@@ -179,7 +203,11 @@ impl Layer for Convolution {
         if self.use_bias {
             weights.push(weight("bias", vec![self.filters], &self.bias, self.trainable)?);
         }
-        Ok(weights)
+        self.terms.on(weights)
+    }
+
+    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
+        self.terms.activity()
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {
@@ -205,9 +233,12 @@ impl Layer for Convolution {
     }
 
     fn kernel(&self, inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {
-        let geometry = conv_kernel::geometry(&self.windows, inputs.first()?)?;
-        let geometry = Geometry { filters: self.filters, groups: self.groups, ..geometry };
-        Some(Box::new(Convolved::new(geometry, self.use_bias, self.activation.kernel()?)))
+        self.convolved(inputs, self.activation.kernel()?)
+    }
+
+    fn kernel_with(&self, inputs: &[&[usize]], then: Function) -> Option<Box<dyn Kernel>> {
+        self.activation.kernel().filter(Function::is_linear)?;
+        self.convolved(inputs, then)
     }
 }
 
@@ -216,7 +247,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::network::kernel::testing::{check, noise};
+    use crate::network::kernel::testing::{check, check_with, noise};
 
     fn kernel(entry: &LayerEntry, params: Value, shapes: &[&[usize]]) {
         let layer = entry.entry.make(params.as_object().unwrap()).unwrap();
@@ -235,6 +266,10 @@ mod tests {
                 json!({"filters": 16, "kernel_size": 3, "padding": "same", "activation": activation}),
                 &[&[7, 5, 3], &[1, 1, 16]],
             );
+        }
+        for activation in ["relu", "gelu"] {
+            let params = json!({"filters": 5, "kernel_size": 2});
+            check_with(CONV_2D.entry.make(params.as_object().unwrap()).unwrap(), activation, &[&[3, 4, 2]], 3, noise);
         }
         let shapes = [&[5, 8, 4][..], &[7, 7, 32], &[13, 4, 18]];
         kernel(&CONV_2D, json!({"filters": 32, "kernel_size": [3, 2], "use_bias": false}), &shapes);

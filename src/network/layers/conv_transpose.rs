@@ -9,9 +9,12 @@ use crate::tensor::Graph;
 
 use super::super::gradient::linear;
 use super::super::window::{self, DATA_FORMAT, Padding};
-use super::super::{Activation, Initializer, Kernel, Layer, Pass, Shape, Weight, shape, show_shape};
+use super::super::{Activation, Initializer, Kernel, Layer, Pass, Regularizer, Shape, Weight, shape, show_shape};
 use super::conv::{ACTIVATION, BIAS_INITIALIZER, DILATION_RATE, KERNEL_INITIALIZER, USE_BIAS};
 use super::conv_kernel::Convolved;
+use super::terms::{
+    ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, KERNEL_CONSTRAINT, KERNEL_REGULARIZER, Terms,
+};
 use super::{LayerEntry, NAME, TRAINABLE, activation, initializer, weight};
 
 pub(super) const CONV_1D_TRANSPOSE: LayerEntry = LayerEntry {
@@ -35,6 +38,11 @@ pub(super) const CONV_1D_TRANSPOSE: LayerEntry = LayerEntry {
             USE_BIAS,
             KERNEL_INITIALIZER,
             BIAS_INITIALIZER,
+            KERNEL_REGULARIZER,
+            BIAS_REGULARIZER,
+            ACTIVITY_REGULARIZER,
+            KERNEL_CONSTRAINT,
+            BIAS_CONSTRAINT,
             TRAINABLE,
             NAME,
         ],
@@ -66,6 +74,11 @@ pub(super) const CONV_2D_TRANSPOSE: LayerEntry = LayerEntry {
             USE_BIAS,
             KERNEL_INITIALIZER,
             BIAS_INITIALIZER,
+            KERNEL_REGULARIZER,
+            BIAS_REGULARIZER,
+            ACTIVITY_REGULARIZER,
+            KERNEL_CONSTRAINT,
+            BIAS_CONSTRAINT,
             TRAINABLE,
             NAME,
         ],
@@ -105,6 +118,7 @@ struct ConvTranspose {
     kernel: Arc<dyn Initializer>,
     bias: Arc<dyn Initializer>,
     trainable: bool,
+    terms: Terms,
 }
 
 impl ConvTranspose {
@@ -135,6 +149,7 @@ impl ConvTranspose {
             kernel: initializer(a, "kernel_initializer")?,
             bias: initializer(a, "bias_initializer")?,
             trainable: a.bool("trainable"),
+            terms: Terms::new(a, &[("kernel", "kernel"), ("bias", "bias")])?,
         })
     }
 
@@ -230,7 +245,11 @@ impl Layer for ConvTranspose {
         if self.use_bias {
             weights.push(weight("bias", vec![self.filters], &self.bias, self.trainable)?);
         }
-        Ok(weights)
+        self.terms.on(weights)
+    }
+
+    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
+        self.terms.activity()
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::kernel::activation::Activated;
-use crate::kernel::gemm::{Matrix, MatrixMut, product};
+use crate::kernel::gemm::{Matrix, MatrixMut, Start, product, product_onto};
 use crate::kernel::rows;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::gradient::linear;
 use super::super::kernel::{Backward, Forward};
-use super::super::{Activation, Initializer, Kernel, Layer, Pass, Shape, Weight, shape};
+use super::super::{Activation, Initializer, Kernel, Layer, Pass, Regularizer, Shape, Weight, shape};
+use super::terms::{
+    ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, KERNEL_CONSTRAINT, KERNEL_REGULARIZER, Terms,
+};
 use super::{LayerEntry, NAME, TRAINABLE, activation, initializer, weight};
 
 pub(super) const DENSE: LayerEntry = LayerEntry {
@@ -31,6 +34,11 @@ pub(super) const DENSE: LayerEntry = LayerEntry {
             Parameter::optional("use_bias", Type::Bool, "true", "whether a bias is added"),
             Parameter::optional("kernel_initializer", Type::Component, "\"glorot_uniform\"", "how the kernel starts"),
             Parameter::optional("bias_initializer", Type::Component, "\"zeros\"", "how the bias starts"),
+            KERNEL_REGULARIZER,
+            BIAS_REGULARIZER,
+            ACTIVITY_REGULARIZER,
+            KERNEL_CONSTRAINT,
+            BIAS_CONSTRAINT,
             TRAINABLE,
             NAME,
         ],
@@ -49,6 +57,7 @@ struct Dense {
     kernel: Arc<dyn Initializer>,
     bias: Arc<dyn Initializer>,
     trainable: bool,
+    terms: Terms,
 }
 
 impl Dense {
@@ -60,6 +69,7 @@ impl Dense {
             kernel: initializer(a, "kernel_initializer")?,
             bias: initializer(a, "bias_initializer")?,
             trainable: a.bool("trainable"),
+            terms: Terms::new(a, &[("kernel", "kernel"), ("bias", "bias")])?,
         })
     }
 }
@@ -67,6 +77,10 @@ impl Dense {
 impl Layer for Dense {
     fn kind(&self) -> &'static str {
         "Dense"
+    }
+
+    fn keeps_mask(&self) -> bool {
+        true
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
@@ -83,7 +97,11 @@ impl Layer for Dense {
         if self.use_bias {
             weights.push(weight("bias", vec![self.units], &self.bias, self.trainable)?);
         }
-        Ok(weights)
+        self.terms.on(weights)
+    }
+
+    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
+        self.terms.activity()
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {
@@ -117,12 +135,10 @@ struct Own {
 impl Kernel for Own {
     fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
         let (length, units, count) = (self.length, self.units, step.output.len() / self.units);
-        if self.use_bias {
-            rows::fill(step.output, step.weights.get(1));
-        }
+        let start = if self.use_bias { Start::Row(step.weights.get(1)) } else { Start::Nothing };
         let x = Matrix::new(step.inputs.get(0), count, length);
         let kernel = Matrix::new(step.weights.get(0), length, units);
-        product(MatrixMut::new(step.output, count, units), self.use_bias, x, kernel, 1.0);
+        product_onto(MatrixMut::new(step.output, count, units), start, x, kernel, 1.0);
         self.activated.forward(step.output, units, step.training);
         Ok(())
     }

@@ -11,8 +11,9 @@ use crate::tensor::Graph;
 
 use super::super::kernel::{Backward, Forward};
 use super::super::window::{self, DATA_FORMAT, Padding, Windows};
-use super::super::{Activation, Initializer, Kernel, Layer, Pass, Shape, Weight, shape};
+use super::super::{Activation, Initializer, Kernel, Layer, Pass, Regularizer, Shape, Weight, shape};
 use super::conv::{ACTIVATION, BIAS_INITIALIZER, DILATION_RATE, USE_BIAS};
+use super::terms::{ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, Terms, penalty, rule};
 use super::{LayerEntry, NAME, TRAINABLE, activation, conv_kernel, initializer, weight};
 
 pub(super) const DEPTHWISE_CONV_1D: LayerEntry = LayerEntry {
@@ -34,6 +35,11 @@ pub(super) const DEPTHWISE_CONV_1D: LayerEntry = LayerEntry {
             USE_BIAS,
             DEPTHWISE_INITIALIZER,
             BIAS_INITIALIZER,
+            DEPTHWISE_REGULARIZER,
+            BIAS_REGULARIZER,
+            ACTIVITY_REGULARIZER,
+            DEPTHWISE_CONSTRAINT,
+            BIAS_CONSTRAINT,
             TRAINABLE,
             NAME,
         ],
@@ -63,6 +69,11 @@ pub(super) const DEPTHWISE_CONV_2D: LayerEntry = LayerEntry {
             USE_BIAS,
             DEPTHWISE_INITIALIZER,
             BIAS_INITIALIZER,
+            DEPTHWISE_REGULARIZER,
+            BIAS_REGULARIZER,
+            ACTIVITY_REGULARIZER,
+            DEPTHWISE_CONSTRAINT,
+            BIAS_CONSTRAINT,
             TRAINABLE,
             NAME,
         ],
@@ -77,6 +88,9 @@ pub(super) const DEPTH_MULTIPLIER: Parameter =
     Parameter::optional("depth_multiplier", Type::Int, "1", "how many outputs each channel has, at least 1");
 pub(super) const DEPTHWISE_INITIALIZER: Parameter =
     Parameter::optional("depthwise_initializer", Type::Component, "\"glorot_uniform\"", "how that kernel starts");
+
+pub(super) const DEPTHWISE_REGULARIZER: Parameter = penalty("depthwise_regularizer", "a penalty on that kernel");
+pub(super) const DEPTHWISE_CONSTRAINT: Parameter = rule("depthwise_constraint", "a rule for that kernel");
 
 /// Windows over each channel by itself.
 #[derive(Debug)]
@@ -151,6 +165,7 @@ struct DepthwiseConv {
     use_bias: bool,
     bias: Arc<dyn Initializer>,
     trainable: bool,
+    terms: Terms,
 }
 
 impl DepthwiseConv {
@@ -162,6 +177,7 @@ impl DepthwiseConv {
             use_bias: a.bool("use_bias"),
             bias: initializer(a, "bias_initializer")?,
             trainable: a.bool("trainable"),
+            terms: Terms::new(a, &[("depthwise", "kernel"), ("bias", "bias")])?,
         })
     }
 }
@@ -182,7 +198,11 @@ impl Layer for DepthwiseConv {
         if self.use_bias {
             weights.push(weight("bias", vec![channels * self.depth.multiplier], &self.bias, self.trainable)?);
         }
-        Ok(weights)
+        self.terms.on(weights)
+    }
+
+    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
+        self.terms.activity()
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {

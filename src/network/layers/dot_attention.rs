@@ -176,8 +176,8 @@ impl Layer for Attention {
         Ok(Some(Bound { layer: Arc::new(Attention { looks, ..self.clone() }), inputs }))
     }
 
-    fn mask(&self, inputs: &[Symbol]) -> Result<Option<Symbol>> {
-        Ok(inputs.first().and_then(Symbol::mask).cloned())
+    fn keeps_mask(&self) -> bool {
+        true
     }
 
     fn parts(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {

@@ -36,6 +36,10 @@ impl Layer for Dropout {
         "Dropout"
     }
 
+    fn keeps_mask(&self) -> bool {
+        true
+    }
+
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
         shape::single(inputs).cloned()
     }
@@ -88,7 +92,7 @@ const DRAWS: usize = 64;
 
 impl Kernel for Own {
     fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
-        step.output.copy_from_slice(step.inputs.get(0));
+        pool::copy(step.inputs.get(0), step.output);
         if !step.training {
             return Ok(());
         }

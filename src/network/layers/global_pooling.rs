@@ -7,7 +7,8 @@ use crate::tensor::Graph;
 
 use super::super::kernel::{Backward, Forward};
 use super::super::window::{self, DATA_FORMAT};
-use super::super::{Kernel, Layer, Pass, Shape, Weight, shape};
+use super::super::{Bound, Kernel, Layer, Named, Pass, Shape, Symbol, Weight, shape};
+use super::masked_mean::MaskedMean;
 use super::{LayerEntry, NAME};
 
 pub(super) const GLOBAL_MAX_POOLING_1D: LayerEntry = LayerEntry {
@@ -91,6 +92,13 @@ impl GlobalPooling {
 impl Layer for GlobalPooling {
     fn kind(&self) -> &'static str {
         self.kind
+    }
+
+    fn bind(&self, inputs: &[Symbol], _: &Named<'_>) -> Result<Option<Bound>> {
+        match (self.reduction, inputs) {
+            (Reduction::Mean, [x]) if self.rank == 1 => Ok(MaskedMean::bind(x, self.keepdims)),
+            _ => Ok(None),
+        }
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {

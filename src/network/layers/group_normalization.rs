@@ -7,6 +7,7 @@ use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::{Initializer, Layer, Pass, Shape, Weight, shape, show_shape};
+use super::terms::{BETA_CONSTRAINT, BETA_REGULARIZER, GAMMA_CONSTRAINT, GAMMA_REGULARIZER, Terms};
 use super::{LayerEntry, NAME, TRAINABLE, initializer, weight};
 
 pub(super) const GROUP_NORMALIZATION: LayerEntry = LayerEntry {
@@ -31,6 +32,10 @@ pub(super) const GROUP_NORMALIZATION: LayerEntry = LayerEntry {
             Parameter::optional("scale", Type::Bool, "true", "whether `gamma` is multiplied"),
             Parameter::optional("beta_initializer", Type::Component, "\"zeros\"", "how `beta` starts"),
             Parameter::optional("gamma_initializer", Type::Component, "\"ones\"", "how `gamma` starts"),
+            BETA_REGULARIZER,
+            GAMMA_REGULARIZER,
+            BETA_CONSTRAINT,
+            GAMMA_CONSTRAINT,
             TRAINABLE,
             NAME,
         ],
@@ -55,6 +60,7 @@ struct GroupNormalization {
     gamma: Arc<dyn Initializer>,
     beta: Arc<dyn Initializer>,
     trainable: bool,
+    terms: Terms,
 }
 
 impl GroupNormalization {
@@ -80,6 +86,7 @@ impl GroupNormalization {
             gamma: initializer(a, "gamma_initializer")?,
             beta: initializer(a, "beta_initializer")?,
             trainable: a.bool("trainable"),
+            terms: Terms::new(a, &[("gamma", "gamma"), ("beta", "beta")])?,
         })
     }
 
@@ -111,6 +118,10 @@ impl Layer for GroupNormalization {
         "GroupNormalization"
     }
 
+    fn keeps_mask(&self) -> bool {
+        true
+    }
+
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
         let input = shape::single(inputs)?;
         self.channels(input)?;
@@ -126,7 +137,7 @@ impl Layer for GroupNormalization {
         if self.center {
             weights.push(weight("beta", vec![channels], &self.beta, self.trainable)?);
         }
-        Ok(weights)
+        self.terms.on(weights)
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {

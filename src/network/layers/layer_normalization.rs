@@ -9,7 +9,7 @@ use crate::network::kernel::{Backward, Forward, Kernel};
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
-use super::super::{Initializer, Layer, Pass, Shape, Symbol, Weight, shape, show_shape};
+use super::super::{Initializer, Layer, Pass, Shape, Weight, shape, show_shape};
 use super::{LayerEntry, NAME, TRAINABLE, initializer, weight};
 
 pub(super) const LAYER_NORMALIZATION: LayerEntry = LayerEntry {
@@ -110,8 +110,8 @@ impl Layer for LayerNormalization {
         "LayerNormalization"
     }
 
-    fn mask(&self, inputs: &[Symbol]) -> Result<Option<Symbol>> {
-        Ok(inputs.first().and_then(Symbol::mask).cloned())
+    fn keeps_mask(&self) -> bool {
+        true
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {

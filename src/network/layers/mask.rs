@@ -85,3 +85,78 @@ impl Kernel for Compare {
         Ok(())
     }
 }
+
+/// 1 where any of several masks is 1.
+#[derive(Debug)]
+pub(super) struct Any;
+
+impl Any {
+    /// Returns the mask of what is made of several values step by step, as Keras makes it: a step counts where it does in
+    /// any of them; `None` where all steps of one value count.
+    pub(super) fn of(values: &[Symbol]) -> Result<Option<Symbol>> {
+        let masks: Option<Vec<Symbol>> = values.iter().map(|value| value.mask().cloned()).collect();
+        let mut distinct: Vec<Symbol> = Vec::new();
+        for mask in masks.unwrap_or_default() {
+            if !distinct.iter().any(|known| known.is(&mask)) {
+                distinct.push(mask);
+            }
+        }
+        match &*distinct {
+            [] => Ok(None),
+            [one] => Ok(Some(one.clone())),
+            several if several.windows(2).all(|pair| pair[0].shape() == pair[1].shape()) => {
+                Symbol::apply(Arc::new(Any), None, several).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+impl Layer for Any {
+    fn kind(&self) -> &'static str {
+        "LogicalOr"
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+        inputs.first().cloned().ok_or_else(|| crate::error::Error::recipe("expected masks"))
+    }
+
+    fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
+        Ok(Vec::new())
+    }
+
+    fn compose(&self, inputs: &[Graph], _: &[Graph], _: &mut Pass) -> Result<Graph> {
+        let mut all = inputs[0].detach();
+        for mask in &inputs[1..] {
+            all = all.maximum(&mask.detach().to_dtype(all.dtype())?)?;
+        }
+        Ok(all)
+    }
+
+    fn kernel(&self, _: &[&[usize]]) -> Option<Box<dyn Kernel>> {
+        Some(Box::new(Largest))
+    }
+}
+
+struct Largest;
+
+impl Kernel for Largest {
+    fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
+        step.output.copy_from_slice(step.inputs.get(0));
+        for at in 1..step.inputs.len() {
+            step.output.iter_mut().zip(step.inputs.get(at)).for_each(|(all, mask)| *all = all.max(*mask));
+        }
+        Ok(())
+    }
+
+    fn backward(&mut self, step: &mut Backward<'_>) -> Result<()> {
+        for at in 0..step.inputs.len() {
+            if let Some(target) = step.input_gradients.take(at)
+                && !target.add
+            {
+                target.values.fill(0.0);
+            }
+        }
+        Ok(())
+    }
+}

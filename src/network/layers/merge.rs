@@ -1,13 +1,15 @@
 //! `Add`, `Subtract`, `Multiply`, `Average`, `Maximum`, `Minimum`: several values of one shape become one.
 
 use crate::error::{Error, Result};
+use crate::kernel::activation::Activation;
 use crate::kernel::pool;
 use crate::registry::Entry;
 use crate::simd;
 use crate::tensor::Graph;
 
 use super::super::kernel::{Backward, Forward};
-use super::super::{Kernel, Layer, Pass, Shape, Weight, show_shape};
+use super::super::{Kernel, Layer, Pass, Shape, Symbol, Weight, show_shape};
+use super::mask::Any;
 use super::{LayerEntry, NAME};
 
 pub(super) const ADD: LayerEntry =
@@ -74,6 +76,10 @@ impl Layer for Merge {
         }
     }
 
+    fn mask(&self, inputs: &[Symbol]) -> Result<Option<Symbol>> {
+        Any::of(inputs)
+    }
+
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
         match (self.0, inputs) {
             (Operation::Subtract, [_, _]) => {}
@@ -125,12 +131,20 @@ impl Layer for Merge {
     fn kernel(&self, inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {
         let equal = inputs.windows(2).all(|pair| pair[0] == pair[1]);
         let several = matches!(self.0, Operation::Maximum | Operation::Minimum) && inputs.len() != 2;
-        if equal && !several { Some(Box::new(Own(self.0))) } else { None }
+        if equal && !several { Some(Box::new(Own(self.0, false))) } else { None }
+    }
+
+    fn kernel_with(&self, inputs: &[&[usize]], then: Activation) -> Option<Box<dyn Kernel>> {
+        let equal = inputs.windows(2).all(|pair| pair[0] == pair[1]);
+        match equal && self.0 == Operation::Add && then.is_relu() {
+            true => Some(Box::new(Own(self.0, true))),
+            false => None,
+        }
     }
 }
 
-/// The layer on slices of one shape.
-struct Own(Operation);
+/// The layer on slices of one shape; whether a relu follows.
+struct Own(Operation, bool);
 
 impl Kernel for Own {
     fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
@@ -151,11 +165,19 @@ impl Kernel for Own {
             if self.0 == Operation::Average {
                 scale(part, 1.0 / inputs.len() as f32);
             }
+            if self.1 {
+                above_zero(part);
+            }
         });
         Ok(())
     }
 
     fn backward(&mut self, step: &mut Backward<'_>) -> Result<()> {
+        if self.1 {
+            pool::rows(step.gradient, 1, step.output.len(), |first, part| {
+                zero_where_zero(part, &step.output[first..first + part.len()]);
+            });
+        }
         let (inputs, output, gradient) = (step.inputs, step.output, &*step.gradient);
         for at in 0..inputs.len() {
             let Some(target) = step.input_gradients.take(at) else { continue };
@@ -214,6 +236,14 @@ simd! {
         values.iter_mut().for_each(|value| *value *= factor);
     }
 
+    fn above_zero(values: &mut [f32]) {
+        values.iter_mut().for_each(|value| *value = if *value <= 0.0 { 0.0 } else { *value });
+    }
+
+    fn zero_where_zero(gradient: &mut [f32], output: &[f32]) {
+        gradient.iter_mut().zip(output).for_each(|(own, output)| *own = if *output > 0.0 { *own } else { 0.0 });
+    }
+
     fn put_scaled(values: &mut [f32], other: &[f32], factor: f32) {
         values.iter_mut().zip(other).for_each(|(value, other)| *value = other * factor);
     }
@@ -263,7 +293,7 @@ fn join(a: &Shape, b: &Shape) -> Option<Shape> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::kernel::testing::{check, noise};
+    use crate::network::kernel::testing::{check, check_with, noise};
 
     #[test]
     fn kernels_merge_as_composition_does() {
@@ -274,6 +304,9 @@ mod tests {
             // Some values are equal.
             check(&layer, &[&[5, 3], &[5, 3]], 7, |input, at| if at % 4 == 0 { 0.5 } else { noise(input, at) });
             check(&layer, &[&[9001], &[9001]], 5, noise);
+            if operation == Operation::Add {
+                check_with(Box::new(Merge(operation)), "relu", &[&[90], &[90]], 5, noise);
+            }
             if !both.contains(&operation) && operation != Operation::Subtract {
                 check(&layer, &[&[6], &[6], &[6]], 4, noise);
             }

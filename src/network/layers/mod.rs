@@ -19,9 +19,11 @@ mod factors;
 mod flatten;
 mod global_pooling;
 mod group_normalization;
+mod lambda;
 mod layer_normalization;
 mod margins;
 mod mask;
+mod masked_mean;
 mod masking;
 mod max_pooling;
 mod merge;
@@ -38,6 +40,7 @@ mod rescaling;
 mod reshape;
 mod scale_normalization;
 mod separable_conv;
+mod terms;
 mod time_distributed;
 mod up_sampling;
 
@@ -49,6 +52,7 @@ use crate::registry::{Arguments, Entry, Parameter, Params, Type};
 
 use super::{Initializer, Layer, LayerInstance, Weight};
 
+pub use lambda::{Function, Lambda};
 pub(super) use part::Part;
 
 /// A built-in layer.
@@ -157,6 +161,10 @@ pub fn find(name: &str) -> Result<&'static LayerEntry> {
         Some(known) => Some(format!("write `{known}`")),
         None => error::did_you_mean(last, names()),
     };
+    if ["Lambda", "lambda"].contains(&last) {
+        return Err(Error::recipe("a `Lambda` has a function, so only a script can have one")
+            .hint("in the script of a network: `x.lambda(|x| x * 2)`"));
+    }
     Err(Error::recipe(format!("unknown layer `{name}`"))
         .maybe_hint(hint)
         .hint(format!("built in: {}", error::list(names()))))
@@ -194,9 +202,14 @@ fn weight(
     let name = name.into();
     let count = shape.iter().try_fold(1usize, |count, length| count.checked_mul(*length));
     match count {
-        Some(count) if count <= i32::MAX as usize => {
-            Ok(Weight { name, shape, initializer: Arc::clone(initializer), trainable })
-        }
+        Some(count) if count <= i32::MAX as usize => Ok(Weight {
+            name,
+            shape,
+            initializer: Arc::clone(initializer),
+            trainable,
+            regularizer: None,
+            constraint: None,
+        }),
         _ => Err(Error::recipe(format!("weight `{name}` of shape {shape:?} is too large"))
             .hint("at most 2,147,483,647 numbers: check the sizes of the layer and of its input")),
     }

@@ -121,6 +121,10 @@ impl Layer for Noise {
         self.kind
     }
 
+    fn keeps_mask(&self) -> bool {
+        true
+    }
+
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
         match self.rank {
             None => shape::single(inputs).cloned(),

@@ -8,7 +8,7 @@ use crate::network::kernel::{Backward, Forward, Kernel};
 use crate::registry::{Entry, Parameter, Type};
 use crate::tensor::Graph;
 
-use super::super::{Initializer, Layer, Pass, Shape, Symbol, Weight, shape};
+use super::super::{Initializer, Layer, Pass, Shape, Weight, shape};
 use super::{LayerEntry, NAME, TRAINABLE, initializer, weight};
 
 pub(super) const POSITION_EMBEDDING: LayerEntry = LayerEntry {
@@ -50,8 +50,8 @@ impl Layer for PositionEmbedding {
         "PositionEmbedding"
     }
 
-    fn mask(&self, inputs: &[Symbol]) -> Result<Option<Symbol>> {
-        Ok(inputs.first().and_then(Symbol::mask).cloned())
+    fn keeps_mask(&self) -> bool {
+        true
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {

@@ -9,6 +9,7 @@ use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::{Initializer, Layer, Pass, Shape, Weight, shape, show_shape};
+use super::terms::{Terms, penalty, rule};
 use super::{LayerEntry, NAME, TRAINABLE, initializer, weight};
 
 pub(super) const PRELU: LayerEntry = LayerEntry {
@@ -20,6 +21,8 @@ pub(super) const PRELU: LayerEntry = LayerEntry {
               have length 1.",
         parameters: &[
             Parameter::optional("alpha_initializer", Type::Component, "\"zeros\"", "how the slopes start"),
+            penalty("alpha_regularizer", "a penalty on the slopes"),
+            rule("alpha_constraint", "a rule for the slopes"),
             Parameter::optional(
                 "shared_axes",
                 Type::Ints,
@@ -42,6 +45,7 @@ struct Prelu {
     alpha: Arc<dyn Initializer>,
     shared: Vec<i64>,
     trainable: bool,
+    terms: Terms,
 }
 
 impl Prelu {
@@ -50,7 +54,12 @@ impl Prelu {
             Value::Array(items) => items.iter().filter_map(Value::as_i64).collect(),
             value => value.as_i64().into_iter().collect(),
         };
-        Ok(Prelu { alpha: initializer(a, "alpha_initializer")?, shared, trainable: a.bool("trainable") })
+        Ok(Prelu {
+            alpha: initializer(a, "alpha_initializer")?,
+            shared,
+            trainable: a.bool("trainable"),
+            terms: Terms::new(a, &[("alpha", "alpha")])?,
+        })
     }
 
     fn slopes(&self, input: &Shape) -> Result<Vec<usize>> {
@@ -77,6 +86,10 @@ impl Layer for Prelu {
         "PReLU"
     }
 
+    fn keeps_mask(&self) -> bool {
+        true
+    }
+
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
         let input = shape::single(inputs)?;
         self.slopes(input)?;
@@ -85,7 +98,7 @@ impl Layer for Prelu {
 
     fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
         let slopes = self.slopes(shape::single(inputs)?)?;
-        Ok(vec![weight("alpha", slopes, &self.alpha, self.trainable)?])
+        self.terms.on(vec![weight("alpha", slopes, &self.alpha, self.trainable)?])
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {

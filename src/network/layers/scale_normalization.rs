@@ -105,6 +105,10 @@ impl Layer for RmsNormalization {
         "RMSNormalization"
     }
 
+    fn keeps_mask(&self) -> bool {
+        true
+    }
+
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
         let input = shape::single(inputs)?;
         inner(&self.axes, input)?;
@@ -143,6 +147,10 @@ struct UnitNormalization {
 impl Layer for UnitNormalization {
     fn kind(&self) -> &'static str {
         "UnitNormalization"
+    }
+
+    fn keeps_mask(&self) -> bool {
+        true
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {

@@ -12,9 +12,12 @@ use crate::tensor::Graph;
 use super::super::gradient::linear;
 use super::super::kernel::{Backward, Forward};
 use super::super::window::DATA_FORMAT;
-use super::super::{Activation, Initializer, Kernel, Layer, Pass, Shape, Weight};
+use super::super::{Activation, Initializer, Kernel, Layer, Pass, Regularizer, Shape, Weight};
 use super::conv::{ACTIVATION, BIAS_INITIALIZER, DILATION_RATE, USE_BIAS};
-use super::depthwise_conv::{DEPTH_MULTIPLIER, DEPTHWISE_INITIALIZER, Depth};
+use super::depthwise_conv::{
+    DEPTH_MULTIPLIER, DEPTHWISE_CONSTRAINT, DEPTHWISE_INITIALIZER, DEPTHWISE_REGULARIZER, Depth,
+};
+use super::terms::{ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, Terms, penalty, rule};
 use super::{LayerEntry, NAME, TRAINABLE, activation, initializer, weight};
 
 pub(super) const SEPARABLE_CONV_1D: LayerEntry = LayerEntry {
@@ -44,6 +47,13 @@ pub(super) const SEPARABLE_CONV_1D: LayerEntry = LayerEntry {
             DEPTHWISE_INITIALIZER,
             POINTWISE_INITIALIZER,
             BIAS_INITIALIZER,
+            DEPTHWISE_REGULARIZER,
+            POINTWISE_REGULARIZER,
+            BIAS_REGULARIZER,
+            ACTIVITY_REGULARIZER,
+            DEPTHWISE_CONSTRAINT,
+            POINTWISE_CONSTRAINT,
+            BIAS_CONSTRAINT,
             TRAINABLE,
             NAME,
         ],
@@ -76,6 +86,13 @@ pub(super) const SEPARABLE_CONV_2D: LayerEntry = LayerEntry {
             DEPTHWISE_INITIALIZER,
             POINTWISE_INITIALIZER,
             BIAS_INITIALIZER,
+            DEPTHWISE_REGULARIZER,
+            POINTWISE_REGULARIZER,
+            BIAS_REGULARIZER,
+            ACTIVITY_REGULARIZER,
+            DEPTHWISE_CONSTRAINT,
+            POINTWISE_CONSTRAINT,
+            BIAS_CONSTRAINT,
             TRAINABLE,
             NAME,
         ],
@@ -89,6 +106,9 @@ pub(super) const SEPARABLE_CONV_2D: LayerEntry = LayerEntry {
 const POINTWISE_INITIALIZER: Parameter =
     Parameter::optional("pointwise_initializer", Type::Component, "\"glorot_uniform\"", "how that kernel starts");
 
+const POINTWISE_REGULARIZER: Parameter = penalty("pointwise_regularizer", "a penalty on that kernel");
+const POINTWISE_CONSTRAINT: Parameter = rule("pointwise_constraint", "a rule for that kernel");
+
 #[derive(Debug)]
 struct SeparableConv {
     kind: &'static str,
@@ -99,6 +119,7 @@ struct SeparableConv {
     pointwise: Arc<dyn Initializer>,
     bias: Arc<dyn Initializer>,
     trainable: bool,
+    terms: Terms,
 }
 
 impl SeparableConv {
@@ -112,6 +133,10 @@ impl SeparableConv {
             pointwise: initializer(a, "pointwise_initializer")?,
             bias: initializer(a, "bias_initializer")?,
             trainable: a.bool("trainable"),
+            terms: Terms::new(
+                a,
+                &[("depthwise", "depthwise_kernel"), ("pointwise", "pointwise_kernel"), ("bias", "bias")],
+            )?,
         })
     }
 }
@@ -136,7 +161,11 @@ impl Layer for SeparableConv {
         if self.use_bias {
             weights.push(weight("bias", vec![self.filters], &self.bias, self.trainable)?);
         }
-        Ok(weights)
+        self.terms.on(weights)
+    }
+
+    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
+        self.terms.activity()
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {

@@ -349,9 +349,9 @@ fn refusals_say_what_was_expected() {
         ),
         (
             "Dense",
-            json!({"units": 3, "kernel_regularizer": "l2"}),
+            json!({"units": 3, "kernel_regulariser": "l2"}),
             vec![&[4]],
-            "`Dense` has no parameter `kernel_regularizer`",
+            "`Dense` has no parameter `kernel_regulariser`",
         ),
         (
             "Dense",

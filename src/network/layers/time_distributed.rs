@@ -7,7 +7,7 @@ use crate::network::kernel::{Backward, Forward, Kernel};
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
-use super::super::{Integers, Layer, Pass, Shape, Symbol, Weight, component, names, shape, show_shape};
+use super::super::{Integers, Layer, Pass, Shape, Weight, component, names, shape, show_shape};
 use super::{LayerEntry, NAME};
 
 pub(super) const TIME_DISTRIBUTED: LayerEntry = LayerEntry {
@@ -71,8 +71,8 @@ impl Layer for TimeDistributed {
         self.layer.integers()
     }
 
-    fn mask(&self, inputs: &[Symbol]) -> Result<Option<Symbol>> {
-        Ok(inputs.first().and_then(Symbol::mask).cloned())
+    fn keeps_mask(&self) -> bool {
+        true
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {

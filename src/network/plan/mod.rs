@@ -12,13 +12,16 @@ mod composed;
 mod layout;
 mod weights;
 
+use std::sync::Arc;
+
 use crate::error::{Error, Result};
+use crate::kernel::activation::Activation;
 use crate::random::Random;
 use crate::record::Name;
 use crate::tensor::{Array, Device, Dtype};
 
 use super::kernel::{Backward, Buffers, Forward, Target, Targets, Values};
-use super::{Kernel, Network};
+use super::{Kernel, Network, Regularizer};
 use composed::Composed;
 pub use weights::FlatWeights;
 
@@ -27,6 +30,8 @@ pub struct Plan {
     inputs: Vec<Vec<usize>>,
     steps: Vec<Step>,
     outputs: Vec<Output>,
+    /// The masks of the outputs.
+    masks: Vec<Option<Output>>,
     /// The size of each value, for one record. Values of equal numbers under several shapes stand once.
     sizes: Vec<usize>,
     values: Vec<Vec<f32>>,
@@ -41,6 +46,8 @@ pub struct Plan {
     rows: usize,
     /// Multiplications for one record, about.
     work: usize,
+    /// The sum of the penalties on values of the last pass.
+    penalty: f64,
 }
 
 /// A layer of a plan, applied to some values.
@@ -52,6 +59,8 @@ struct Step {
     weights: std::ops::Range<usize>,
     /// Its position in the network, from which it draws its random numbers.
     position: u64,
+    /// A penalty on the output.
+    activity: Option<Arc<dyn Regularizer>>,
     way: Way,
 }
 
@@ -89,15 +98,16 @@ impl Plan {
         let mut dtypes: Vec<Dtype> = network.inputs.iter().map(|port| port.dtype).collect();
         let mut sizes: Vec<usize> = inputs.iter().map(|shape| shape.iter().product()).collect();
         let mut wanted = vec![false; inputs.len()];
-        let (mut steps, mut work) = (Vec::new(), 0);
+        let (mut steps, mut work, mut fused) = (Vec::new(), 0, Vec::new());
         for (position, node) in network.nodes.iter().enumerate() {
             let within = |error: Error| error.within(format!("layer `{}`, `{}`", node.name, node.layer.kind()));
             let own: Vec<&[usize]> = node.inputs.iter().map(|value| &*shapes[*value]).collect();
             let shape = layout::shape(&*node.layer, &own).map_err(within)?;
             dtypes.push(node.dtype);
-            if node.layer.keeps_values()
-                && let [input] = node.inputs[..]
-            {
+            // Done by the layer before, or only other axes of the same numbers.
+            let done = fused.contains(&position) || node.layer.keeps_values();
+            if let (true, [input]) = (done, &node.inputs[..]) {
+                let input = *input;
                 places.push(places[input]);
                 shapes.push(shape);
                 continue;
@@ -107,7 +117,16 @@ impl Plan {
             let size = shape.iter().product();
             wanted.push(weights.iter().any(|weight| weight.trainable) || numbers.iter().any(|value| wanted[*value]));
             work += layout::work(&*node.layer, &own, &shape, weights);
-            let way = match node.layer.kernel(&own) {
+            let then =
+                follower(network, position).and_then(|(at, then)| Some((at, node.layer.kernel_with(&own, then)?)));
+            let kernel = match then {
+                Some((at, kernel)) => {
+                    fused.push(at);
+                    Some(kernel)
+                }
+                None => node.layer.kernel(&own),
+            };
+            let way = match kernel {
                 Some(kernel) => Way::Kernel(kernel),
                 None => {
                     let taken = |value: &usize| if node.floats { Dtype::F32 } else { dtypes[*value] };
@@ -127,6 +146,7 @@ impl Plan {
                 output: sizes.len(),
                 weights: node.weights.clone(),
                 position: position as u64,
+                activity: node.layer.activity().cloned(),
                 way,
             });
             places.push(sizes.len());
@@ -135,11 +155,13 @@ impl Plan {
         }
         let output = |value: &usize| Output { value: places[*value], shape: shapes[*value].clone() };
         let outputs: Vec<Output> = network.output_values.iter().map(output).collect();
+        let masks = network.output_masks.iter().map(|mask| mask.as_ref().map(output)).collect();
         let (places, buffers) = layout::share(&steps, &outputs, &sizes, &wanted);
         Ok(Plan {
             inputs: inputs.to_vec(),
             steps,
             outputs,
+            masks,
             values: vec![Vec::new(); sizes.len()],
             places,
             gradients: vec![Vec::new(); buffers],
@@ -149,6 +171,7 @@ impl Plan {
             moved: Vec::new(),
             rows: 0,
             work,
+            penalty: 0.0,
         })
     }
 
@@ -212,7 +235,8 @@ impl Plan {
     }
 
     fn run(&mut self, mut weights: Access<'_>, random: &Random) -> Result<()> {
-        let Plan { steps, values, sizes, wanted, moved, rows, .. } = self;
+        let Plan { steps, values, sizes, wanted, moved, rows, penalty, .. } = self;
+        *penalty = 0.0;
         for step in steps {
             let training = matches!(weights, Access::Train(_));
             let flat = weights.get();
@@ -236,6 +260,10 @@ impl Plan {
                 }
             }
             .map_err(|error| error.within(format!("layer `{}`, `{}`", step.name, step.kind)))?;
+            if let Some(activity) = &step.activity {
+                let own = &values[step.output][..*rows * sizes[step.output]];
+                *penalty += activity.value(own, &[own.len()]) / (*rows).max(1) as f64;
+            }
             // A layer that is applied again in this pass reads what it moved before.
             if let Access::Train(flat) = &mut weights {
                 for (at, values) in moved.iter_mut().filter(|(_, values)| !values.is_empty()) {
@@ -247,6 +275,11 @@ impl Plan {
         Ok(())
     }
 
+    /// Returns the sum of the penalties on values of the last pass, which joins the loss.
+    pub fn penalty(&self) -> f64 {
+        self.penalty
+    }
+
     /// Returns the shape of an output, for one record.
     pub fn output_shape(&self, output: usize) -> &[usize] {
         &self.outputs[output].shape
@@ -256,6 +289,12 @@ impl Plan {
     pub fn output(&self, output: usize) -> &[f32] {
         let value = self.outputs[output].value;
         &self.values[value][..self.rows * self.sizes[value]]
+    }
+
+    /// Returns the mask of an output and its shape, for one record: 1 for steps that count, 0 for others.
+    pub fn output_mask(&self, output: usize) -> Option<(&[f32], &[usize])> {
+        let Output { value, shape } = self.masks.get(output)?.as_ref()?;
+        Some((&self.values[*value][..self.rows * self.sizes[*value]], shape))
     }
 
     /// Calls `loss` with the values of an output, the shape of one record, and where their gradient goes: `None` when no
@@ -281,6 +320,14 @@ impl Plan {
     pub fn backward(&mut self, weights: &mut FlatWeights) -> Result<()> {
         let Plan { steps, values, sizes, places, gradients, wanted, written, rows, .. } = self;
         for step in steps.iter_mut().rev() {
+            if let Some(activity) = step.activity.as_ref().filter(|_| wanted[step.output]) {
+                let len = *rows * sizes[step.output];
+                let own = &mut gradients[places[step.output]][..len];
+                if !std::mem::replace(&mut written[step.output], true) {
+                    own.fill(0.0);
+                }
+                activity.add_gradient(&values[step.output][..len], &[len], 1.0 / (*rows).max(1) as f32, own);
+            }
             // What no loss depends on gets no gradient; the weights there are missed by who asks.
             if !wanted[step.output] || !written[step.output] {
                 continue;
@@ -333,6 +380,21 @@ impl std::fmt::Debug for Plan {
             Way::Composed(_) => format!("{} ({}, composed)", step.name, step.kind),
         };
         f.debug_list().entries(self.steps.iter().map(way)).finish()
+    }
+}
+
+/// Returns the activation that takes the output of a layer, and its position, if nothing else takes it.
+fn follower(network: &Network, position: usize) -> Option<(usize, Activation)> {
+    let value = network.inputs.len() + position;
+    if network.output_values.contains(&value) || network.nodes[position].layer.activity().is_some() {
+        return None;
+    }
+    let mut takers = network.nodes.iter().enumerate().filter(|(_, node)| node.inputs.contains(&value));
+    match (takers.next(), takers.next()) {
+        (Some((at, taker)), None) if taker.inputs.len() == 1 && taker.layer.activity().is_none() => {
+            taker.layer.activation().map(|activation| (at, activation))
+        }
+        _ => None,
     }
 }
 

@@ -31,7 +31,14 @@ impl Layer for Squares {
     }
     fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
         let initializer = crate::network::initializer::from_value(&json!("glorot_uniform"))?;
-        Ok(vec![Weight { name: "w".into(), shape: vec![inputs[0][0].unwrap()], initializer, trainable: true }])
+        Ok(vec![Weight {
+            name: "w".into(),
+            shape: vec![inputs[0][0].unwrap()],
+            initializer,
+            trainable: true,
+            regularizer: None,
+            constraint: None,
+        }])
     }
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {
         Ok(inputs[0].sqr()?.broadcast_mul(&weights[0])?)
@@ -57,9 +64,27 @@ fn network() -> Network {
     let frozen = layer("Dense", json!({"units": 4, "trainable": false})).apply(&[dropped]).unwrap();
     let grid = layer("Reshape", json!({"target_shape": [2, 3]})).apply(&[sum]).unwrap();
     let rows = layer("Dense", json!({"units": 2, "activation": "softmax"})).apply(&[grid]).unwrap();
-    let joined = layer("Concatenate", json!({})).apply(&[frozen.clone(), b, flat]).unwrap();
+    let joined = layer("Concatenate", json!({})).apply(&[frozen.clone(), b, flat, residual(&image)]).unwrap();
     let last = layer("Dense", json!({"units": 3, "use_bias": false})).apply(&[joined]).unwrap();
     Network::new(&[image, counts], &[last, rows, frozen]).unwrap()
+}
+
+/// Convolutions with activations that are done on the way, one that is not since its input has another reader, and a
+/// penalty on values.
+fn residual(image: &Symbol) -> Symbol {
+    let then = |name: &str, params: serde_json::Value, from: &[Symbol]| layer(name, params).apply(from).unwrap();
+    let penalty = json!({"import": "L1L2", "params": {"l1": 0.5, "l2": 0.25}});
+    let picture = then("Reshape", json!({"target_shape": [2, 3, 1]}), &[image.clone()]);
+    let stem = then("Conv2D", json!({"filters": 4, "kernel_size": 2, "padding": "same"}), &[picture]);
+    let bent = then("Activation", json!({"activation": "gelu"}), &[stem]);
+    let norm = then("BatchNormalization", json!({}), &[bent]);
+    let above = then("ReLU", json!({}), &[norm]);
+    let conv = json!({"filters": 4, "kernel_size": 2, "padding": "same", "activity_regularizer": penalty});
+    let inner = then("Conv2D", conv, &[above.clone()]);
+    let twice = then("BatchNormalization", json!({"scale": false}), &[inner]);
+    let again = then("ReLU", json!({}), &[twice.clone()]);
+    let sum = then("Add", json!({}), &[above, twice, again]);
+    then("GlobalAveragePooling2D", json!({}), &[then("ReLU", json!({}), &[sum])])
 }
 
 fn numbers(count: usize, seed: u64) -> Vec<f32> {
@@ -95,6 +120,9 @@ fn composed(network: &Network, weights: &[Array], rows: usize, training: bool) -
     for (at, output) in outputs.iter().enumerate() {
         let upstream = Graph::from_vec(numbers(output.elem_count(), 10 + at as u64), output.dims(), &cpu()).unwrap();
         total = (total + (output * upstream).unwrap().sum_all().unwrap()).unwrap();
+    }
+    for penalty in &pass.penalties {
+        total = (total + penalty).unwrap();
     }
     let gradients = total.backward().unwrap();
     let mut after: Vec<Vec<f32>> = weights.iter().map(|weight| weight.as_f32().into_owned()).collect();

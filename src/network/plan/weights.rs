@@ -1,9 +1,10 @@
 //! All weights of a network in one slice of numbers, their gradients in another.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::network::{Network, WeightInfo};
+use crate::network::{Constraint, Network, Regularizer, WeightInfo};
 use crate::tensor::Array;
 
 /// A weight starts at a multiple of this many numbers, so that vectors load it at once.
@@ -21,6 +22,17 @@ pub struct FlatWeights {
     trainable: Vec<bool>,
     /// Which gradients have been written since [`FlatWeights::clear`].
     written: Vec<bool>,
+    /// Penalties and rules of trainable weights.
+    terms: Vec<Term>,
+}
+
+/// What one weight has to keep beside its gradient.
+#[derive(Clone, Debug)]
+struct Term {
+    range: Range<usize>,
+    shape: Vec<usize>,
+    regularizer: Option<Arc<dyn Regularizer>>,
+    constraint: Option<Arc<dyn Constraint>>,
 }
 
 impl FlatWeights {
@@ -49,7 +61,18 @@ impl FlatWeights {
             ranges,
             trainable: infos.iter().map(|info| info.trainable).collect(),
             written: vec![false; infos.len()],
+            terms: Vec::new(),
         };
+        let held = infos.iter().zip(&flat.ranges).filter(|(info, _)| info.trainable);
+        let held = held.filter(|(info, _)| info.regularizer.is_some() || info.constraint.is_some());
+        flat.terms = held
+            .map(|(info, range)| Term {
+                range: range.clone(),
+                shape: info.shape.clone(),
+                regularizer: info.regularizer.clone(),
+                constraint: info.constraint.clone(),
+            })
+            .collect();
         infos.iter().zip(weights).enumerate().try_for_each(|(at, (info, weight))| flat.set(at, info, weight))?;
         Ok(flat)
     }
@@ -95,6 +118,34 @@ impl FlatWeights {
     /// Returns what gradients do not train: moving statistics, frozen weights.
     pub fn untrained(&mut self) -> &mut [f32] {
         &mut self.values[self.gradients.len()..]
+    }
+
+    /// Returns the sum of the penalties on trainable weights, which joins the loss.
+    pub fn penalty(&self) -> f64 {
+        let penalty =
+            |term: &Term| Some(term.regularizer.as_ref()?.value(&self.values[term.range.clone()], &term.shape));
+        self.terms.iter().filter_map(penalty).sum()
+    }
+
+    /// Adds the derivatives of the penalties to the gradients.
+    pub fn add_penalties(&mut self) {
+        let FlatWeights { values, gradients, terms, .. } = self;
+        for term in terms {
+            if let Some(regularizer) = &term.regularizer {
+                let gradient = &mut gradients[term.range.clone()];
+                regularizer.add_gradient(&values[term.range.clone()], &term.shape, 1.0, gradient);
+            }
+        }
+    }
+
+    /// Brings weights back to their rules.
+    pub fn constrain(&mut self) {
+        let FlatWeights { values, terms, .. } = self;
+        for term in terms {
+            if let Some(constraint) = &term.constraint {
+                constraint.apply(&mut values[term.range.clone()], &term.shape);
+            }
+        }
     }
 
     /// Returns which weights gradients train, in the order of the network.

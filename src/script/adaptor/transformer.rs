@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use rhai::Dynamic;
 
-use crate::batch;
 use crate::error::{Error, Result};
-use crate::record::{DataRecords, Fields, Loader, Mode, Records, Transformer};
+use crate::record::{DataRecord, DataRecords, Fields, Loader, Mode, Records, Transformer};
 use crate::registry::Params;
 use crate::script::api::loader::LoaderHandle;
+use crate::script::vectorise::{Argument, Calls, Chunk, Follower};
 use crate::script::{Component, cast, state};
 
 /// A script behind the trait of transformers.
 pub struct ScriptTransformer {
     component: Component,
+    follower: Arc<Follower>,
 }
 
 impl ScriptTransformer {
@@ -26,7 +27,18 @@ impl ScriptTransformer {
         component.slot("transform", 1..=1, "fn transform(data_record) { data_record }")?;
         component.set("loader", Dynamic::from(LoaderHandle::new(loader, mode)));
         component.init(mode)?;
-        Ok(ScriptTransformer { component })
+        let follower = Follower::new(&component, "transformer", "transform", 1);
+        Ok(ScriptTransformer { component, follower })
+    }
+
+    fn interpret(&self, mut rows: Vec<DataRecord>, mode: Mode) -> Result<Vec<DataRecord>> {
+        let mut session = self.component.session(Some(mode));
+        for row in &mut rows {
+            let record = cast::from_data_record(std::mem::take(row));
+            let value = session.call("transform", &mut [record])?;
+            *row = cast::to_data_record(value).map_err(|error| self.component.returned("transform", error))?;
+        }
+        Ok(rows)
     }
 }
 
@@ -41,14 +53,15 @@ impl Transformer for ScriptTransformer {
     }
 
     fn transform(&self, chunk: DataRecords, mode: Mode) -> Result<DataRecords> {
-        let mut session = self.component.session(Some(mode));
-        let mut rows = batch::rows(chunk);
-        for row in &mut rows {
-            let record = cast::from_data_record(std::mem::take(row));
-            let value = session.call("transform", &mut [record])?;
-            *row = cast::to_data_record(value).map_err(|error| self.component.returned("transform", error))?;
-        }
-        Ok(DataRecords::Rows(rows))
+        let chunk = Chunk::new(chunk);
+        let Some(columns) = chunk.columns() else {
+            let all: Vec<usize> = (0..chunk.len()).collect();
+            self.follower.note_interpreted(all.len());
+            return Ok(DataRecords::Rows(self.interpret(chunk.rows(&all)?, mode)?));
+        };
+        let interpret = |at: &[usize]| self.interpret(chunk.rows(at)?, mode);
+        let calls = Calls { finish: &Ok, interpret: &interpret, place: &|at| format!("record {at} of its chunk") };
+        self.follower.run(&self.component, mode, &[Argument::DataRecords(columns)], chunk.len(), &calls)
     }
 
     fn postprocess(&self, score: Fields) -> Result<Fields> {

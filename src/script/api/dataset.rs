@@ -7,6 +7,7 @@ use rhai::{Array as List, Dynamic, Engine, ImmutableString, Map};
 
 use crate::error::{Error, codes};
 use crate::pipeline::{Index, Length, Plan};
+use crate::record::Mode;
 use crate::registry::Params;
 use crate::script::api::arguments::{Answer, Ids, Shares, float};
 use crate::script::api::{Page, options::Options};
@@ -16,7 +17,6 @@ use crate::script::cast;
 use crate::script::component;
 use crate::script::host::Host;
 use crate::script::traceback::{raise, type_phrase};
-use crate::record::Mode;
 
 /// The page of the manual.
 pub const PAGE: Page = Page {
@@ -54,7 +54,8 @@ pub fn module(host: &Host, named: &Dynamic, params: Params) -> crate::Result<Arc
         Err(_) => {
             let block = cast::to_params(named, "`batch`")?;
             let path = block.get("import").and_then(|path| path.as_str()).map(str::to_owned);
-            let path = path.ok_or_else(|| Error::script("`batch`: expected an import path, or a block made by `component(…)`"))?;
+            let path = path
+                .ok_or_else(|| Error::script("`batch`: expected an import path, or a block made by `component(…)`"))?;
             let own = block.get("params").and_then(|params| params.as_object().cloned()).unwrap_or_default();
             (path, own)
         }
@@ -101,9 +102,10 @@ pub fn plan(options: &mut Options, batch_size: i64, function: &str, otherwise: L
         (None, Some(batches)) => Length::Batches(batches as usize),
         (None, None) => otherwise,
     };
-    let batch_size = usize::try_from(batch_size).ok().filter(|size| *size > 0).ok_or_else(|| {
-        raise(Error::script(format!("expected a batch size of at least 1, found {batch_size}")))
-    })?;
+    let batch_size = usize::try_from(batch_size)
+        .ok()
+        .filter(|size| *size > 0)
+        .ok_or_else(|| raise(Error::script(format!("expected a batch size of at least 1, found {batch_size}"))))?;
     let drop_last = options.flag("drop_last")?.unwrap_or(false);
     let cross_epochs = options.flag("cross_epochs")?.unwrap_or(false);
     Ok((Plan { batch_size, shuffle, drop_last, cross_epochs, length }, seed))
@@ -175,7 +177,10 @@ mod functions {
             Some(attributes) => {
                 let kind = attributes.type_name();
                 attributes.try_cast::<Map>().ok_or_else(|| {
-                    raise(Error::script(format!("option `attrs` of `dataset`: expected a map, found {}", type_phrase(kind))))
+                    raise(Error::script(format!(
+                        "option `attrs` of `dataset`: expected a map, found {}",
+                        type_phrase(kind)
+                    )))
                 })?
             }
         };

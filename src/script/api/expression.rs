@@ -87,15 +87,19 @@ fn kind(name: &str, values: &[Dynamic]) -> Answer<Kind> {
                 (Some(high), None, 1) if high > 0 => Ok(Kind::Integers(0, high)),
                 (Some(low), Some(high), 2) if low < high => Ok(Kind::Integers(low, high)),
                 _ => Err(raise(
-                    Error::script(format!("`R(\"{name}\", …)`: expected two whole numbers, the first below the second"))
-                        .hint("`R(\"integers\", -2, 3)` draws -2, -1, 0, 1 or 2"),
+                    Error::script(format!(
+                        "`R(\"{name}\", …)`: expected two whole numbers, the first below the second"
+                    ))
+                    .hint("`R(\"integers\", -2, 3)` draws -2, -1, 0, 1 or 2"),
                 )),
             }
         }
         _ => Err(raise(
             Error::script(format!("unknown distribution `{name}`"))
                 .maybe_hint(crate::error::did_you_mean(name, ["uniform", "normal", "integers"]))
-                .hint("distributions: `uniform`, `normal`, `integers`; `R([\"a\", \"b\"])` chooses one of several values"),
+                .hint(
+                    "distributions: `uniform`, `normal`, `integers`; `R([\"a\", \"b\"])` chooses one of several values",
+                ),
         )),
     }
 }
@@ -112,7 +116,9 @@ fn draw(what: &Dynamic, mut values: Vec<Dynamic>) -> Answer<Expr> {
     let shares = options.take("p");
     options.finish()?;
     let kind = match what.read_lock::<List>() {
-        Some(list) if list.is_empty() => return Err(raise(Error::script("`R` needs at least one value to choose from"))),
+        Some(list) if list.is_empty() => {
+            return Err(raise(Error::script("`R` needs at least one value to choose from")));
+        }
         Some(list) => {
             let shares = match shares {
                 None => None,

@@ -9,9 +9,11 @@
 
 pub mod arguments;
 pub mod batch;
+pub mod batches;
 pub mod dataset;
 pub mod datasets;
 pub mod expression;
+pub mod files;
 pub mod index;
 pub mod loader;
 pub mod model;
@@ -23,10 +25,12 @@ pub mod random;
 pub mod recipe;
 pub mod record;
 pub mod records;
+pub mod speed;
 pub mod table;
 pub mod tensor;
 pub mod trainer;
 pub mod values;
+pub mod words;
 
 use rhai::Engine;
 
@@ -48,11 +52,15 @@ pub const PAGES: &[Page] = &[
     recipe::PAGE,
     params::PAGE,
     records::PAGE,
+    files::PAGE,
     datasets::PAGE,
     record::PAGE,
     tensor::PAGE,
     loader::PAGE,
+    batches::PAGE,
+    words::PAGE,
     random::PAGE,
+    speed::PAGE,
     network::PAGE,
     trainer::PAGE,
     index::PAGE,

@@ -64,7 +64,9 @@ fn make(host: &Host, config: Map) -> Outcome<Model> {
     // What a recipe must say about its records, which come from the pipeline here.
     let dataset = config.entry("dataset").or_insert_with(|| serde_json::json!({}));
     if let Some(dataset) = dataset.as_object_mut() {
-        dataset.entry("loader").or_insert_with(|| serde_json::json!({ "import": "KeySelector", "params": { "x_keys": ["none"] } }));
+        dataset
+            .entry("loader")
+            .or_insert_with(|| serde_json::json!({ "import": "KeySelector", "params": { "x_keys": ["none"] } }));
     }
     let written = crate::recipe::Written::from_value(&serde_json::Value::Object(config));
     let Some((recipe, _)) = host.recipe(written)? else { return Err(Error::script("the config was shown instead")) };
@@ -82,16 +84,16 @@ fn arrays(value: &Dynamic, names: &[Name], what: &str) -> Outcome<Arrays> {
     }
     match names {
         [only] => Ok(vec![(only.clone(), array(value, only)?)]),
-        names => Err(Error::script(format!("the network has {} {what}s", names.len())).hint(format!(
-            "give a map of them: {}",
-            crate::error::list(names.iter().map(|name| &**name))
-        ))),
+        names => Err(Error::script(format!("the network has {} {what}s", names.len()))
+            .hint(format!("give a map of them: {}", crate::error::list(names.iter().map(|name| &**name))))),
     }
 }
 
 fn train(model: &Model, given: &mut Options) -> Answer<f64> {
     let need = |given: &mut Options, name: &'static str| {
-        given.take(name).ok_or_else(|| raise(Error::script(format!("`train` needs `{name}`")).hint("`#{ x: …, y: … }`: inputs and targets")))
+        given.take(name).ok_or_else(|| {
+            raise(Error::script(format!("`train` needs `{name}`")).hint("`#{ x: …, y: … }`: inputs and targets"))
+        })
     };
     let (x, y) = (need(given, "x")?, need(given, "y")?);
     let w = given.take("w");
@@ -116,7 +118,8 @@ fn predict(model: &Model, x: &Dynamic) -> Outcome<Dynamic> {
 
 /// Counts one batch.
 fn gather(kind: &str, mut given: Options) -> Answer<Metrics> {
-    let name = ["classification", "segmentation", "mask", "regression", "loss"].into_iter().find(|known| kind.contains(known));
+    let name =
+        ["classification", "segmentation", "mask", "regression", "loss"].into_iter().find(|known| kind.contains(known));
     let need = |given: &mut Options, name: &'static str| {
         given.take(name).ok_or_else(|| raise(Error::script(format!("`gather_metrics` needs `{name}`"))))
     };
@@ -133,7 +136,11 @@ fn gather(kind: &str, mut given: Options) -> Answer<Metrics> {
             let targets = array(need(&mut given, "targets")?, "targets")?.to_f64_vec();
             let predictions = array(need(&mut given, "predictions")?, "predictions")?.to_f64_vec();
             if targets.len() != predictions.len() {
-                return Err(raise(Error::data(format!("{} targets, {} predictions", targets.len(), predictions.len()))));
+                return Err(raise(Error::data(format!(
+                    "{} targets, {} predictions",
+                    targets.len(),
+                    predictions.len()
+                ))));
             }
             let differences = || targets.iter().zip(&predictions).map(|(a, b)| a - b);
             Metrics::Regression {
@@ -145,7 +152,8 @@ fn gather(kind: &str, mut given: Options) -> Answer<Metrics> {
         Some(_) => {
             let targets = array(need(&mut given, "targets")?, "targets")?;
             let predictions = array(need(&mut given, "predictions")?, "predictions")?;
-            let format = given.text("fmt")?.map_or(Ok(Format::Labels), |format| Format::parse(&format)).map_err(raise)?;
+            let format =
+                given.text("fmt")?.map_or(Ok(Format::Labels), |format| Format::parse(&format)).map_err(raise)?;
             let classes = given.whole("num_classes")?.map(|classes| classes as usize);
             let threshold = given.take("threshold").and_then(|value| value.as_float().ok()).unwrap_or(0.5);
             Metrics::Classes(Confusion::count(&targets, &predictions, format, classes, threshold).map_err(raise)?)
@@ -307,11 +315,19 @@ mod functions {
     /// p.v("m").evaluate(["accuracy", "precision", "recall"]) // => #{"accuracy": 0.75, "precision": 1.0, "recall": 0.5}
     /// ```
     #[rhai_fn(name = "gather_metrics", return_raw)]
-    pub fn gather_metrics(context: NativeCallContext, pipeline: Pipeline, kind: &str, options: Map) -> Answer<Pipeline> {
+    pub fn gather_metrics(
+        context: NativeCallContext,
+        pipeline: Pipeline,
+        kind: &str,
+        options: Map,
+    ) -> Answer<Pipeline> {
         let host = Host::of(&context)?;
         let mut options = options;
         let save_to = options.remove("save_to").ok_or_else(|| {
-            raise(Error::script("`gather_metrics` needs `save_to`").hint("`save_to: V(\"metrics\", \"u\")` adds up those of all batches"))
+            raise(
+                Error::script("`gather_metrics` needs `save_to`")
+                    .hint("`save_to: V(\"metrics\", \"u\")` adds up those of all batches"),
+            )
         })?;
         let (save_to, options) = (prepare(&context, save_to)?, prepare(&context, Dynamic::from(options))?);
         let kind = kind.to_owned();
@@ -501,7 +517,9 @@ mod functions {
             Some("micro") => Some(Average::Micro),
             Some("macro") => Some(Average::Macro),
             Some(other) => {
-                return Err(raise(Error::script(format!("`multiclass`: expected `micro` or `macro`, found `{other}`"))));
+                return Err(raise(Error::script(format!(
+                    "`multiclass`: expected `micro` or `macro`, found `{other}`"
+                ))));
             }
         };
         options.finish()?;

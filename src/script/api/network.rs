@@ -3,15 +3,20 @@
 //! The functions of layers are registered from the list of layers, so that a new layer is one file there
 //! and nothing here.
 
+use std::sync::Arc;
+
 use rhai::plugin::*;
-use rhai::{Array as List, Dynamic, Engine, Map};
+use rhai::{Array as List, Dynamic, Engine, FnPtr, Map};
 
 use crate::error::Error;
+use crate::network::layers::Lambda;
 use crate::network::{LayerEntry, Network, Symbol, layers};
 use crate::registry::{Parameter, Type};
+use crate::script::adaptor::ScriptFunction;
 use crate::script::api::arguments::{Answer, Layers, Shape};
 use crate::script::api::{Page, options::Options, table};
 use crate::script::cast;
+use crate::script::host::Host;
 use crate::script::traceback::{raise, type_phrase};
 use crate::tensor::Dtype;
 
@@ -174,9 +179,20 @@ fn symbols(value: &Dynamic, function: &str) -> Answer<Vec<Symbol>> {
     }
 }
 
+/// Applies a script's function as a layer.
+fn lambda(context: &NativeCallContext<'_>, values: &[Symbol], function: &FnPtr, options: Map) -> Answer<Symbol> {
+    let mut options = Options::new("lambda", options);
+    let name = options.text("name")?;
+    options.finish()?;
+    let function = ScriptFunction::new(context, Host::of(context)?, function);
+    Lambda::apply(Arc::new(function), name.as_deref(), values).map_err(raise)
+}
+
 /// Returns the kind of a layer and its shape, as scripts print it.
 pub fn show(layer: &Symbol) -> String {
-    format!("Layer({}, {})", layer.kind(), crate::network::show_shape(layer.shape()))
+    let lengths: Vec<String> =
+        layer.shape().iter().map(|length| length.map_or("()".to_owned(), |length| length.to_string())).collect();
+    format!("Layer({}, [{}])", layer.kind(), lengths.join(", "))
 }
 
 #[export_module]
@@ -217,6 +233,54 @@ mod functions {
             None => vec![length(&shape)?],
         };
         Symbol::input(name, &shape, dtype).map_err(raise)
+    }
+
+    /// Returns what a function makes of a value, or of several: a layer without weights, which gradients flow through.
+    /// The function gets tensors with the batch axis first and returns one; it is tried on ones at once. Variables that
+    /// it captures keep the values they have here. Options: `name`.
+    ///
+    /// # Errors
+    /// Whatever the function raises; a result that is no tensor, or has not one value a record.
+    ///
+    /// ```rhai
+    /// let x = input("x", [4]);
+    /// x.lambda(|x| (x * 2).tanh()) // => Layer(Lambda, [4])
+    /// lambda([x, x.dense(4)], |a, b| (a * b).sum(-1)) // => Layer(Lambda, [])
+    /// ```
+    #[rhai_fn(name = "lambda", return_raw)]
+    pub fn lambda(context: NativeCallContext, layer: Symbol, function: FnPtr) -> Answer<Symbol> {
+        super::lambda(&context, &[layer], &function, Map::new())
+    }
+
+    #[rhai_fn(name = "lambda", return_raw)]
+    pub fn lambda_with(context: NativeCallContext, layer: Symbol, function: FnPtr, options: Map) -> Answer<Symbol> {
+        super::lambda(&context, &[layer], &function, options)
+    }
+
+    /// Returns the values of several layers after a script's function of as many arguments.
+    ///
+    /// # Errors
+    /// As `layer.lambda`; a function that takes another number of values.
+    ///
+    /// ```rhai
+    /// let x = input("x", [4]);
+    /// lambda([x, x.dense(4)], |a, b| a * b) // => Layer(Lambda, [4])
+    /// ```
+    #[rhai_fn(name = "lambda", return_raw)]
+    pub fn lambda_of_several(context: NativeCallContext, values: List, function: FnPtr) -> Answer<Symbol> {
+        let values = symbols(&values.into(), "lambda")?;
+        super::lambda(&context, &values, &function, Map::new())
+    }
+
+    #[rhai_fn(name = "lambda", return_raw)]
+    pub fn lambda_of_several_with(
+        context: NativeCallContext,
+        values: List,
+        function: FnPtr,
+        options: Map,
+    ) -> Answer<Symbol> {
+        let values = symbols(&values.into(), "lambda")?;
+        super::lambda(&context, &values, &function, options)
     }
 
     /// Returns the network from inputs to outputs; each is one value or an array of them.

@@ -99,14 +99,23 @@ struct Asked {
     reset: Vec<String>,
 }
 
-fn asked(pipeline: &Pipeline, size: Option<i64>, options: Map, function: &'static str, otherwise: Length) -> Answer<Asked> {
+fn asked(
+    pipeline: &Pipeline,
+    size: Option<i64>,
+    options: Map,
+    function: &'static str,
+    otherwise: Length,
+) -> Answer<Asked> {
     let mut all = pipeline.inner().later.clone().unwrap_or_default();
     all.extend(options);
     let key = format!("{size:?} {}", Dynamic::from(all.clone()));
     let mut options = Options::new(function, all);
     let own = options.take("batch_size").and_then(|size| size.as_int().ok());
     let size = size.or(own).ok_or_else(|| {
-        raise(Error::script(format!("`{function}` needs a batch size")).hint(format!("`p.{function}(64)`, or `batch_size` in `run_later`")))
+        raise(
+            Error::script(format!("`{function}` needs a batch size"))
+                .hint(format!("`p.{function}(64)`, or `batch_size` in `run_later`")),
+        )
     })?;
     let (plan, seed) = dataset::plan(&mut options, size, function, otherwise)?;
     let prefetch = match options.take("prefetch") {
@@ -115,7 +124,11 @@ fn asked(pipeline: &Pipeline, size: Option<i64>, options: Map, function: &'stati
             (Ok(true), _) => 4,
             (Ok(false), _) => 0,
             (_, Ok(count)) if (0..=256).contains(&count) => count as usize,
-            _ => return Err(raise(Error::script(format!("option `prefetch` of `{function}`: expected 0 to 256, found {value}")))),
+            _ => {
+                return Err(raise(Error::script(format!(
+                    "option `prefetch` of `{function}`: expected 0 to 256, found {value}"
+                ))));
+            }
         },
     };
     let skip_failed = match options.text("on_error")?.as_deref() {
@@ -123,8 +136,10 @@ fn asked(pipeline: &Pipeline, size: Option<i64>, options: Map, function: &'stati
         Some("skip") => true,
         Some(other) => {
             return Err(raise(
-                Error::script(format!("option `on_error` of `{function}`: expected `raise` or `skip`, found `{other}`"))
-                    .maybe_hint(crate::error::did_you_mean(other, ["raise", "skip"])),
+                Error::script(format!(
+                    "option `on_error` of `{function}`: expected `raise` or `skip`, found `{other}`"
+                ))
+                .maybe_hint(crate::error::did_you_mean(other, ["raise", "skip"])),
             ));
         }
     };
@@ -238,11 +253,12 @@ mod functions {
     pub fn times(context: NativeCallContext, pipeline: Pipeline, count: Dynamic) -> Answer<Pipeline> {
         let host = Host::of(&context)?;
         let count = prepare(&context, count)?;
-        let read = |value: &Dynamic| -> Outcome<usize> {
-            value.as_int().ok().and_then(|count| usize::try_from(count).ok()).ok_or_else(|| {
-                Error::script(format!("`times`: expected a whole number of at least 0, found {value}"))
-            })
-        };
+        let read =
+            |value: &Dynamic| -> Outcome<usize> {
+                value.as_int().ok().and_then(|count| usize::try_from(count).ok()).ok_or_else(|| {
+                    Error::script(format!("`times`: expected a whole number of at least 0, found {value}"))
+                })
+            };
         if !count.is::<expression::Expr>() {
             read(&count).map_err(raise)?;
         }
@@ -269,9 +285,10 @@ mod functions {
         let probability = prepare(&context, probability)?;
         let read = |value: &Dynamic| -> Outcome<f64> {
             let number = value.as_float().or_else(|_| value.as_int().map(|whole| whole as f64));
-            number.ok().filter(|p| (0.0..=1.0).contains(p)).ok_or_else(|| {
-                Error::script(format!("`prob`: expected a probability from 0 to 1, found {value}"))
-            })
+            number
+                .ok()
+                .filter(|p| (0.0..=1.0).contains(p))
+                .ok_or_else(|| Error::script(format!("`prob`: expected a probability from 0 to 1, found {value}")))
         };
         if !probability.is::<expression::Expr>() {
             read(&probability).map_err(raise)?;
@@ -306,7 +323,12 @@ mod functions {
     }
 
     #[rhai_fn(name = "action", return_raw)]
-    pub fn action_of(context: NativeCallContext, pipeline: Pipeline, name: &str, arguments: Arguments) -> Answer<Pipeline> {
+    pub fn action_of(
+        context: NativeCallContext,
+        pipeline: Pipeline,
+        name: &str,
+        arguments: Arguments,
+    ) -> Answer<Pipeline> {
         action_with(context, pipeline, name, arguments, Map::new())
     }
 
@@ -324,7 +346,8 @@ mod functions {
         options.finish()?;
         let values = action::arguments(arguments);
         let values = values.into_iter().map(|value| prepare(&context, value)).collect::<Answer<Vec<_>>>()?;
-        let joins = pipeline.inner().chain.0.last().is_some_and(|step| matches!(step, Step::Do { name, .. } if name == "join"));
+        let joins =
+            pipeline.inner().chain.0.last().is_some_and(|step| matches!(step, Step::Do { name, .. } if name == "join"));
         if let (Some(set), false) = (&pipeline.inner().dataset, joins) {
             action::check(set.made().module.as_deref(), name, values.len()).map_err(raise)?;
         }
@@ -357,7 +380,12 @@ mod functions {
     }
 
     #[rhai_fn(name = "exec", return_raw)]
-    pub fn exec_with(context: NativeCallContext, pipeline: Pipeline, function: Callback, options: Map) -> Answer<Pipeline> {
+    pub fn exec_with(
+        context: NativeCallContext,
+        pipeline: Pipeline,
+        function: Callback,
+        options: Map,
+    ) -> Answer<Pipeline> {
         let host = Host::of(&context)?;
         let module = pipeline.inner().dataset.as_ref().and_then(|set| set.made().module.clone());
         let function = Function::new(&context, &function, module.as_ref())?;
@@ -439,7 +467,12 @@ mod functions {
     /// p.next_batch(2).y // => tensor([0, 2])
     /// ```
     #[rhai_fn(name = "parallel", return_raw)]
-    pub fn parallel(context: NativeCallContext, pipeline: Pipeline, function: Callback, options: Map) -> Answer<Pipeline> {
+    pub fn parallel(
+        context: NativeCallContext,
+        pipeline: Pipeline,
+        function: Callback,
+        options: Map,
+    ) -> Answer<Pipeline> {
         super::per_item(&context, &pipeline, "parallel", function, options)
     }
 
@@ -454,7 +487,12 @@ mod functions {
     /// p.reset("vars").v("seen") // => []
     /// ```
     #[rhai_fn(name = "init_variable", return_raw)]
-    pub fn init_variable(context: NativeCallContext, pipeline: Pipeline, name: &str, value: Dynamic) -> Answer<Pipeline> {
+    pub fn init_variable(
+        context: NativeCallContext,
+        pipeline: Pipeline,
+        name: &str,
+        value: Dynamic,
+    ) -> Answer<Pipeline> {
         let value = prepare(&context, value)?;
         let next = pipeline.changed(|inner| inner.begin.push((name.to_owned(), value.clone())));
         if !next.inner().flow.has(name) {
@@ -552,9 +590,10 @@ mod functions {
     /// ```
     #[rhai_fn(name = "rebatch", return_raw)]
     pub fn rebatch(pipeline: Pipeline, batch_size: i64) -> Answer<Pipeline> {
-        let size = usize::try_from(batch_size).ok().filter(|size| *size > 0).ok_or_else(|| {
-            raise(Error::script(format!("expected a batch size of at least 1, found {batch_size}")))
-        })?;
+        let size = usize::try_from(batch_size)
+            .ok()
+            .filter(|size| *size > 0)
+            .ok_or_else(|| raise(Error::script(format!("expected a batch size of at least 1, found {batch_size}"))))?;
         Ok(pipeline.changed(|inner| inner.chain.0.push(Step::Rebatch(size, std::sync::Arc::new(regroup)))))
     }
 
@@ -697,7 +736,12 @@ mod functions {
     }
 
     #[rhai_fn(name = "gen_batch", return_raw)]
-    pub fn gen_batch_with(context: NativeCallContext, pipeline: Pipeline, batch_size: i64, options: Map) -> Answer<Batches> {
+    pub fn gen_batch_with(
+        context: NativeCallContext,
+        pipeline: Pipeline,
+        batch_size: i64,
+        options: Map,
+    ) -> Answer<Batches> {
         super::stream(&context, pipeline, Some(batch_size), options)
     }
 
@@ -719,7 +763,12 @@ mod functions {
     }
 
     #[rhai_fn(name = "next_batch", return_raw)]
-    pub fn next_batch_with(context: NativeCallContext, pipeline: Pipeline, batch_size: i64, options: Map) -> Answer<Dynamic> {
+    pub fn next_batch_with(
+        context: NativeCallContext,
+        pipeline: Pipeline,
+        batch_size: i64,
+        options: Map,
+    ) -> Answer<Dynamic> {
         super::next(&context, pipeline, Some(batch_size), options)
     }
 
@@ -784,13 +833,21 @@ fn pipelines(list: List, function: &str) -> Answer<Vec<Pipeline>> {
     let one = |value: Dynamic| {
         let kind = value.type_name();
         value.try_cast::<Pipeline>().ok_or_else(|| {
-            raise(Error::script(format!("`{function}`: expected an array of pipelines, found {} in it", type_phrase(kind))))
+            raise(Error::script(format!(
+                "`{function}`: expected an array of pipelines, found {} in it",
+                type_phrase(kind)
+            )))
         })
     };
     list.into_iter().map(one).collect()
 }
 
-fn merged(context: &NativeCallContext, pipeline: Pipeline, others: List, function: Option<Callable>) -> Answer<Pipeline> {
+fn merged(
+    context: &NativeCallContext,
+    pipeline: Pipeline,
+    others: List,
+    function: Option<Callable>,
+) -> Answer<Pipeline> {
     let _ = Host::of(context)?;
     let others = pipelines(others, "merge")?;
     for other in &others {
@@ -864,7 +921,8 @@ fn per_item(
         let mut global = sight.clone();
         global.num_operations = 0;
         let label = global.source.as_ref().map_or("<script>", |source| source.as_str()).to_owned();
-        let context = NativeCallContext::new_with_all_fields(host.engine(), name, Some(&label), &global, Position::NONE);
+        let context =
+            NativeCallContext::new_with_all_fields(host.engine(), name, Some(&label), &global, Position::NONE);
         let given = Options::new(name, options.clone());
         let result = match name {
             "apply" => crate::script::batches::apply::apply(&context, &batch, &function, given).map(Dynamic::from),

@@ -106,9 +106,9 @@ fn options(value: Option<Dynamic>) -> Result<Map> {
         None => Ok(Map::new()),
         Some(value) => {
             let kind = value.type_name();
-            value.try_cast::<Map>().ok_or_else(|| {
-                Error::script(format!("expected options, a map, found {}", type_phrase(kind)))
-            })
+            value
+                .try_cast::<Map>()
+                .ok_or_else(|| Error::script(format!("expected options, a map, found {}", type_phrase(kind))))
         }
     }
 }

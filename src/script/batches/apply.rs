@@ -82,7 +82,10 @@ fn arguments(host: &Host, options: &mut Options, batch: &Batch, count: usize) ->
         Ok(match value.read_lock::<expression::PerItem>() {
             Some(each) if each.0.len() == count => Argument::Each(each.0.clone()),
             Some(each) => {
-                return Err(Error::script(format!("`P`: expected {count} values, one for each item, found {}", each.0.len())));
+                return Err(Error::script(format!(
+                    "`P`: expected {count} values, one for each item, found {}",
+                    each.0.len()
+                )));
             }
             None => Argument::Same(value.clone()),
         })
@@ -124,7 +127,12 @@ fn check(function: &Function, count: usize, what: &str) -> Result<()> {
 ///
 /// # Errors
 /// Unknown options, an `init` that gives no array, and without `post` whatever failed.
-pub fn parallel(context: &NativeCallContext, batch: &Batch, function: &Dynamic, mut options: Options) -> Answer<Dynamic> {
+pub fn parallel(
+    context: &NativeCallContext,
+    batch: &Batch,
+    function: &Dynamic,
+    mut options: Options,
+) -> Answer<Dynamic> {
     let module = batch.about().module.clone();
     let function = Function::new(context, function, module.as_ref())?;
     let init = options.take("init").unwrap_or_else(|| Dynamic::from("ids"));
@@ -151,8 +159,7 @@ pub fn parallel(context: &NativeCallContext, batch: &Batch, function: &Dynamic, 
         .collect();
     match post {
         Some(post) => {
-            let results: List =
-                results.into_iter().map(|result| result.unwrap_or_else(Dynamic::from)).collect();
+            let results: List = results.into_iter().map(|result| result.unwrap_or_else(Dynamic::from)).collect();
             let returned = post.call(vec![Dynamic::from(batch.clone()), Dynamic::from(results)]).map_err(raise)?;
             Ok(if returned.is_unit() { Dynamic::from(batch.clone()) } else { returned })
         }
@@ -240,8 +247,10 @@ fn pairs(options: &mut Options) -> Answer<Vec<Pair>> {
             .collect()
     };
     let source = options.take("src").ok_or_else(|| {
-        raise(Error::script("`apply` needs `src`, the component whose items the function gets")
-            .hint("`batch.apply(|image| …, #{ src: \"images\" })`"))
+        raise(
+            Error::script("`apply` needs `src`, the component whose items the function gets")
+                .hint("`batch.apply(|image| …, #{ src: \"images\" })`"),
+        )
     })?;
     let from = read(&source, "src")?;
     let to = options.take("dst").map(|value| read(&value, "dst")).transpose()?;
@@ -269,7 +278,9 @@ pub fn apply(context: &NativeCallContext, batch: &Batch, function: &Dynamic, mut
         let p = float(&p, "`p` of `apply`")?;
         match (0.0..=1.0).contains(&p) {
             true => Ok(p),
-            false => Err(raise(Error::script(format!("`p` of `apply`: expected a probability from 0 to 1, found {p}")))),
+            false => {
+                Err(raise(Error::script(format!("`p` of `apply`: expected a probability from 0 to 1, found {p}"))))
+            }
         }
     });
     let chance = chance.transpose()?;

@@ -249,7 +249,10 @@ impl Item {
 fn place(position: i64, count: usize, what: &str) -> Result<usize> {
     let from_start = if position < 0 { position.checked_add(count as i64) } else { Some(position) };
     from_start.and_then(|at| usize::try_from(at).ok()).filter(|at| *at < count).ok_or_else(|| {
-        Error::data(format!("position {position} is out of range: `{what}` has {count} items").replace("`the batch`", "the batch"))
-            .hint("positions count from 0; `batch[id]` finds an item by its id")
+        Error::data(
+            format!("position {position} is out of range: `{what}` has {count} items")
+                .replace("`the batch`", "the batch"),
+        )
+        .hint("positions count from 0; `batch[id]` finds an item by its id")
     })
 }

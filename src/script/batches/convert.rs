@@ -31,9 +31,7 @@ pub fn to_id(value: &Dynamic) -> Result<Id> {
     }
     match value.as_immutable_string_ref() {
         Ok(text) => Ok(Id::Text(text.as_str().into())),
-        Err(found) => {
-            Err(Error::script(format!("an id is a whole number or a text, found {}", type_phrase(found))))
-        }
+        Err(found) => Err(Error::script(format!("an id is a whole number or a text, found {}", type_phrase(found)))),
     }
 }
 
@@ -81,9 +79,8 @@ pub fn to_items(value: &Dynamic) -> Result<Items> {
 /// # Errors
 /// Functions and other things that are no data.
 pub fn to_values(list: &List) -> Result<Vec<Value>> {
-    let value = |(at, value): (usize, &Dynamic)| {
-        cast::to_value(value).map_err(|error| error.within(format!("position {at}")))
-    };
+    let value =
+        |(at, value): (usize, &Dynamic)| cast::to_value(value).map_err(|error| error.within(format!("position {at}")));
     list.iter().enumerate().map(value).collect()
 }
 

@@ -260,7 +260,9 @@ pub struct Batches(Arc<Mutex<Step>>);
 
 impl Batches {
     /// Creates one of a function that gives the next batch.
-    pub fn new(next: impl FnMut() -> Option<std::result::Result<Batch, Box<EvalAltResult>>> + Send + 'static) -> Batches {
+    pub fn new(
+        next: impl FnMut() -> Option<std::result::Result<Batch, Box<EvalAltResult>>> + Send + 'static,
+    ) -> Batches {
         Batches(Arc::new(Mutex::new(next)))
     }
 }

@@ -122,12 +122,16 @@ pub fn prepare(context: &NativeCallContext, value: Dynamic) -> std::result::Resu
     }
     if value.is_array() {
         let list = value.into_array().unwrap_or_default();
-        return Ok(Dynamic::from(list.into_iter().map(|value| prepare(context, value)).collect::<std::result::Result<List, _>>()?));
+        return Ok(Dynamic::from(
+            list.into_iter().map(|value| prepare(context, value)).collect::<std::result::Result<List, _>>()?,
+        ));
     }
     if value.is_map() {
         let map = value.try_cast::<Map>().unwrap_or_default();
         let entry = |(name, value)| Ok((name, prepare(context, value)?));
-        return Ok(Dynamic::from(map.into_iter().map(entry).collect::<std::result::Result<Map, Box<rhai::EvalAltResult>>>()?));
+        return Ok(Dynamic::from(
+            map.into_iter().map(entry).collect::<std::result::Result<Map, Box<rhai::EvalAltResult>>>()?,
+        ));
     }
     Ok(value)
 }
@@ -159,9 +163,7 @@ impl At<'_> {
     pub fn value(&self, value: Dynamic) -> Result<Dynamic> {
         let expression = value.read_lock::<Expr>().map(|expression| expression.clone());
         if let Some(expression) = expression {
-            return self
-                .evaluate(&expression)
-                .map_err(|error| error.within(format!("the value of {expression}")));
+            return self.evaluate(&expression).map_err(|error| error.within(format!("the value of {expression}")));
         }
         if value.is_array() {
             let list = value.into_array().unwrap_or_default();
@@ -176,8 +178,10 @@ impl At<'_> {
     }
 
     fn batch(&self) -> Result<&Batch> {
-        self.batch.ok_or_else(|| Error::script("there is no batch yet")
-            .hint("before the first batch, expressions may use `C`, `D` and `V` only"))
+        self.batch.ok_or_else(|| {
+            Error::script("there is no batch yet")
+                .hint("before the first batch, expressions may use `C`, `D` and `V` only")
+        })
     }
 
     fn flow(&self) -> Result<&Flow> {
@@ -298,7 +302,9 @@ impl At<'_> {
         };
         match list.len() == count {
             true => Ok(list),
-            false => Err(Error::script(format!("`P`: expected {count} values, one for each item, found {}", list.len()))),
+            false => {
+                Err(Error::script(format!("`P`: expected {count} values, one for each item, found {}", list.len())))
+            }
         }
     }
 
@@ -317,9 +323,7 @@ impl At<'_> {
         let global = self.host.engine().new_global_runtime_state();
         let context = NativeCallContext::new_with_all_fields(self.host.engine(), name, None, &global, Position::NONE);
         let mut places: Vec<&mut Dynamic> = arguments.iter_mut().collect();
-        context
-            .call_native_fn_raw(name, true, &mut places)
-            .map_err(|error| traceback::explain(self.host, *error, ""))
+        context.call_native_fn_raw(name, true, &mut places).map_err(|error| traceback::explain(self.host, *error, ""))
     }
 
     /// Reads a field: of a map, a property, or by a text as index.
@@ -371,7 +375,8 @@ impl Kind {
                 Dynamic::from(Tensor::Host(Array::from_i64(whole, size)?))
             }
             _ => {
-                let numbers = values.iter().filter_map(|value| value.as_float().ok().map(|value| value as f32)).collect();
+                let numbers =
+                    values.iter().filter_map(|value| value.as_float().ok().map(|value| value as f32)).collect();
                 Dynamic::from(Tensor::Host(Array::from_f32(numbers, size)?))
             }
         })
@@ -415,7 +420,12 @@ pub fn save(at: &At, to: &Dynamic, value: Dynamic) -> Result<()> {
         Node::Items(name) => {
             let values: Vec<Value> = match value.read_lock::<List>() {
                 Some(list) => convert::to_values(&list)?,
-                None => return Err(Error::script(format!("`L`: expected an array, found {}", type_phrase(value.type_name())))),
+                None => {
+                    return Err(Error::script(format!(
+                        "`L`: expected an array, found {}",
+                        type_phrase(value.type_name())
+                    )));
+                }
             };
             at.batch()?.lock().set(name, crate::batch::Items::assemble(values))
         }
@@ -476,7 +486,12 @@ impl fmt::Display for Expr {
                 values => {
                     let name = if name == "index$get$" { "idx" } else { name };
                     let shown: Vec<String> = values.iter().skip(1).map(|value| Shown(value).to_string()).collect();
-                    write!(f, "{}.{name}({})", values.first().map_or(String::new(), |value| Shown(value).to_string()), shown.join(", "))
+                    write!(
+                        f,
+                        "{}.{name}({})",
+                        values.first().map_or(String::new(), |value| Shown(value).to_string()),
+                        shown.join(", ")
+                    )
                 }
             },
             Node::Field(value, name) => write!(f, "{}.{name}", Shown(value)),

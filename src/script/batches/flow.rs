@@ -67,7 +67,8 @@ impl Flow {
         let known = lock(&self.variables);
         known.get(name).cloned().ok_or_else(|| {
             let names = || known.keys().map(String::as_str);
-            let error = Error::script(format!("the pipeline has no variable `{name}`")).maybe_hint(error::did_you_mean(name, names()));
+            let error = Error::script(format!("the pipeline has no variable `{name}`"))
+                .maybe_hint(error::did_you_mean(name, names()));
             match known.is_empty() {
                 true => error.hint(format!("`.init_variable(\"{name}\", ())` makes it")),
                 false => error.hint(format!("variables: {}", error::list(names()))),
@@ -159,7 +160,8 @@ impl Flow {
         let known = lock(&self.models);
         known.get(name).cloned().ok_or_else(|| {
             let names = || known.keys().map(String::as_str);
-            let error = Error::script(format!("the pipeline has no model `{name}`")).maybe_hint(error::did_you_mean(name, names()));
+            let error = Error::script(format!("the pipeline has no model `{name}`"))
+                .maybe_hint(error::did_you_mean(name, names()));
             match known.is_empty() {
                 true => error.hint(format!("`.init_model(\"{name}\", config)` makes it")),
                 false => error.hint(format!("models: {}", error::list(names()))),
@@ -242,7 +244,12 @@ fn put(slot: &mut Dynamic, value: Dynamic, mode: Mode) -> Result<()> {
                     Ok(items) => (0..items.len())
                         .map(|at| items.get(at).map(crate::script::cast::from_value))
                         .collect::<Result<List>>()?,
-                    Err(_) => return Err(Error::script(format!("expected an array or a tensor, found {}", type_phrase(kind)))),
+                    Err(_) => {
+                        return Err(Error::script(format!(
+                            "expected an array or a tensor, found {}",
+                            type_phrase(kind)
+                        )));
+                    }
                 },
             };
             match slot.write_lock::<List>() {

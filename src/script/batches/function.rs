@@ -49,7 +49,10 @@ impl Function {
         }
         let names = module.map(|module| module.functions()).unwrap_or_default();
         let names = names.iter().map(String::as_str).chain(own);
-        Err(raise(Error::script(format!("there is no function `{}`", name.as_str())).maybe_hint(error::did_you_mean(&name, names))))
+        Err(raise(
+            Error::script(format!("there is no function `{}`", name.as_str()))
+                .maybe_hint(error::did_you_mean(&name, names)),
+        ))
     }
 
     /// Returns the name errors show.

@@ -132,7 +132,11 @@ impl Given {
     pub fn text(&mut self, name: &str) -> Result<Option<String>> {
         let Some(value) = self.take(name) else { return Ok(None) };
         value.into_string().map(Some).map_err(|found| {
-            Error::script(format!("option `{name}` of `{}`: expected a text, found {}", self.function, type_phrase(found)))
+            Error::script(format!(
+                "option `{name}` of `{}`: expected a text, found {}",
+                self.function,
+                type_phrase(found)
+            ))
         })
     }
 

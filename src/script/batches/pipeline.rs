@@ -71,7 +71,12 @@ impl Pipeline {
 
     /// Returns the pipeline with one more step.
     #[must_use]
-    pub fn step(&self, name: &str, ordered: bool, act: impl Fn(Batch) -> Result<Next<Batch>> + Send + Sync + 'static) -> Pipeline {
+    pub fn step(
+        &self,
+        name: &str,
+        ordered: bool,
+        act: impl Fn(Batch) -> Result<Next<Batch>> + Send + Sync + 'static,
+    ) -> Pipeline {
         self.changed(|inner| {
             let label = format!("{:02} {name}", inner.chain.0.len() + 1);
             let act = move |batch: Batch| {
@@ -112,7 +117,8 @@ impl Pipeline {
     /// A pipeline without one.
     pub fn dataset(&self) -> Result<&Dataset> {
         self.0.dataset.as_ref().ok_or_else(|| {
-            Error::script("the pipeline has no data set").hint("`pipeline << dataset` gives it one, `dataset.pipeline()` makes one that has it")
+            Error::script("the pipeline has no data set")
+                .hint("`pipeline << dataset` gives it one, `dataset.pipeline()` makes one that has it")
         })
     }
 

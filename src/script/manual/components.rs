@@ -44,6 +44,8 @@ pub fn sections() -> Vec<Section> {
         section("augmentors", "Augmentors", AUGMENTORS, read(augmentor::LIST)),
         section("layers", "Layers", LAYERS, layers()),
         section("initializers", "Initializers", INITIALIZERS, read(network::initializer::LIST)),
+        section("regularizers", "Regularizers", REGULARIZERS, read(network::regularizer::LIST)),
+        section("constraints", "Constraints", CONSTRAINTS, read(network::constraint::LIST)),
         section("losses", "Losses", LOSSES, read(loss::LIST)),
         section("metrics", "Metrics", METRICS, read(metric::LIST)),
         section("optimizers", "Optimizers", OPTIMIZERS, read(optimizer::LIST)),
@@ -112,6 +114,18 @@ const INITIALIZERS: &str = "How the weights of a layer start: named by its `kern
     of our own.\n\n\
     ```rhai\n\
     input(\"x\", [4]).dense(3, #{ kernel_initializer: \"he_normal\" }) // => Layer(Dense, [3])\n\
+    ```";
+
+const REGULARIZERS: &str = "Penalties that join the loss, so that weights stay small: named by a layer's `kernel_regularizer` and the \
+    like, for the weights that are trained; `activity_regularizer` is one on the layer's output.\n\n\
+    ```rhai\n\
+    input(\"x\", [4]).dense(3, #{ kernel_regularizer: component(\"L2\", #{ l2: 0.001 }) }) // => Layer(Dense, [3])\n\
+    ```";
+
+const CONSTRAINTS: &str = "Rules that weights are brought back to after each step of the optimizer: named by a layer's \
+    `kernel_constraint` and the like.\n\n\
+    ```rhai\n\
+    input(\"x\", [4]).dense(3, #{ kernel_constraint: component(\"MaxNorm\", #{ max_value: 1.5 }) }) // => Layer(Dense, [3])\n\
     ```";
 
 const LOSSES: &str = "What training makes small: named for each output. Every loss is also a metric.\n\n\
@@ -226,6 +240,7 @@ fn sample(layer: &LayerEntry, name: &str) -> &'static str {
     match (name, declared) {
         ("target_shape", _) => "[2, 2]",
         ("dims", _) => "[2, 1]",
+        ("axes", _) => "1",
         ("activation", _) => "\"relu\"",
         ("filters", _) => "16",
         ("kernel_size", _) => "3",

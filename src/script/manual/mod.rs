@@ -26,8 +26,11 @@ pub fn signatures(host: &Host, name: &str, first: &str) -> Vec<String> {
         own.retain(|function| function.group != Group::Property);
     }
     let kind = |version: &Version| version.parameters.first().map_or_else(String::new, |(_, kind)| kind.clone());
-    let mut known: Vec<(String, String)> =
-        own.into_iter().flat_map(|function| function.versions).map(|version| (kind(&version), version.signature)).collect();
+    let mut known: Vec<(String, String)> = own
+        .into_iter()
+        .flat_map(|function| function.versions)
+        .map(|version| (kind(&version), version.signature))
+        .collect();
     if known.is_empty() {
         known = functions::foreign(host.engine(), name);
     }

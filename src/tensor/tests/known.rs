@@ -161,3 +161,15 @@ fn a_half_precision_graph_is_read_as_f32() {
         Tensor::Graph(i64s(&[1, 0], &[2]).to_graph(&device::cpu()).unwrap().to_dtype(candle_core::DType::U32).unwrap());
     assert_eq!(half.take(&index, 0).unwrap().to_string(), "tensor([2.0, 0.5])");
 }
+
+/// A view that does not lie in row-major order is reduced in the same order as a copy that does.
+#[test]
+fn reductions_do_not_depend_on_how_an_array_lies_in_memory() {
+    let values: Vec<f32> = (0..7 * 33).map(|i| ((i * 7919) % 1009) as f32 * 0.37 + 1e-4).collect();
+    let lying = Tensor::Host(Array::from_f32(values, &[33, 7]).unwrap()).transpose(None).unwrap();
+    let copied = Tensor::Host(lying.to_host().unwrap().to_contiguous());
+    for axes in [&[0][..], &[1], &[0, 1]] {
+        assert!(lying.sum(Some(axes), false).unwrap().same(&copied.sum(Some(axes), false).unwrap()).unwrap());
+        assert!(lying.std(Some(axes), false).unwrap().same(&copied.std(Some(axes), false).unwrap()).unwrap());
+    }
+}

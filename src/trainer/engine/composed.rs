@@ -4,7 +4,7 @@ use candle_core::Var;
 
 use super::super::feed::Target;
 use super::super::parts::OutputSpec;
-use super::{Losses, check_scalar, named};
+use super::{Losses, check_scalar, masked, named};
 use crate::error::{Error, Result};
 use crate::network::{FlatWeights, Network, Pass};
 use crate::random::{Random, Stream};
@@ -21,7 +21,11 @@ pub(super) struct Composed {
     /// The same memory without autograd, for passes that do not train.
     plain: Vec<Graph>,
     predictions: Vec<Graph>,
+    /// The masks of the outputs.
+    masks: Vec<Option<Graph>>,
     total: Option<Graph>,
+    /// Penalties on values of the last pass.
+    penalties: Vec<Graph>,
     /// New values of weights that gradients do not train.
     moved: Vec<(usize, Graph)>,
 }
@@ -38,7 +42,17 @@ impl Composed {
             variables.push(variable);
         }
         let device = device.clone();
-        Ok(Composed { device, variables, tracked, plain, predictions: Vec::new(), total: None, moved: Vec::new() })
+        Ok(Composed {
+            device,
+            variables,
+            tracked,
+            plain,
+            predictions: Vec::new(),
+            masks: Vec::new(),
+            total: None,
+            penalties: Vec::new(),
+            moved: Vec::new(),
+        })
     }
 
     /// Copies the weights to where passes read them.
@@ -62,7 +76,8 @@ impl Composed {
         let random = training.cloned().unwrap_or_else(|| Random::new(0, Stream::Dropout, &[]));
         let mut pass = Pass::new(training.is_some(), random);
         self.predictions = network.forward(weights, &inputs, &mut pass)?;
-        self.moved = pass.updates;
+        (self.moved, self.masks) = (pass.updates, pass.masks);
+        self.penalties = pass.penalties;
         Ok(())
     }
 
@@ -70,10 +85,15 @@ impl Composed {
         Array::from_graph(&self.predictions[output])
     }
 
+    pub(super) fn mask(&self, output: usize) -> Result<Option<Array>> {
+        self.masks.get(output).and_then(Option::as_ref).map(Array::from_graph).transpose()
+    }
+
     pub(super) fn losses(&mut self, outputs: &[OutputSpec], targets: &[Target]) -> Result<Losses> {
         let mut total: Option<Graph> = None;
         let mut values = Vec::with_capacity(outputs.len());
-        for ((output, target), prediction) in outputs.iter().zip(targets).zip(&self.predictions) {
+        for (at, ((output, target), prediction)) in outputs.iter().zip(targets).zip(&self.predictions).enumerate() {
+            let target = &*masked::target(target, self.mask(at)?, output.loss.reduction())?;
             let value = target.value.to_graph(&self.device)?;
             let weight = target.weight.as_ref().map(|weight| weight.to_graph(&self.device)).transpose()?;
             let loss = output.loss.value(&value, prediction, weight.as_ref());
@@ -89,7 +109,10 @@ impl Composed {
                 Some(sum) => (sum + share)?,
             });
         }
-        let total = total.ok_or_else(|| Error::recipe("the network has no outputs to train"))?;
+        let mut total = total.ok_or_else(|| Error::recipe("the network has no outputs to train"))?;
+        for penalty in &self.penalties {
+            total = (total + penalty)?;
+        }
         let losses = Losses { total: scalar(&total)?, outputs: values };
         self.total = Some(total);
         Ok(losses)

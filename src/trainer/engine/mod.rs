@@ -4,6 +4,7 @@
 //! has them on its device besides. A pass is `forward`, then `losses`, then, in training, `train`.
 
 mod composed;
+mod masked;
 mod planned;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::network::{FlatWeights, Network, Plan};
 use crate::random::Random;
 use crate::tensor::{Array, Device};
 use composed::Composed;
+pub(super) use masked::weight as masked_weight;
 use planned::Planned;
 
 /// A network with weights.
@@ -51,6 +53,13 @@ impl Engine {
             false => Way::Composed(Box::new(Composed::new(&network, &weights, device)?)),
         };
         Ok(Engine { network, weights, device: device.clone(), way })
+    }
+
+    /// Runs kernels on so many threads; 0 for as many as usual.
+    pub fn set_threads(&mut self, threads: usize) {
+        if let Way::Planned(planned) = &mut self.way {
+            planned.set_threads(threads);
+        }
     }
 
     /// Returns the network.
@@ -96,22 +105,33 @@ impl Engine {
         }
     }
 
+    /// Returns the mask of an output in the last pass, with the batch axis: 1 for steps that count, 0 for others.
+    pub fn mask(&self, output: usize) -> Result<Option<Array>> {
+        match &self.way {
+            Way::Composed(composed) => composed.mask(output),
+            Way::Planned(planned) => planned.mask(output),
+        }
+    }
+
     /// Computes the losses of the last pass; after a pass of training also what [`Engine::train`] starts from.
     ///
     /// # Errors
     /// Targets that do not fit a loss, with the output's name.
     pub(super) fn losses(&mut self, outputs: &[OutputSpec], targets: &[Target]) -> Result<Losses> {
-        match &mut self.way {
+        let mut losses = match &mut self.way {
             Way::Composed(composed) => composed.losses(outputs, targets),
             Way::Planned(planned) => planned.losses(outputs, targets),
-        }
+        }?;
+        losses.total += self.weights.penalty();
+        Ok(losses)
     }
 
-    /// Computes the gradients of the losses and hands trained weights and gradients to `update`.
+    /// Computes the gradients of the losses and of the penalties and hands trained weights and gradients to `update`,
+    /// which returns whether it changed the weights: then they are brought back to their rules.
     ///
     /// # Errors
     /// A trainable weight that was not reached, by name.
-    pub(super) fn train(&mut self, update: impl FnOnce(&mut [f32], &mut [f32]) -> Result<()> + Send) -> Result<()> {
+    pub(super) fn train(&mut self, update: impl FnOnce(&mut [f32], &mut [f32]) -> Result<bool> + Send) -> Result<()> {
         let Engine { network, weights, way, .. } = self;
         let check = |weights: &FlatWeights| match weights.unreached().next() {
             None => Ok(()),
@@ -120,20 +140,23 @@ impl Engine {
                     .hint("the loss or a scripted layer does not depend on it for every batch"))
             }
         };
+        let step = |weights: &mut FlatWeights| {
+            check(weights)?;
+            weights.add_penalties();
+            let (values, gradients) = weights.trained();
+            if update(values, gradients)? {
+                weights.constrain();
+            }
+            Ok(())
+        };
         match way {
             Way::Composed(composed) => {
                 composed.backward(weights)?;
-                check(weights)?;
-                let (values, gradients) = weights.trained();
-                update(values, gradients)?;
+                step(weights)?;
                 composed.keep_moved(network, weights)?;
                 composed.publish(network, weights)
             }
-            Way::Planned(planned) => planned.backward(weights, |weights| {
-                check(weights)?;
-                let (values, gradients) = weights.trained();
-                update(values, gradients)
-            }),
+            Way::Planned(planned) => planned.backward(weights, step),
         }
     }
 
@@ -165,3 +188,6 @@ fn check_scalar(loss: &crate::tensor::Graph, output: &OutputSpec) -> Result<()> 
         .hint("leave its `reduction` at the default")),
     }
 }
+
+#[cfg(test)]
+mod tests;

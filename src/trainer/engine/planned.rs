@@ -4,7 +4,7 @@ use candle_core::Var;
 
 use super::super::feed::Target;
 use super::super::parts::OutputSpec;
-use super::{Losses, check_scalar, named};
+use super::{Losses, check_scalar, masked, named};
 use crate::error::{Error, Result};
 use crate::kernel::pool::Pool;
 use crate::loss::Fused;
@@ -23,6 +23,8 @@ const WORTH_THREADS: usize = 1_000_000;
 pub(super) struct Planned {
     device: Device,
     plans: Vec<Plan>,
+    /// How many threads; 0 as [`Pool::new`] has it.
+    threads: usize,
     /// Started when a pass is worth it.
     pool: Option<Pool>,
     /// Whether the last pass was one of training, and how much work it was.
@@ -34,7 +36,12 @@ pub(super) struct Planned {
 impl Planned {
     /// Creates it without plans; `device` is the CPU, for what has to be composed.
     pub(super) fn new(device: &Device) -> Self {
-        Planned { device: device.clone(), plans: Vec::new(), pool: None, training: false, work: 0, rows: 0 }
+        Planned { device: device.clone(), plans: Vec::new(), threads: 0, pool: None, training: false, work: 0, rows: 0 }
+    }
+
+    /// Computes on so many threads from now on.
+    pub(super) fn set_threads(&mut self, threads: usize) {
+        (self.threads, self.pool) = (threads, None);
     }
 
     pub(super) fn forward(
@@ -61,7 +68,7 @@ impl Planned {
             Some(random) => plan.train_forward(weights, random),
             None => plan.forward(weights, &Random::new(0, Stream::Dropout, &[])),
         };
-        match pool(&mut self.pool, self.work)? {
+        match pool(&mut self.pool, self.threads, self.work)? {
             Some(pool) => pool.run(pass),
             None => pass(),
         }
@@ -89,11 +96,18 @@ impl Planned {
         Array::from_f32(plan.output(output).to_vec(), &shape)
     }
 
+    pub(super) fn mask(&self, output: usize) -> Result<Option<Array>> {
+        let plan = self.plans.first().ok_or_else(no_plan)?;
+        let array = |(mask, shape): (&[f32], &[usize])| Array::from_f32(mask.to_vec(), &[&[self.rows], shape].concat());
+        plan.output_mask(output).map(array).transpose()
+    }
+
     pub(super) fn losses(&mut self, outputs: &[OutputSpec], targets: &[Target]) -> Result<Losses> {
-        let plan = self.plans.first_mut().ok_or_else(no_plan)?;
         let several = outputs.len() > 1;
         let mut losses = Losses { total: 0.0, outputs: Vec::new() };
         for (at, (output, target)) in outputs.iter().zip(targets).enumerate() {
+            let target = &*masked::target(target, self.mask(at)?, output.loss.reduction())?;
+            let plan = self.plans.first_mut().ok_or_else(no_plan)?;
             let value = match fused(plan, at, output, target, self.training) {
                 Some(value) => value,
                 None => composed(plan, at, output, target, self.training, self.rows, &self.device)?,
@@ -103,6 +117,7 @@ impl Planned {
                 losses.outputs.push(value);
             }
         }
+        losses.total += self.plans.first().ok_or_else(no_plan)?.penalty();
         Ok(losses)
     }
 
@@ -117,7 +132,7 @@ impl Planned {
             plan.backward(weights)?;
             after(weights)
         };
-        match pool(&mut self.pool, self.work)? {
+        match pool(&mut self.pool, self.threads, self.work)? {
             Some(pool) => pool.run(pass),
             None => pass(),
         }
@@ -125,12 +140,12 @@ impl Planned {
 }
 
 /// Returns the pool, where there is enough to do for one.
-fn pool(pool: &mut Option<Pool>, work: usize) -> Result<Option<&Pool>> {
+fn pool(pool: &mut Option<Pool>, threads: usize, work: usize) -> Result<Option<&Pool>> {
     if work < WORTH_THREADS {
         return Ok(None);
     }
     if pool.is_none() {
-        *pool = Some(Pool::new(0)?);
+        *pool = Some(Pool::new(threads)?);
     }
     Ok(pool.as_ref())
 }

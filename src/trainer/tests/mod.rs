@@ -1,5 +1,6 @@
 //! Small runs of native parts.
 
+mod penalties;
 mod refused;
 mod runs;
 

@@ -241,6 +241,24 @@ fn the_stop_flag_ends_the_run_after_the_step() {
 }
 
 #[test]
+fn the_stop_flag_ends_the_run_while_records_are_loaded() {
+    struct StopAtValidation(Arc<std::sync::atomic::AtomicBool>);
+    impl Progress for StopAtValidation {
+        fn validation_begin(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let options = Options { stop: stop.clone(), ..Options::default() };
+    let mut trainer = trainer(|parts| {
+        parts.validation = Some(dataset(10, points(10), Mode::Validation, 3, options).unwrap());
+    });
+    trainer.set_stop_flag(stop.clone());
+    let history = trainer.train(&mut StopAtValidation(stop)).unwrap();
+    assert_eq!((history.epochs.len(), history.steps, history.interrupted), (0, 8, true));
+}
+
+#[test]
 fn schedules_count_steps() {
     let params = json!({"initial_learning_rate": 0.1, "decay_steps": 8, "decay_rate": 0.5});
     let (history, _) = run(|parts| {

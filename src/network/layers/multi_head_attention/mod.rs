@@ -170,8 +170,8 @@ impl Layer for MultiHeadAttention {
         Ok(Some(Bound { layer: Arc::new(MultiHeadAttention { own: Arc::clone(&self.own), looks }), inputs }))
     }
 
-    fn mask(&self, inputs: &[Symbol]) -> Result<Option<Symbol>> {
-        Ok(inputs.first().and_then(Symbol::mask).cloned())
+    fn keeps_mask(&self) -> bool {
+        true
     }
 
     fn parts(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {

@@ -274,9 +274,8 @@ impl Layer for Recurrent {
         Ok((layer.started || layer.masked).then(|| Bound { layer: Arc::new(layer), inputs: all }))
     }
 
-    fn mask(&self, inputs: &[Symbol]) -> Result<Option<Symbol>> {
-        let mask = inputs.first().and_then(Symbol::mask);
-        Ok(mask.filter(|_| self.own.return_sequences).cloned())
+    fn keeps_mask(&self) -> bool {
+        self.own.return_sequences
     }
 
     fn parts(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {

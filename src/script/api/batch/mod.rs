@@ -446,12 +446,13 @@ mod functions {
     pub fn subset(batch: Batch, positions: List) -> Answer<Batch> {
         let count = batch.lock().len();
         let position = |value: &Dynamic| {
-            let position = value.as_int().map_err(|found| {
-                Error::script(format!("expected positions, found {}", type_phrase(found)))
-            })?;
-            usize::try_from(position).ok().filter(|at| *at < count).ok_or_else(|| {
-                Error::data(format!("position {position} is out of range: the batch has {count} items"))
-            })
+            let position = value
+                .as_int()
+                .map_err(|found| Error::script(format!("expected positions, found {}", type_phrase(found))))?;
+            usize::try_from(position)
+                .ok()
+                .filter(|at| *at < count)
+                .ok_or_else(|| Error::data(format!("position {position} is out of range: the batch has {count} items")))
         };
         let positions = positions.iter().map(position).collect::<crate::Result<Vec<_>>>().map_err(raise)?;
         let part = batch.lock().subset(&positions).map_err(raise)?;
@@ -514,10 +515,7 @@ mod functions {
         let first = parts.first().ok_or_else(|| raise(Error::script("`merge`: there are no batches")))?.clone();
         let mut data: Vec<pipeline::Batch> = parts.iter().map(|part| part.lock().clone()).collect();
         let (merged, rest) = pipeline::Batch::merge(&mut data, size).map_err(raise)?;
-        Ok(vec![
-            Dynamic::from(first.with(merged)),
-            rest.map_or(Dynamic::UNIT, |rest| Dynamic::from(first.with(rest))),
-        ])
+        Ok(vec![Dynamic::from(first.with(merged)), rest.map_or(Dynamic::UNIT, |rest| Dynamic::from(first.with(rest)))])
     }
 
     /// Returns the batch after an action: a function of its script, or `load` and `dump`. Arguments are an array of

@@ -5,8 +5,8 @@ use rhai::{Array as List, Dynamic, Map};
 
 use crate::script::api::arguments::{Answer, Callback};
 use crate::script::api::options::Options;
-use crate::script::batches::apply::{self, Failure};
 use crate::script::batches::Batch;
+use crate::script::batches::apply::{self, Failure};
 use crate::script::traceback::raise;
 
 /// Registers the functions.
@@ -71,7 +71,12 @@ mod functions {
     /// batch.parallel(|| 5, #{ init: "run_once", post: |batch, results| results }) // => [5]
     /// ```
     #[rhai_fn(name = "parallel", return_raw)]
-    pub fn parallel_with(context: NativeCallContext, batch: Batch, function: Callback, options: Map) -> Answer<Dynamic> {
+    pub fn parallel_with(
+        context: NativeCallContext,
+        batch: Batch,
+        function: Callback,
+        options: Map,
+    ) -> Answer<Dynamic> {
         apply::parallel(&context, &batch, &function, Options::new("parallel", options))
     }
 
