@@ -146,6 +146,7 @@ pub mod optimizer;
 pub mod schedule;
 
 pub mod artifact;
+pub mod pipeline;
 pub mod predictor;
 pub mod service;
 pub mod trainer;

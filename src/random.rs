@@ -25,6 +25,8 @@ pub enum Stream {
     Script = 6,
     /// Hyperparameters of a search, and the seeds of its trials.
     Search = 7,
+    /// Batches of pipelines: one key for each batch, and for each of its items.
+    Batch = 9,
 }
 
 /// A stream of random numbers for one key.

@@ -3,12 +3,16 @@
 //! A chunk goes from station to station as rows or as columns ([`DataRecords`]). Scripted stations work
 //! on rows, native ones on columns; [`stack`] and [`split`] turn a chunk over where the two meet. The
 //! trainer takes columns: [`dense`] is the border where text and ragged columns are refused.
+//!
+//! Batches of pipelines hold their components as [`Items`]: one for each id, to be read and written by position.
 
 mod column;
+mod items;
 mod split;
 mod stack;
 
 pub use column::{concat, dense, take};
+pub use items::Items;
 pub use split::split;
 pub use stack::stack;
 

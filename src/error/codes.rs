@@ -155,6 +155,10 @@ pub const WRONG_OPTION: &str = "B0325";
 pub const REFUSED: &str = "B0326";
 /// A component that returns the wrong thing.
 pub const WRONG_RETURN: &str = "B0327";
+/// `skip_batch` outside of a pipeline.
+pub const SKIP_BATCH: &str = "B0328";
+/// `stop_pipeline` outside of a pipeline.
+pub const STOP_PIPELINE: &str = "B0329";
 
 // B04: records and data files.
 

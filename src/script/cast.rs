@@ -8,6 +8,7 @@ use serde_json::{Number, Value as Json};
 use crate::error::{Error, Result};
 use crate::record::{DataRecord, Field, Fields, Name, Value};
 use crate::registry::Params;
+use crate::script::batches::Component;
 use crate::script::traceback::type_phrase;
 use crate::tensor::{self, Nested, Tensor};
 
@@ -64,6 +65,9 @@ pub fn to_json(value: &Dynamic) -> Result<Json> {
             fields.insert(name.to_string(), value);
         }
         return Ok(Json::Object(fields));
+    }
+    if value.is::<Component>() {
+        return to_value(value)?.to_json();
     }
     if let Some(tensor) = value.read_lock::<Tensor>() {
         let shorten = tensor.dtype() == tensor::Dtype::F32;
@@ -131,8 +135,11 @@ pub fn from_nested(nested: &Nested) -> Dynamic {
 /// # Errors
 /// Anything else, and arrays of unequal length.
 pub fn to_tensor(value: &Dynamic) -> Result<Tensor> {
-    match value.read_lock::<Tensor>() {
-        Some(tensor) => Ok(tensor.clone()),
+    if let Some(tensor) = value.read_lock::<Tensor>() {
+        return Ok(tensor.clone());
+    }
+    match value.read_lock::<Component>() {
+        Some(component) => component.tensor(),
         None => Tensor::from_nested(&to_nested(value)?),
     }
 }
@@ -278,8 +285,11 @@ pub fn from_value(value: Value) -> Dynamic {
 /// # Errors
 /// Functions and other things a record cannot hold.
 pub fn to_value(value: &Dynamic) -> Result<Value> {
-    match value.read_lock::<Tensor>() {
-        Some(tensor) => Ok(Value::Tensor(tensor.clone())),
+    if let Some(tensor) = value.read_lock::<Tensor>() {
+        return Ok(Value::Tensor(tensor.clone()));
+    }
+    match value.read_lock::<Component>() {
+        Some(component) => Ok(component.items()?.to_value()),
         None => Ok(Value::from_json(&to_json(value)?)),
     }
 }

@@ -40,3 +40,59 @@ pub fn field_names(text: &str) -> impl Iterator<Item = &str> {
             && (before == Some('.') || after == Some(':') || (before == Some('"') && after == Some('"')))
     })
 }
+
+/// Returns whether a text assigns to a variable, or to a part of it, or calls a method that changes an array or a map.
+pub fn changes(text: &str, name: &str) -> bool {
+    const METHODS: [&str; 12] =
+        ["push", "append", "insert", "pop", "shift", "remove", "clear", "truncate", "retain", "drain", "mixin", "set"];
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(name).any(|(at, _)| {
+        let (before, mut rest) = (&text[..at], &text[at + name.len()..]);
+        if before.ends_with(|c| word(c) || c == '.') || rest.starts_with(word) || before.trim_end().ends_with("let") {
+            return false;
+        }
+        loop {
+            rest = rest.trim_start();
+            if rest.starts_with('[') {
+                let mut depth = 0;
+                let end = rest.find(|c| {
+                    depth += i32::from(c == '[') - i32::from(c == ']');
+                    depth == 0
+                });
+                rest = end.map_or("", |end| &rest[end + 1..]);
+            } else if let Some(field) = rest.strip_prefix('.') {
+                let length = field.find(|c| !word(c)).unwrap_or(field.len());
+                if METHODS.contains(&&field[..length]) && field[length..].starts_with('(') {
+                    return true;
+                }
+                rest = &field[length..];
+            } else {
+                let operators = ["+=", "-=", "*=", "/=", "%=", "**=", "|=", "&=", "^=", "<<=", ">>="];
+                return operators.iter().any(|operator| rest.starts_with(operator))
+                    || (rest.starts_with('=') && !rest.starts_with("==") && !rest.starts_with("=>"));
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::changes;
+
+    #[test]
+    fn changes_of_a_variable_are_found() {
+        for (text, found) in [
+            ("|x| { n += x; x }", true),
+            ("|x| { n[0].y = x; x }", true),
+            ("|x| { seen.n = x }", false),
+            ("|x| { n.push(x); x }", true),
+            ("|x| x == n", false),
+            ("|x| n == x", false),
+            ("|x| n.len() + x", false),
+            ("|x| { let n = 3; n }", false),
+            ("|x| names = 3", false),
+        ] {
+            assert_eq!(changes(text, "n"), found, "{text}");
+        }
+    }
+}

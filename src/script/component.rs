@@ -157,6 +157,15 @@ impl Component {
         !self.compiled.arities(name).is_empty()
     }
 
+    /// Returns the names of its functions, sorted.
+    pub fn functions(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.compiled.names().filter(|name| *name != declaration::FUNCTION).map(str::to_owned).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// Returns how many parameters each version of a function takes.
     pub fn arities(&self, name: &str) -> Vec<usize> {
         self.compiled.arities(name)

@@ -19,7 +19,7 @@ use crate::script::resolver::{self, Resolved, Roots};
 use crate::script::source::{Script, Sources};
 use crate::script::testing::Testing;
 use crate::script::vectorise::{Follower, Report};
-use crate::script::{Limits, engine, lint, syntax, traceback};
+use crate::script::{Limits, engine, lint, manual, syntax, traceback};
 use crate::search::Trial;
 use crate::trainer::Progress;
 
@@ -74,6 +74,7 @@ struct Shared {
     sources: Sources,
     engine: OnceLock<Engine>,
     known: OnceLock<lint::Known>,
+    manual: OnceLock<Vec<manual::Function>>,
     compiled: Mutex<BTreeMap<PathBuf, Arc<Compiled>>>,
     unwritten: Mutex<BTreeMap<PathBuf, Records>>,
     /// The names of functions that the embedding program registered.
@@ -326,6 +327,7 @@ impl Builder {
             sources: Sources::default(),
             engine: OnceLock::new(),
             known: OnceLock::new(),
+            manual: OnceLock::new(),
             compiled: Mutex::new(BTreeMap::new()),
             unwritten: Mutex::new(BTreeMap::new()),
             added: OnceLock::new(),
@@ -450,6 +452,11 @@ impl Host {
     /// Returns the functions scripts may call, with their numbers of parameters.
     pub fn known_functions(&self) -> &lint::Known {
         self.0.known.get_or_init(|| lint::known(self.engine()))
+    }
+
+    /// Returns what the manual says of the functions scripts may call, for errors; read from the engine once.
+    pub(crate) fn manual(&self) -> &[manual::Function] {
+        self.0.manual.get_or_init(|| manual::all(self.engine()))
     }
 
     /// Returns whether the embedding program registered functions of this name.

@@ -9,6 +9,7 @@
 
 pub mod adaptor;
 pub mod api;
+pub mod batches;
 pub mod callable;
 pub mod cast;
 pub mod clues;

@@ -168,10 +168,49 @@ impl Array {
         })
     }
 
+    /// Writes row `i`. Whoever shares the data keeps the old contents: the data is copied first, unless the row
+    /// given was the only other to share it.
+    ///
+    /// # Errors
+    /// A row past the end, and a value of another shape or dtype than the rows have.
+    pub fn set_row(&mut self, i: usize, row: Array) -> Result<()> {
+        let shape = self.shape();
+        if shape.is_empty() || i >= shape[0] {
+            return Err(Error::data(format!("row {i} is out of range for shape {shape:?}")));
+        }
+        if row.shape() != &shape[1..] {
+            return Err(Error::data(format!("expected a row of shape {:?}, found {:?}", &shape[1..], row.shape())));
+        }
+        fn write<T: Element>(array: &mut Typed<T>, i: usize, row: Typed<T>) {
+            // A row that is a view of this very array would make the write copy all of it.
+            let owned = row.to_owned();
+            drop(row);
+            array.index_axis_mut(Axis(0), i).assign(&owned);
+        }
+        let (dtype, found) = (self.dtype(), row.dtype());
+        match (self, row) {
+            (Array::F32(array), Array::F32(row)) => write(array, i, row),
+            (Array::F64(array), Array::F64(row)) => write(array, i, row),
+            (Array::I64(array), Array::I64(row)) => write(array, i, row),
+            (Array::U8(array), Array::U8(row)) => write(array, i, row),
+            _ => {
+                return Err(Error::data(format!("expected {}, found {}", dtype.name(), found.name()))
+                    .hint(format!("convert it: `.to_{}()`", dtype.name())));
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the array with its contents in row-major order without gaps; shares the data when they are.
     #[must_use]
     pub fn to_contiguous(&self) -> Array {
         each!(self, array => dense(array).into())
+    }
+
+    /// Returns the array with data of its own, which keeps nothing else alive.
+    #[must_use]
+    pub fn owned(&self) -> Array {
+        each!(self, array => array.to_owned().into_shared().into())
     }
 
     /// Returns whether shape, dtype and every bit of the contents are the same.

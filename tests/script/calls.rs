@@ -116,6 +116,32 @@ const VALUES: &[(&str, &[&str])] = &[
     ),
     ("Record", &["records([#{ a: 1, b: \"x\", c: [1, 2], d: () }])[0]", "records([#{ a: 1.5 }, #{ b: true }])[1]"]),
     ("Rng", &["rng(1)"]),
+    ("Index", &["index(3)", "index([\"a\", \"b\"])", "index([2, 0])", "files_index(\"batches/*.rhai\")"]),
+    (
+        "Dataset",
+        &[
+            "dataset(4)",
+            "dataset(3, #{ preloaded: #{ x: [1.5, 2.5, 3.5] } }).split([0.4, 0.3])",
+            "dataset([\"a\", \"b\"], #{ preloaded: [1, 2] })",
+            "dataset(3, #{ batch: \"batches/pictures\", attrs: #{ a: 1 } }).cv_split(2)",
+        ],
+    ),
+    (
+        "Batch",
+        &[
+            "batch_of(#{ x: [1.5, 2.5], y: [0, 1] })",
+            "batch_of(#{ images: zeros([2, 3, 3]), name: [\"a\", \"b\"] }, #{ ids: [\"a\", \"b\"] })",
+            "dataset(3, #{ preloaded: [5, 6, 7] }).batch([2, 1])",
+            "dataset(3, #{ batch: \"batches/pictures\" }).batch([2])",
+        ],
+    ),
+    (
+        "Component",
+        &["batch_of(#{ x: [1.5, 2.5] }).x", "batch_of(#{ x: [\"a\", \"b\"] }).x", "batch_of(#{ x: ones([2, 2]) }).x"],
+    ),
+    ("Item", &["batch_of(#{ x: [1.5, 2.5] }).at(1)"]),
+    ("Collection", &["collection(index(2))"]),
+    ("Batches", &["dataset(2).gen_batch(1)"]),
     (
         "Layer",
         &[
@@ -148,6 +174,10 @@ fn of_type(kind: &str) -> Vec<&'static str> {
         "Tensor, array or number" => &["Tensor", "array", "int", "float"],
         "int or array" => &["int", "array"],
         "string or map" => &["string", "map"],
+        "Index, int or array" => &["Index", "int", "array"],
+        "string or array" => &["string", "array"],
+        "number or array" => &["int", "float", "array"],
+        "function or string" => &["function", "string"],
         "Layer or array" => &["Layer", "array"],
         other => {
             return VALUES.iter().filter(|(name, _)| *name == other).flat_map(|(_, values)| *values).copied().collect();

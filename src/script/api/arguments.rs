@@ -7,6 +7,7 @@
 use rhai::{Array as List, Dynamic, EvalAltResult};
 
 use crate::error::{Error, Result as Outcome};
+use crate::script::batches::Component;
 use crate::script::cast;
 use crate::script::traceback::{raise, type_phrase};
 use crate::tensor::{Dtype, Number, Operand, Tensor};
@@ -32,6 +33,20 @@ pub type FileOrBytes = Dynamic;
 pub type TensorOrMap = Dynamic;
 /// A layer, or an array of layers.
 pub type Layers = Dynamic;
+/// An index, or what makes one: a number of items, or an array of ids.
+pub type Ids = Dynamic;
+/// Data of a whole set, or where it is.
+pub type Source = Dynamic;
+/// Arguments of an action: an array of them, or one.
+pub type Arguments = Dynamic;
+/// A function: a pointer to one, or the name of one.
+pub type Callback = Dynamic;
+/// A name of a script component, or an import block.
+pub type NameOrBlock = Dynamic;
+/// A text, or an array of texts.
+pub type Patterns = Dynamic;
+/// A number, or an array of numbers.
+pub type Shares = Dynamic;
 
 /// Returns a number as a tensor takes it.
 pub fn number(value: &Dynamic) -> Answer<Number> {
@@ -52,6 +67,9 @@ pub fn float(value: &Dynamic, what: &str) -> Answer<f64> {
 pub fn operand<'a>(value: &Dynamic, hold: &'a mut Option<Tensor>) -> Answer<Operand<'a>> {
     if let Some(tensor) = value.read_lock::<Tensor>() {
         return Ok(Operand::Tensor(hold.insert(tensor.clone())));
+    }
+    if let Some(component) = value.read_lock::<Component>() {
+        return Ok(Operand::Tensor(hold.insert(component.tensor().map_err(raise)?)));
     }
     match number(value) {
         Ok(number) => Ok(Operand::Number(number)),

@@ -8,13 +8,19 @@
 //! take more than one ([`arguments`]) are what the manual prints.
 
 pub mod arguments;
+pub mod batch;
 pub mod batches;
+pub mod dataset;
 pub mod datasets;
+pub mod expression;
 pub mod files;
+pub mod index;
 pub mod loader;
+pub mod model;
 pub mod network;
 pub mod options;
 pub mod params;
+pub mod pipeline;
 pub mod random;
 pub mod recipe;
 pub mod record;
@@ -63,6 +69,12 @@ pub const PAGES: &[Page] = &[
     runs::PAGE,
     searches::PAGE,
     testing::PAGE,
+    index::PAGE,
+    dataset::PAGE,
+    batch::PAGE,
+    pipeline::PAGE,
+    expression::PAGE,
+    model::PAGE,
 ];
 
 /// Registers everything.
@@ -70,4 +82,5 @@ pub fn register(engine: &mut Engine) {
     for page in PAGES {
         (page.register)(engine);
     }
+    batch::register_forwards(engine);
 }

@@ -95,6 +95,9 @@ pub fn all(engine: &Engine) -> Vec<Function> {
         // Printing is part of every type and would only repeat itself.
         if ["to_string", "to_debug", "print", "debug", "sleep"].contains(&name)
             || name.starts_with("anon$")
+            // What can be written is told where it is read.
+            || name.starts_with("set$")
+            || name == "index$set$"
             || result == table::REFUSED
         {
             continue;
@@ -109,9 +112,17 @@ pub fn all(engine: &Engine) -> Vec<Function> {
         }
     }
     // A property may also be called as a method, which needs no second entry.
-    let properties: Vec<String> =
-        functions.iter().filter(|function| function.group == Group::Property).map(|one| one.name.clone()).collect();
-    functions.retain(|function| function.group != Group::Method || !properties.contains(&function.name));
+    let owner = |version: &Version| version.parameters.first().map_or_else(String::new, |(_, kind)| kind.clone());
+    let properties: Vec<(String, String)> = functions
+        .iter()
+        .filter(|function| function.group == Group::Property)
+        .flat_map(|one| one.versions.iter().map(|version| (one.name.clone(), owner(version))))
+        .collect();
+    for function in functions.iter_mut().filter(|function| function.group == Group::Method) {
+        let Function { name, versions, .. } = function;
+        versions.retain(|version| !properties.contains(&(name.clone(), owner(version))));
+    }
+    functions.retain(|function| !function.versions.is_empty());
     for function in &mut functions {
         // The signature last: the engine has no order of its own.
         function.versions.sort_by_cached_key(|version| {
@@ -249,6 +260,11 @@ pub fn type_name(rust: &str) -> String {
         "Layers" => "Layer or array",
         "TensorOrLayer" => "Tensor or Layer",
         "NameOrBlock" => "string or map",
+        "Source" | "Arguments" => "any",
+        "Callback" => "function or string",
+        "Ids" => "Index, int or array",
+        "Patterns" => "string or array",
+        "Shares" => "number or array",
         "LoaderHandle" => "Loader",
         "TrainerHandle" => "Trainer",
         "RunHandle" => "Run",

@@ -22,10 +22,17 @@ use crate::script::host::Host;
 pub fn signatures(host: &Host, name: &str, first: &str) -> Vec<String> {
     // Rhai shows a text among arguments as all the types it may have.
     let first = if first.contains("ImmutableString") { "string".to_owned() } else { functions::type_name(first) };
-    let own = functions::all(host.engine()).into_iter().filter(|function| function.name == name);
+    let mut own: Vec<Function> = host.manual().iter().filter(|function| function.name == name).cloned().collect();
+    // What is called is looked for among what can be called.
+    if own.iter().any(|function| function.group != Group::Property) {
+        own.retain(|function| function.group != Group::Property);
+    }
     let kind = |version: &Version| version.parameters.first().map_or_else(String::new, |(_, kind)| kind.clone());
-    let mut known: Vec<(String, String)> =
-        own.flat_map(|function| function.versions).map(|version| (kind(&version), version.signature)).collect();
+    let mut known: Vec<(String, String)> = own
+        .into_iter()
+        .flat_map(|function| function.versions)
+        .map(|version| (kind(&version), version.signature))
+        .collect();
     if known.is_empty() {
         known = functions::foreign(host.engine(), name);
     }

@@ -1,0 +1,401 @@
+//! A function for each item of a batch: `batch.parallel` and `batch.apply`.
+
+use rhai::{Array as List, Dynamic, NativeCallContext};
+
+use crate::batch::Items;
+use crate::error::{Error, Result, codes};
+use crate::pipeline::{Id, Target, run};
+use crate::random::Random;
+use crate::record::Value;
+use crate::script::api::arguments::{Answer, float};
+use crate::script::api::options::Options;
+use crate::script::api::random::Rng;
+use crate::script::batches::function::Function;
+use crate::script::batches::{Batch, convert, expression};
+use crate::script::cast;
+use crate::script::host::Host;
+use crate::script::traceback::{raise, type_phrase};
+
+/// What went wrong with one item, as a value among the results.
+#[derive(Clone)]
+pub struct Failure {
+    /// What was raised, with its place.
+    pub error: Error,
+    /// The item.
+    pub id: Option<Id>,
+}
+
+impl Failure {
+    /// Returns the error with the item it is about.
+    pub fn told(&self) -> Error {
+        match &self.id {
+            Some(id) => self.error.clone().within(format!("item `{id}`")),
+            None => self.error.clone(),
+        }
+    }
+}
+
+/// Where and by how many.
+#[derive(Clone, Copy)]
+struct Work {
+    target: Target,
+    workers: Option<usize>,
+}
+
+/// Takes `target` and `workers`. Without a target, the work is done on the cores, unless the function changes
+/// variables around it.
+fn work(options: &mut Options, function: &Function, name: &str) -> Answer<Work> {
+    let target = options.text("target")?.map(|target| Target::parse(&target)).transpose().map_err(raise)?;
+    let workers = options.whole("workers")?.map(|workers| (workers as usize).max(1));
+    let target = match (target, function.assigns()) {
+        (Some(Target::For), _) => Target::For,
+        (Some(target), None) => target,
+        (None, None) => Target::Threads,
+        (None, Some(_)) => Target::For,
+        (Some(_), Some(variable)) => {
+            return Err(raise(
+                Error::script(format!("`{name}`: the function assigns to `{variable}`, a variable around it"))
+                    .hint("threads would do that in any order: return what is to be kept, or set `target: \"for\"`"),
+            ));
+        }
+    };
+    Ok(Work { target, workers })
+}
+
+/// An argument after those of the item.
+enum Argument {
+    /// The same for every item.
+    Same(Dynamic),
+    /// One for each item.
+    Each(Vec<Dynamic>),
+}
+
+/// Takes `args`: an array, in which `P(…)` has a value for each item.
+fn arguments(host: &Host, options: &mut Options, batch: &Batch, count: usize) -> Answer<Vec<Argument>> {
+    let Some(given) = options.take("args") else { return Ok(Vec::new()) };
+    let list = match given.is_array() {
+        true => given.into_array().unwrap_or_default(),
+        false => vec![given],
+    };
+    let argument = |value: Dynamic| {
+        let value = expression::resolve(host, batch, value)?;
+        Ok(match value.read_lock::<expression::PerItem>() {
+            Some(each) if each.0.len() == count => Argument::Each(each.0.clone()),
+            Some(each) => {
+                return Err(Error::script(format!(
+                    "`P`: expected {count} values, one for each item, found {}",
+                    each.0.len()
+                )));
+            }
+            None => Argument::Same(value.clone()),
+        })
+    };
+    list.into_iter().map(argument).collect::<Result<_>>().map_err(raise)
+}
+
+fn of_item(arguments: &[Argument], item: usize) -> impl Iterator<Item = Dynamic> + '_ {
+    arguments.iter().map(move |argument| match argument {
+        Argument::Same(value) => value.clone(),
+        Argument::Each(values) => values[item].clone(),
+    })
+}
+
+/// Calls the function for each entry; a failure is a result like any other.
+fn each(
+    function: &Function,
+    work: Work,
+    entries: usize,
+    enter: &(dyn Fn(usize) -> Result<Vec<Dynamic>> + Sync),
+) -> Vec<Result<Dynamic>> {
+    let apart = work.target != Target::For;
+    run(entries, work.target, work.workers, &|| function.start(apart), &|running, item| {
+        let running = running.as_mut().map_err(|error| error.clone())?;
+        running.call(&mut enter(item)?)
+    })
+}
+
+/// Refuses arguments that the function does not take, before it is called for every item.
+fn check(function: &Function, count: usize, what: &str) -> Result<()> {
+    match function.takes(count) {
+        true => Ok(()),
+        false => Err(Error::script(format!("{} does not take {count} arguments", function.name()))
+            .hint(format!("it is called with {what}"))),
+    }
+}
+
+/// Calls a function for each entry of what `init` gives, and `post` with all results.
+///
+/// # Errors
+/// Unknown options, an `init` that gives no array, and without `post` whatever failed.
+pub fn parallel(
+    context: &NativeCallContext,
+    batch: &Batch,
+    function: &Dynamic,
+    mut options: Options,
+) -> Answer<Dynamic> {
+    let module = batch.about().module.clone();
+    let function = Function::new(context, function, module.as_ref())?;
+    let init = options.take("init").unwrap_or_else(|| Dynamic::from("ids"));
+    let post = options.take("post").map(|post| Function::new(context, &post, module.as_ref())).transpose()?;
+    let work = work(&mut options, &function, "parallel")?;
+    let entries = entries(context, batch, &init)?;
+    let arguments = arguments(&Host::of(context)?, &mut options, batch, entries.len())?;
+    options.finish()?;
+    let given = |item: usize| -> Result<Vec<Dynamic>> {
+        let mut all = entries[item].clone();
+        all.extend(of_item(&arguments, item));
+        Ok(all)
+    };
+    if let Some(first) = entries.first() {
+        check(&function, first.len() + arguments.len(), "what `init` gives for an item, and `args`").map_err(raise)?;
+    }
+    let index = batch.index();
+    let results = each(&function, work, entries.len(), &given);
+    let id = |at: usize| (entries.len() == index.len()).then(|| index.id(at).ok()).flatten();
+    let results: Vec<std::result::Result<Dynamic, Failure>> = results
+        .into_iter()
+        .enumerate()
+        .map(|(at, result)| result.map_err(|error| Failure { error, id: id(at) }))
+        .collect();
+    match post {
+        Some(post) => {
+            let results: List = results.into_iter().map(|result| result.unwrap_or_else(Dynamic::from)).collect();
+            let returned = post.call(vec![Dynamic::from(batch.clone()), Dynamic::from(results)]).map_err(raise)?;
+            Ok(if returned.is_unit() { Dynamic::from(batch.clone()) } else { returned })
+        }
+        None => match failed(results.iter().filter_map(|result| result.as_ref().err())) {
+            Some(error) => Err(raise(error)),
+            None => Ok(Dynamic::from(batch.clone())),
+        },
+    }
+}
+
+/// Returns the first failure, with how many there are more.
+fn failed<'a>(failures: impl Iterator<Item = &'a Failure>) -> Option<Error> {
+    let all: Vec<&Failure> = failures.collect();
+    let error = all.first()?.told();
+    Some(match all.len() {
+        1 => error,
+        2 => error.hint("one more item failed"),
+        count => error.hint(format!("{} more items failed", count - 1)),
+    })
+}
+
+/// Returns the arguments of each call: what `init` names, an array, or what a function of the batch returns.
+fn entries(context: &NativeCallContext, batch: &Batch, init: &Dynamic) -> Answer<Vec<Vec<Dynamic>>> {
+    let one = |value: Dynamic| match value.is_array() {
+        true => value.into_array().unwrap_or_default(),
+        false => vec![value],
+    };
+    let list = |value: Dynamic| -> Answer<Vec<Vec<Dynamic>>> {
+        let kind = value.type_name();
+        match value.into_array() {
+            Ok(list) => Ok(list.into_iter().map(one).collect()),
+            Err(_) => Err(raise(Error::script(format!(
+                "`init`: expected an array with an entry for each call, found {}",
+                type_phrase(kind)
+            )))),
+        }
+    };
+    if init.is_array() {
+        return list(init.clone());
+    }
+    let count = batch.lock().len();
+    match init.as_immutable_string_ref().as_deref().map(|name| name.as_str()) {
+        Ok("ids" | "indices") => Ok(batch.index().ids().map(|id| vec![convert::from_id(id)]).collect()),
+        Ok("items") => (0..count as i64).map(|at| Ok(vec![Dynamic::from(batch.at(at).map_err(raise)?)])).collect(),
+        Ok("run_once") => Ok(vec![Vec::new()]),
+        Ok(name) if batch.lock().component(name).is_ok() => {
+            let items = batch.component(name).items().map_err(raise)?;
+            (0..items.len()).map(|at| Ok(vec![cast::from_value(items.get(at).map_err(raise)?)])).collect()
+        }
+        _ => {
+            let function = Function::new(context, init, batch.about().module.as_ref()).map_err(|error| {
+                match init.is_string() {
+                    true => raise(
+                        Error::script(format!("`init`: there is neither a function nor a component `{init}`"))
+                            .hint("`ids`, `items` and `run_once` are always there"),
+                    ),
+                    false => error,
+                }
+            })?;
+            list(function.call(vec![Dynamic::from(batch.clone())]).map_err(raise)?)
+        }
+    }
+}
+
+/// One application: the components whose items are arguments, and those that results go to.
+struct Pair {
+    from: Vec<String>,
+    to: Vec<String>,
+}
+
+/// Takes `src` and `dst`: a name; an array of names, each for itself; in it, arrays of names that go together.
+fn pairs(options: &mut Options) -> Answer<Vec<Pair>> {
+    let name = |value: &Dynamic, what: &str| {
+        value.as_immutable_string_ref().map(|name| name.to_string()).map_err(|found| {
+            raise(Error::script(format!("option `{what}` of `apply`: expected names, found {}", type_phrase(found))))
+        })
+    };
+    let read = |value: &Dynamic, what: &str| -> Answer<Vec<Vec<String>>> {
+        let Some(list) = value.read_lock::<List>() else { return Ok(vec![vec![name(value, what)?]]) };
+        list.iter()
+            .map(|value| match value.read_lock::<List>() {
+                Some(together) => together.iter().map(|value| name(value, what)).collect(),
+                None => Ok(vec![name(value, what)?]),
+            })
+            .collect()
+    };
+    let source = options.take("src").ok_or_else(|| {
+        raise(
+            Error::script("`apply` needs `src`, the component whose items the function gets")
+                .hint("`batch.apply(|image| …, #{ src: \"images\" })`"),
+        )
+    })?;
+    let from = read(&source, "src")?;
+    let to = options.take("dst").map(|value| read(&value, "dst")).transpose()?;
+    let to = to.unwrap_or_else(|| from.iter().map(|names| names[..names.len().min(1)].to_vec()).collect());
+    if from.len() != to.len() {
+        return Err(raise(Error::script(format!(
+            "`apply`: `src` has {} components, `dst` has {}",
+            from.len(),
+            to.len()
+        ))));
+    }
+    Ok(from.into_iter().zip(to).map(|(from, to)| Pair { from, to }).collect())
+}
+
+/// Calls a function for each item of components and puts the results into components.
+///
+/// # Errors
+/// Unknown options and components, whatever fails.
+pub fn apply(context: &NativeCallContext, batch: &Batch, function: &Dynamic, mut options: Options) -> Answer<Batch> {
+    let host = Host::of(context)?;
+    let function = Function::new(context, function, batch.about().module.as_ref())?;
+    let pairs = pairs(&mut options)?;
+    let chance = options.take("p").map(|p| {
+        let p = expression::resolve(&host, batch, p).map_err(raise)?;
+        let p = float(&p, "`p` of `apply`")?;
+        match (0.0..=1.0).contains(&p) {
+            true => Ok(p),
+            false => {
+                Err(raise(Error::script(format!("`p` of `apply`: expected a probability from 0 to 1, found {p}"))))
+            }
+        }
+    });
+    let chance = chance.transpose()?;
+    let rng = options.flag("rng")?.unwrap_or(false);
+    let work = work(&mut options, &function, "apply")?;
+    let count = batch.lock().len();
+    let arguments = arguments(&host, &mut options, batch, count)?;
+    options.finish()?;
+    // The same draws for every pair, so that a picture and its mask go the same way.
+    let draw = batch.draw();
+    let plan = Plan { function: &function, work, arguments, chance, rng, draw };
+    for pair in &pairs {
+        plan.apply(batch, pair).map_err(raise)?;
+    }
+    Ok(batch.clone())
+}
+
+/// Returns the error by which a batch is left out of a run.
+pub fn skip() -> Error {
+    Error::script("`skip_batch` was called outside of a pipeline")
+        .coded(codes::SKIP_BATCH)
+        .hint("it leaves a batch out of a pipeline's run: call it in an action, or in `exec`")
+}
+
+/// Returns the error by which a run ends.
+pub fn stop() -> Error {
+    Error::script("`stop_pipeline` was called outside of a pipeline")
+        .coded(codes::STOP_PIPELINE)
+        .hint("it ends a pipeline's run: call it in an action, or in `exec`")
+}
+
+struct Plan<'a> {
+    function: &'a Function,
+    work: Work,
+    arguments: Vec<Argument>,
+    chance: Option<f64>,
+    rng: bool,
+    draw: Random,
+}
+
+impl Plan<'_> {
+    fn chosen(&self, item: usize) -> bool {
+        self.chance.is_none_or(|p| self.draw.derive(item as u64 * 2).uniform() < p)
+    }
+
+    fn apply(&self, batch: &Batch, pair: &Pair) -> Result<()> {
+        let sources = pair.from.iter().map(|name| batch.component(name).items()).collect::<Result<Vec<Items>>>()?;
+        let count = batch.lock().len();
+        let given = |item: usize| -> Result<Vec<Dynamic>> {
+            let mut all = Vec::with_capacity(sources.len() + self.arguments.len() + 1);
+            for source in &sources {
+                all.push(cast::from_value(source.get(item)?));
+            }
+            all.extend(of_item(&self.arguments, item));
+            if self.rng {
+                all.push(Dynamic::from(Rng::new(self.draw.derive(item as u64 * 2 + 1))));
+            }
+            Ok(all)
+        };
+        let total = sources.len() + self.arguments.len() + usize::from(self.rng);
+        check(self.function, total, "the item of each component of `src`, `args`, and with `rng: true` an Rng")?;
+        let chosen: Vec<usize> = (0..count).filter(|&item| self.chosen(item)).collect();
+        let results = each(self.function, self.work, chosen.len(), &|at| given(chosen[at]));
+        let index = batch.index();
+        let mut values: Vec<Option<Dynamic>> = vec![None; count];
+        let mut failures = Vec::new();
+        for (&item, result) in chosen.iter().zip(results) {
+            match result {
+                Ok(value) => values[item] = Some(value),
+                Err(error) => failures.push(Failure { error, id: index.id(item).ok() }),
+            }
+        }
+        if let Some(error) = failed(failures.iter()) {
+            return Err(error);
+        }
+        let mut columns: Vec<Vec<Value>> = pair.to.iter().map(|_| Vec::with_capacity(count)).collect();
+        for (item, value) in values.into_iter().enumerate() {
+            match value {
+                Some(value) => scatter(value, &mut columns).map_err(|error| match index.id(item) {
+                    Ok(id) => error.within(format!("what {} returned for item `{id}`", self.function.name())),
+                    Err(_) => error,
+                })?,
+                // An item that was not chosen goes on as it is.
+                None => {
+                    for (at, column) in columns.iter_mut().enumerate() {
+                        let source = sources.get(at).or(sources.first());
+                        column.push(source.map_or(Ok(Value::Null), |source| source.get(item))?);
+                    }
+                }
+            }
+        }
+        let mut data = batch.lock();
+        for (name, column) in pair.to.iter().zip(columns) {
+            data.set(name, Items::assemble(column))?;
+        }
+        Ok(())
+    }
+}
+
+/// Adds what the function returned to the columns: a value, or an array with one for each.
+fn scatter(value: Dynamic, columns: &mut [Vec<Value>]) -> Result<()> {
+    match columns {
+        [only] => only.push(cast::to_value(&value)?),
+        many => {
+            let count = many.len();
+            let list = value.into_array().map_err(|found| {
+                Error::script(format!("expected an array of {count} values, found {}", type_phrase(found)))
+            })?;
+            if list.len() != count {
+                return Err(Error::script(format!("expected an array of {count} values, found one of {}", list.len())));
+            }
+            for (column, value) in many.iter_mut().zip(&list) {
+                column.push(cast::to_value(value)?);
+            }
+        }
+    }
+    Ok(())
+}
