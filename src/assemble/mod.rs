@@ -8,6 +8,7 @@ mod chain;
 mod check;
 mod explain;
 mod faults;
+pub mod fit;
 mod leaks;
 mod load;
 mod model;

@@ -10,6 +10,7 @@ mod evaluate;
 mod events;
 mod exit;
 mod explain;
+mod fit;
 mod help;
 mod inspect;
 mod man;
@@ -67,6 +68,7 @@ enum Verb {
     Inspect(inspect::Args),
     New(new::Args),
     Pack(pack::Args),
+    Fit(fit::Args),
     Schema(schema::Args),
     Repl(repl::Args),
     Completions(completions::Args),
@@ -137,6 +139,7 @@ fn run(verb: Verb) -> ExitCode {
         Verb::Resume(args) => resume::run(args),
         Verb::Predict(args) => predict::run(args),
         Verb::Pack(args) => pack::run(args),
+        Verb::Fit(args) => fit::run(args),
         Verb::Check(args) => return check::run(&args),
         Verb::VerifyResume(args) => verify_resume::run(args),
         Verb::Explain(args) => explain::run(args),

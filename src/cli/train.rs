@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::cli::options::{Limits, Overrides, Scripts, Training};
+use crate::cli::options::{Limits, Overrides, Prepared, Scripts, Training};
 use crate::cli::trial::Trials;
 use crate::cli::{resume, terminal};
 use crate::error::Kind;
@@ -56,6 +56,9 @@ pub struct Args {
     limits: Limits,
 
     #[command(flatten)]
+    prepared: Prepared,
+
+    #[command(flatten)]
     scripts: Scripts,
 
     #[command(flatten)]
@@ -93,7 +96,7 @@ pub fn run(args: Args) -> Result<()> {
         terminal::data(&recipe.explain(&written));
         return Ok(());
     }
-    let builder = args.scripts.host(Roots::project_of(config)).overwrite(args.overwrite);
+    let builder = args.scripts.host(Roots::project_of(config)).overwrite(args.overwrite).fitted(args.prepared.fitted);
     let host = builder.limit_batches(args.limits.batches()).build()?;
     let (train, validation) = match data.as_slice() {
         [train, validation] => {
