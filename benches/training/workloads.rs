@@ -16,7 +16,7 @@ use serde_json::json;
 /// Returns a run of steps of `batch` records, `batches` an epoch, that goes on until it is stopped.
 pub fn parts(workload: &str, (batch, batches): (usize, usize)) -> Result<Parts> {
     let (x, y) = symbols(workload)?;
-    let network = Arc::new(Network::new(&[x.clone()], &[y])?);
+    let network = Arc::new(Network::new(std::slice::from_ref(&x), &[y])?);
     let count = batch * batches;
     let shape: Vec<usize> = [count].into_iter().chain(x.shape().iter().flatten().copied()).collect();
     let mut random = Random::new(1, Stream::Script, &[]);
