@@ -2,28 +2,26 @@
 //!
 //! Prints `ready`, then answers each line `WORKLOAD SECONDS` on standard input with `WORKLOAD steps_per_second
 //! loss=…`, so that one driver can ask several programs in turn. Steps are those of a real `Trainer`: shuffled batches
-//! of a dataset in memory, forward, backward, optimizer, logs, a service that looks at every loss.
+//! of a dataset in memory, forward, backward, optimizer, logs, a service that looks at every loss. The environment
+//! variable `T` says on how many threads (2). `bits WORKLOAD STEPS` is answered with a hash of all weights after so
+//! many steps, which is the same for any number of threads. `benches/peers` has other programs that answer alike.
 //!
 //! Workloads, all f32: **F** MLP 4-16-16-3, batch 16, Adam; **A32**, **A128** MLP 784-512-512-10, Adam; **B** two
 //! convolutions, pooling, dropout, two dense layers on 28×28×1, batch 64, Adam; **C8** ResNet-8 with batch normalisation on
 //! 32×32×3, batch 64, SGD with momentum; **D** LSTM 64 over 100 steps of 8, batch 32, Adam; **E** two encoder layers
 //! of a transformer over 64 tokens, batch 32, Adam.
 
+#[path = "training/workloads.rs"]
+mod workloads;
+
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use barrage::dataset::{Dataset, Options, Stations};
-use barrage::network::{Network, Symbol, layers};
-use barrage::random::{Random, Stream};
-use barrage::record::{Column, DataColumns, DataRecords, Loader, Mode, Name, Record, Records, Value};
-use barrage::tensor::{Array, Dtype, Tensor, device};
-use barrage::trainer::{OutputSpec, Parts, Progress, Rate, Step, Trainer};
-use barrage::{Error, Result, loss, optimizer, registry, service, transformer};
-use serde_json::json;
+use barrage::trainer::{Progress, Quiet, Step, Trainer};
+use barrage::{Error, Result};
 
 /// The allocator of the program itself.
 #[global_allocator]
@@ -43,7 +41,14 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     answer("ready");
     for line in std::io::stdin().lock().lines() {
         let line = line?;
-        let [workload, seconds] = line.split_whitespace().collect::<Vec<_>>()[..] else { break };
+        let (workload, seconds) = match line.split_whitespace().collect::<Vec<_>>()[..] {
+            ["bits", workload, steps] => {
+                answer(&format!("bits {workload} {:016x}", bits(workload, steps.parse()?)?));
+                continue;
+            }
+            [workload, seconds] => (workload, seconds),
+            _ => break,
+        };
         let time = Duration::from_secs_f64(seconds.parse()?);
         match measure(&mut runs, workload, time) {
             Ok((steps, loss)) => answer(&format!("{workload} {steps:.3} loss={loss:.4}")),
@@ -67,7 +72,7 @@ struct Running {
 
 fn measure(runs: &mut HashMap<String, Running>, workload: &str, time: Duration) -> Result<(f64, f64)> {
     if !runs.contains_key(workload) {
-        let mut trainer = Trainer::new(parts(workload)?)?;
+        let mut trainer = Trainer::new(workloads::parts(workload, sizes(workload)?)?)?;
         let stop = Arc::new(AtomicBool::new(false));
         trainer.set_stop_flag(stop.clone());
         let mut running = Running { trainer, stop };
@@ -110,158 +115,29 @@ impl Progress for Clock {
     }
 }
 
-fn parts(workload: &str) -> Result<Parts> {
-    let (batch, batches) = match workload {
-        "F" => (16, 256),
-        "A32" | "D" => (32, 64),
-        "A128" => (128, 32),
-        "B" | "C8" => (64, 16),
-        "E" => (32, 16),
-        other => return Err(Error::run(format!("unknown workload `{other}`"))),
-    };
-    let (x, y) = symbols(workload)?;
-    let network = Arc::new(Network::new(&[x.clone()], &[y])?);
-    let count = batch * batches;
-    let shape: Vec<usize> = [count].into_iter().chain(x.shape().iter().flatten().copied()).collect();
-    let mut random = Random::new(1, Stream::Script, &[]);
-    let size = shape.iter().product();
-    let inputs = match x.dtype() {
-        Dtype::I64 => Array::from_i64((0..size).map(|_| random.below(10_000) as i64).collect(), &shape)?,
-        _ => Array::from_f32((0..size).map(|_| random.uniform() as f32).collect(), &shape)?,
-    };
-    let classes = network.outputs()[0].shape[0].unwrap_or(1);
-    let (targets, loss) = match classes {
-        1 => {
-            let values = (0..count).map(|_| random.uniform() as f32).collect();
-            (Array::from_f32(values, &[count, 1])?, loss::make("mse", &serde_json::Map::new())?)
-        }
-        classes => {
-            let values = (0..count).map(|_| random.below(classes as u64) as i64).collect();
-            let logits = json!({"from_logits": true}).as_object().cloned().unwrap_or_default();
-            (Array::from_i64(values, &[count])?, loss::make("sparse_categorical_crossentropy", &logits)?)
-        }
-    };
-    let (rule, rate) = if workload == "C8" { ("SGD", 0.01) } else { ("Adam", 1e-3) };
-    let params = if workload == "C8" { json!({"momentum": 0.9}) } else { json!({}) };
-    let output = network.outputs()[0].name.clone();
-    Ok(Parts {
-        weights: network.initialise(1)?,
-        outputs: vec![OutputSpec { name: output.clone(), loss, loss_weight: 1.0, metrics: Vec::new() }],
-        optimizer: optimizer::make(rule, params.as_object().unwrap_or(&serde_json::Map::new()))?,
-        rate: Rate::Constant(rate),
-        train: dataset((network.inputs()[0].name.clone(), inputs), (output, targets), batch)?,
-        validation: None,
-        services: vec![registry::find(service::LIST, "service", "terminate_on_nan")?.make(&serde_json::Map::new())?],
-        epochs: usize::MAX,
-        seed: 1,
-        device: device::cpu(),
-        kernels: std::env::var_os("BARRAGE_KERNELS").is_none_or(|value| value != "off"),
-        folder: PathBuf::new(),
-        graph: Vec::new(),
-        network,
-    })
-}
-
-/// Gives the rows of two arrays.
-struct Tables {
-    x: (Name, Array),
-    y: (Name, Array),
-}
-
-impl Loader for Tables {
-    fn load(&self, records: &[Record], _: Mode) -> Result<DataRecords> {
-        let rows: Vec<usize> = records.iter().map(Record::index).collect();
-        let take = |(name, array): &(Name, Array)| -> Result<Vec<(Name, Column)>> {
-            Ok(vec![(name.clone(), Column::Dense(Tensor::Host(array.take_rows(&rows)?)))])
-        };
-        Ok(DataRecords::Columns(DataColumns { len: rows.len(), x: take(&self.x)?, y: Some(take(&self.y)?), w: None }))
-    }
-}
-
-fn dataset(x: (Name, Array), y: (Name, Array), batch: usize) -> Result<Dataset> {
-    let rows = (0..x.1.len() as i64).map(|row| vec![("row".into(), Value::Int(row))]).collect();
-    let records = Records::from_rows(rows, "memory")?;
-    let same = registry::find(transformer::LIST, "transformer", "IdentityTransformer")?;
-    let transformer = Arc::from(same.make(&serde_json::Map::new())?);
-    let stations = Stations { loader: Arc::new(Tables { x, y }), transformer, augmentor: None };
-    Dataset::new(records, stations, Mode::Train, batch, 1, Options::default())
-}
-
-/// Applies a layer by its Keras name.
-fn layer(name: &str, params: serde_json::Value, inputs: &[&Symbol]) -> Result<Symbol> {
-    let inputs: Vec<Symbol> = inputs.iter().map(|input| (*input).clone()).collect();
-    layers::find(name)?.make(params.as_object().unwrap_or(&serde_json::Map::new()))?.apply(&inputs)
-}
-
-fn symbols(workload: &str) -> Result<(Symbol, Symbol)> {
-    let input =
-        |shape: &[usize], dtype| Symbol::input("x", &shape.iter().copied().map(Some).collect::<Vec<_>>(), dtype);
-    let dense = |units: usize, activation: &str, from: &Symbol| {
-        layer("Dense", json!({"units": units, "activation": activation}), &[from])
-    };
+/// Returns the records of a step and the steps of an epoch.
+fn sizes(workload: &str) -> Result<(usize, usize)> {
     match workload {
-        "F" | "A32" | "A128" => {
-            let (length, units, classes) = if workload == "F" { (4, 16, 3) } else { (784, 512, 10) };
-            let x = input(&[length], Dtype::F32)?;
-            let hidden = dense(units, "relu", &dense(units, "relu", &x)?)?;
-            let y = dense(classes, "linear", &hidden)?;
-            Ok((x, y))
-        }
-        "B" => {
-            let x = input(&[28, 28, 1], Dtype::F32)?;
-            let conv = |filters: usize, from: &Symbol| {
-                layer("Conv2D", json!({"filters": filters, "kernel_size": 3, "activation": "relu"}), &[from])
-            };
-            let pooled = layer("MaxPooling2D", json!({"pool_size": 2}), &[&conv(64, &conv(32, &x)?)?])?;
-            let dropped = layer("Dropout", json!({"rate": 0.25}), &[&pooled])?;
-            let y = dense(10, "linear", &dense(128, "relu", &layer("Flatten", json!({}), &[&dropped])?)?)?;
-            Ok((x, y))
-        }
-        "C8" => {
-            let x = input(&[32, 32, 3], Dtype::F32)?;
-            let mut value = normed(16, 3, 1, true, &x)?;
-            for (at, filters) in [16, 32, 64].into_iter().enumerate() {
-                let stride = if at == 0 { 1 } else { 2 };
-                let inner = normed(filters, 3, 1, false, &normed(filters, 3, stride, true, &value)?)?;
-                let skip = if at == 0 { value } else { normed(filters, 1, stride, false, &value)? };
-                let sum = layer("Add", json!({}), &[&inner, &skip])?;
-                value = layer("Activation", json!({"activation": "relu"}), &[&sum])?;
-            }
-            let y = dense(10, "linear", &layer("GlobalAveragePooling2D", json!({}), &[&value])?)?;
-            Ok((x, y))
-        }
-        "D" => {
-            let x = input(&[100, 8], Dtype::F32)?;
-            let y = dense(1, "linear", &layer("LSTM", json!({"units": 64}), &[&x])?)?;
-            Ok((x, y))
-        }
-        _ => {
-            let x = input(&[64], Dtype::I64)?;
-            let mut value = layer("Embedding", json!({"input_dim": 10_000, "output_dim": 128}), &[&x])?;
-            let places = layer("PositionEmbedding", json!({"sequence_length": 64}), &[&value])?;
-            value = layer("Add", json!({}), &[&value, &places])?;
-            for _ in 0..2 {
-                let attention = json!({"num_heads": 4, "key_dim": 32});
-                let seen = layer("MultiHeadAttention", attention, &[&value, &value])?;
-                let sum = layer("Add", json!({}), &[&value, &seen])?;
-                let first = layer("LayerNormalization", json!({}), &[&sum])?;
-                let wide = dense(128, "linear", &dense(512, "gelu", &first)?)?;
-                let sum = layer("Add", json!({}), &[&first, &wide])?;
-                value = layer("LayerNormalization", json!({}), &[&sum])?;
-            }
-            let y = dense(4, "linear", &layer("GlobalAveragePooling1D", json!({}), &[&value])?)?;
-            Ok((x, y))
-        }
+        "F" => Ok((16, 256)),
+        "A32" | "D" => Ok((32, 64)),
+        "A128" => Ok((128, 32)),
+        "B" | "C8" => Ok((64, 16)),
+        "E" => Ok((32, 16)),
+        other => Err(Error::run(format!("unknown workload `{other}`"))),
     }
 }
 
-/// A convolution without bias, normalised.
-fn normed(filters: usize, size: usize, stride: usize, relu: bool, from: &Symbol) -> Result<Symbol> {
-    let params =
-        json!({"filters": filters, "kernel_size": size, "strides": stride, "padding": "same", "use_bias": false});
-    let normal = layer("BatchNormalization", json!({}), &[&layer("Conv2D", params, &[from])?])?;
-    match relu {
-        true => layer("Activation", json!({"activation": "relu"}), &[&normal]),
-        false => Ok(normal),
-    }
+/// Returns a hash of the weights after some steps.
+fn bits(workload: &str, steps: usize) -> Result<u64> {
+    let (batch, _) = sizes(workload)?;
+    let mut parts = workloads::parts(workload, (batch, steps))?;
+    parts.epochs = 1;
+    let mut trainer = Trainer::new(parts)?;
+    trainer.train(&mut Quiet)?;
+    let weights = trainer.weights()?;
+    let values = weights.iter().flat_map(|(_, weight)| weight.as_f32().into_owned());
+    // FNV-1a, a number at a time.
+    Ok(values.fold(0xcbf2_9ce4_8422_2325, |hash, value| {
+        (hash ^ u64::from(value.to_bits())).wrapping_mul(0x0000_0100_0000_01b3)
+    }))
 }

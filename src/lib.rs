@@ -135,6 +135,7 @@ pub mod augmentor;
 pub mod batch;
 pub mod dataset;
 pub mod loader;
+pub mod media;
 pub mod record;
 pub mod transformer;
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::artifact::layout;
 use crate::artifact::weights::{Named, arrange};
-use crate::dataset::{Dataset, Options, Stations};
+use crate::dataset::{Dataset, Options, Pad, Stations};
 use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::record::{Field, Fields, Loader, Mode, Name, Records, Transformer};
@@ -18,6 +18,7 @@ pub struct Predictor {
     network: Arc<Network>,
     engine: Mutex<Engine>,
     batch_size: usize,
+    pad: Vec<(Name, Pad)>,
 }
 
 impl Predictor {
@@ -40,7 +41,14 @@ impl Predictor {
         let arranged = arrange(weights.clone(), &expected, layout::MODEL)?;
         let engine = Mutex::new(Engine::new(network.clone(), &arranged, &device, kernels)?);
         let stations = Stations { loader, transformer, augmentor: None };
-        Ok(Predictor { stations, network, engine, batch_size })
+        Ok(Predictor { stations, network, engine, batch_size, pad: Vec::new() })
+    }
+
+    /// Brings values of different lengths to one length, by name, as training did.
+    #[must_use]
+    pub fn padded(mut self, pad: Vec<(Name, Pad)>) -> Self {
+        self.pad = pad;
+        self
     }
 
     /// Returns the network.
@@ -142,7 +150,8 @@ impl Predictor {
     }
 
     fn dataset(&self, records: &Records, mode: Mode) -> Result<Dataset> {
-        Dataset::new(records.clone(), self.stations.clone(), mode, self.batch_size, 0, Options::default())
+        let options = Options { pad: self.pad.clone(), ..Options::default() };
+        Dataset::new(records.clone(), self.stations.clone(), mode, self.batch_size, 0, options)
     }
 
     fn each_batch(

@@ -125,6 +125,32 @@ impl Random {
         radius * angle.cos()
     }
 
+    /// Returns a draw from the gamma distribution of a shape above 0 and scale 1 (Marsaglia and Tsang, "A simple method
+    /// for generating gamma variables", 2000; below 1 by their boost).
+    pub fn gamma(&mut self, shape: f64) -> f64 {
+        if shape < 1.0 {
+            let boost = (1.0 - self.uniform()).powf(1.0 / shape);
+            return self.gamma(shape + 1.0) * boost;
+        }
+        let d = shape - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        loop {
+            let x = self.normal();
+            let v = (1.0 + c * x).powi(3);
+            let u = 1.0 - self.uniform();
+            if v > 0.0 && u.ln() < 0.5 * x * x + d - d * v + d * v.ln() {
+                return d * v;
+            }
+        }
+    }
+
+    /// Returns a draw from the beta distribution, from 0 to 1; both parameters are above 0.
+    pub fn beta(&mut self, a: f64, b: f64) -> f64 {
+        let (x, y) = (self.gamma(a), self.gamma(b));
+        // Tiny parameters may leave 0 of both.
+        if x + y > 0.0 { x / (x + y) } else { f64::from(u8::from(self.uniform() < a / (a + b))) }
+    }
+
     /// Returns a whole number from 0 to `n - 1`, each equally likely; 0 when `n` is 0.
     pub fn below(&mut self, n: u64) -> u64 {
         if n == 0 {

@@ -216,3 +216,17 @@ fn a_start_that_fails_leaves_the_earlier_run_alone() {
     assert!(example.weights() == before, "the earlier run was touched");
     assert!(!example.path("artifacts.1").exists(), "the earlier run was moved");
 }
+
+#[test]
+fn cifar_is_learned_from_batch_loaders_and_the_three_ways_give_the_same_bits() {
+    let example = Copy::of("cifar_loader");
+    let accuracy = number_after(&example.run(), "validation accuracy:");
+    // Ten classes, 18 records each.
+    assert!(accuracy >= 0.6, "accuracy {accuracy}");
+    let (report, weights) = (example.report(), example.weights());
+    for other in ["cifar_arrays", "cifar_slices"] {
+        example.run_with(&[other]).unwrap();
+        assert_eq!(example.report(), report, "{other}");
+        assert_eq!(example.weights(), weights, "{other}");
+    }
+}

@@ -15,5 +15,7 @@ mod pretrained;
 mod recipe;
 mod resume;
 mod script;
+mod sources;
+mod steady;
 mod transcript;
 mod vectorise;

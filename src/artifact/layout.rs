@@ -29,6 +29,8 @@ pub const TENSORBOARD_TRAIN: &str = "train";
 pub const TENSORBOARD_VALIDATION: &str = "validation";
 /// The table of epochs.
 pub const REPORT: &str = "training_report.csv";
+/// The records that could not be loaded, one JSON object a line, when `dataset.on_error` asks for the list.
+pub const QUARANTINE: &str = "quarantine.jsonl";
 /// One line for each event of the run.
 pub const EVENTS: &str = "events.jsonl";
 

@@ -8,6 +8,7 @@ pub mod layout;
 
 mod file;
 mod folder;
+mod lock;
 
 pub mod weights;
 
@@ -22,4 +23,5 @@ pub use file::{
     failed, make_folder, names, open_special, read, read_json, read_text, remove_file, shorten, write_atomic,
 };
 pub use folder::{Folder, NewFolder, Prepared};
+pub use lock::{Lock, lock};
 pub use writer::{Purpose, Saved, Writer};

@@ -84,7 +84,10 @@ const KEY: &str = "barrage";
 const FORMAT: u32 = 1;
 
 /// Returns the bytes of a safetensors file.
-pub(super) fn encode(arrays: &[(String, Array)]) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// A name that occurs twice.
+pub fn encode(arrays: &[(String, Array)]) -> Result<Vec<u8>> {
     let mut names = HashSet::new();
     if let Some((name, _)) = arrays.iter().find(|(name, _)| !names.insert(name.as_str()) || name == "__metadata__") {
         return Err(Error::artifact(format!("the name `{name}` occurs twice or is reserved")));
@@ -97,7 +100,7 @@ pub(super) fn encode(arrays: &[(String, Array)]) -> Result<Vec<u8>> {
 }
 
 /// Reads the bytes of a safetensors file; `what` is the file in the message.
-pub(super) fn decode(bytes: &[u8], what: &str) -> Result<Named> {
+pub fn decode(bytes: &[u8], what: &str) -> Result<Named> {
     let damaged = |error| broken(bytes, what, &error);
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
     let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::artifact::{self, Folder, layout};
-use crate::assemble::{kernels, model, open_for_scores, provenance, stations};
+use crate::assemble::{kernels, model, open_for_scores, provenance, run, stations};
 use crate::error::{Error, Kind, Result, codes};
 use crate::network::{Network, Port};
 use crate::predictor::Predictor;
@@ -125,5 +125,6 @@ pub fn load(host: &Host, folder: &Path) -> Result<Model> {
     let device = open_for_scores(host, recipe.solver.device);
     let batch_size = recipe.solver.batch_size;
     let predictor = Predictor::new(loader, transformer, network, &weights, batch_size, device, kernels())?;
+    let predictor = predictor.padded(run::pads(&recipe)?);
     Ok(Model { predictor, schema: provenance::read_schema(&folder)?, recipe, host: host.clone() })
 }

@@ -4,6 +4,7 @@
 //! first batch, monitors, storable state, one backward pass. [`load`] reads such a folder back.
 
 mod blame;
+mod chain;
 mod check;
 mod explain;
 mod export;
@@ -11,11 +12,13 @@ mod faults;
 mod leaks;
 mod load;
 mod model;
+mod pack;
 mod pretrained;
 mod provenance;
 mod rehearse;
 mod resume;
 mod run;
+mod screen;
 mod services;
 mod stations;
 mod summary;
@@ -25,9 +28,11 @@ pub use check::{Facts, Report, Time, Values, check};
 pub use explain::explain;
 pub use export::export;
 pub use load::{Model, load};
+pub use pack::pack;
 pub use rehearse::{DryRun, dry_run, find_rate, overfit};
 pub use resume::resume;
 pub use run::{Fitted, Run, assemble, check_not_empty, refuse_divergence};
+pub use stations::data_loaders;
 pub use train::{fresh_seed, train};
 
 use crate::error::{Error, Result, codes};

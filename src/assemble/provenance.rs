@@ -68,6 +68,15 @@ pub fn read_schema(folder: &Folder) -> Result<Schema> {
         .map_err(|error| Error::artifact(format!("`{}` is damaged: {error}", path.display())).coded(codes::DAMAGED))
 }
 
+/// Returns whether the records of a run are files that can be read again.
+///
+/// # Errors
+/// A damaged `data.json`.
+pub fn has_files(folder: &Folder) -> Result<bool> {
+    let known: Value = artifact::read_json(&folder.join(layout::DATA))?;
+    Ok(["train", "validation"].iter().all(|which| known[which]["whole"].as_bool() == Some(true)))
+}
+
 /// Reads the records a run was started with from its files.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::artifact::{self, Folder, layout};
 use crate::assemble::load::read_recipe;
 use crate::assemble::run::{Fitted, assemble};
-use crate::assemble::{provenance, summary};
+use crate::assemble::{provenance, stations, summary};
 use crate::error::{Error, Result};
 use crate::record::Records;
 use crate::registry::Params;
@@ -22,14 +22,20 @@ use crate::trainer::History;
 pub fn resume(host: &Host, folder: &Path, records: Option<(&Records, &Records)>) -> Result<History> {
     let folder = Folder::open(folder)?;
     provenance::check_scripts(&folder)?;
-    let (train, validation) = match records {
+    let recipe = read_recipe(&folder)?;
+    let made = match records {
+        Some((train, validation)) => Some((train.clone(), validation.clone())),
+        None if provenance::has_files(&folder)? => None,
+        // The script that made them makes them again.
+        None => stations::data_loaders(host, &recipe).ok(),
+    };
+    let (train, validation) = match made {
         Some((train, validation)) => {
-            provenance::check_records(&folder, train, validation)?;
-            (train.clone(), validation.clone())
+            provenance::check_records(&folder, &train, &validation)?;
+            (train, validation)
         }
         None => provenance::read_records(&folder)?,
     };
-    let recipe = read_recipe(&folder)?;
     if recipe.dataset.seed.is_none() {
         return Err(Error::artifact(format!("`{}` has no seed", folder.join(layout::CONFIG).display())));
     }

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::assemble::faults::Faults;
-use crate::assemble::{blame, kernels, model, open, pretrained, services, stations};
-use crate::dataset::{self, Dataset, Stations};
+use crate::assemble::{blame, kernels, model, open, pretrained, screen, services, stations};
+use crate::dataset::{self, Dataset, Pad, Stations};
 use crate::error::{Error, Kind, Result, codes};
 use crate::network::LayerInfo;
 use crate::recipe::{Cache, Recipe};
@@ -33,6 +35,8 @@ pub struct Run {
     pub network_params: Params,
     /// What a person should know about the weights that it starts from.
     pub notes: Vec<String>,
+    /// The records that could not be loaded and were left out, one JSON object each.
+    pub refused: Vec<Value>,
     folder: PathBuf,
     /// Whether the records are files that a resume can read again.
     from_files: bool,
@@ -145,6 +149,20 @@ pub fn assemble(
     let seed = recipe.dataset.seed.unwrap_or(0);
 
     let loader = faults.take(stations::loader(host, &recipe.dataset));
+    let on_error = &recipe.dataset.on_error;
+    let mut refused = Vec::new();
+    let mut screened = |records: &Records, mode| -> Result<Records> {
+        match &loader {
+            Some(loader) if filled => {
+                let screened = screen::screen(records, &**loader, mode, on_error)?;
+                refused.extend(screened.refused);
+                Ok(screened.records)
+            }
+            _ => Ok(records.clone()),
+        }
+    };
+    let from_files = train.is_whole_file() && validation.is_whole_file();
+    let (train, validation) = (&screened(train, Mode::Train)?, &screened(validation, Mode::Validation)?);
     let usable = loader.clone().unwrap_or_else(|| Arc::new(stations::Missing));
     let transformer = faults.take(stations::transformer(host, &recipe.dataset, &usable, Mode::Train));
     let afresh = matches!(fitted, Fitted::Afresh);
@@ -193,7 +211,7 @@ pub fn assemble(
     };
     let stations = Stations { loader, transformer, augmentor };
 
-    let options = options(host, recipe);
+    let options = options(host, recipe).map_err(|error| blame::key(recipe, error, "dataset.pad"))?;
     let data = |records: &Records, mode| {
         Dataset::new(records.clone(), stations.clone(), mode, recipe.solver.batch_size, seed, options.clone())
     };
@@ -223,7 +241,8 @@ pub fn assemble(
         network_params,
         notes: loaded.into_iter().chain(frozen).collect(),
         folder: folder.to_owned(),
-        from_files: train.is_whole_file() && validation.is_whole_file(),
+        from_files,
+        refused,
         resumable: recipe.services.resume_checkpoints,
     })
 }
@@ -251,8 +270,9 @@ fn fit(
     Ok((Arc::from(transformer), params))
 }
 
-fn options(host: &Host, recipe: &Recipe) -> dataset::Options {
-    dataset::Options {
+fn options(host: &Host, recipe: &Recipe) -> Result<dataset::Options> {
+    let name = |field: &Option<String>| field.as_deref().map(Name::from);
+    Ok(dataset::Options {
         shuffle: recipe.dataset.shuffle,
         drop_last: recipe.dataset.drop_last,
         sample_count: recipe.dataset.sample_count.as_deref().map(Name::from),
@@ -263,15 +283,46 @@ fn options(host: &Host, recipe: &Recipe) -> dataset::Options {
         },
         steps: recipe.solver.steps,
         validation_steps: recipe.solver.validation_steps,
+        balance: name(&recipe.dataset.balance),
+        sample_probability: name(&recipe.dataset.sample_probability),
+        bucket: name(&recipe.dataset.bucket),
+        pad: pads(recipe)?,
         workers: recipe.dataset.workers.unwrap_or_else(dataset::cores),
         prefetch: recipe.dataset.prefetch,
         stop: host.stop_flag().clone(),
+    })
+}
+
+/// Returns how values of different lengths are padded, by name.
+pub(super) fn pads(recipe: &Recipe) -> Result<Vec<(Name, Pad)>> {
+    recipe.dataset.pad.iter().map(|(name, value)| Ok((name.as_str().into(), pad(name, value)?))).collect()
+}
+
+/// Returns how one name's values are padded: a number, or `{value, length}`.
+fn pad(name: &str, value: &Value) -> Result<Pad> {
+    let refuse = |found: &Value| {
+        Error::recipe(format!(
+            "`dataset.pad.{name}`: expected a number or a map with `value` and `length`, found {found}"
+        ))
+    };
+    if let Some(value) = value.as_f64() {
+        return Ok(Pad { value, length: None });
     }
+    let map = value.as_object().ok_or_else(|| refuse(value))?;
+    if let Some(other) = map.keys().find(|key| !matches!(key.as_str(), "value" | "length")) {
+        return Err(Error::recipe(format!("`dataset.pad.{name}` has no key `{other}`")).hint("keys: `value`, `length`"));
+    }
+    let value = map.get("value").map_or(Some(0.0), Value::as_f64).ok_or_else(|| refuse(value))?;
+    let length = match map.get("length") {
+        None => None,
+        Some(length) => Some(length.as_u64().ok_or_else(|| refuse(length))? as usize),
+    };
+    Ok(Pad { value, length })
 }
 
 /// Returns how many batches one pass over the training records has.
 pub(super) fn batches_per_pass(host: &Host, recipe: &Recipe, train: &Records) -> Result<usize> {
-    Dataset::batches_per_pass(train, recipe.solver.batch_size, &options(host, recipe))
+    Dataset::batches_per_pass(train, recipe.solver.batch_size, &options(host, recipe)?)
 }
 
 fn graph_node(layer: LayerInfo) -> GraphNode {

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
+use crate::assemble::chain::Chain;
 use crate::assemble::faults::Faults;
-use crate::augmentor::{self, Chain};
+use crate::augmentor;
 use crate::error::{Error, Result, codes};
-use crate::recipe::{Dataset, Import};
-use crate::record::{Augmentor, DataRecords, Loader, Mode, Record, Transformer};
+use crate::recipe::{Dataset, Import, Recipe};
+use crate::record::{Augmentor, DataRecords, Loader, Mode, Record, Records, Transformer};
 use crate::registry::{self, Entry};
-use crate::script::adaptor::{ScriptAugmentor, ScriptLoader, ScriptTransformer};
+use crate::script::adaptor::{self, ScriptAugmentor, ScriptBatchAugmentor, ScriptLoader, ScriptTransformer};
 use crate::script::host::Factory;
 use crate::script::{Component, Host};
 use crate::{loader, transformer};
@@ -18,9 +19,37 @@ use crate::{loader, transformer};
 pub fn loader(host: &Host, dataset: &Dataset) -> Result<Arc<dyn Loader>> {
     let import = &dataset.loader;
     let native = host.native_loader(&import.path);
-    let scripted = |component| Ok(Box::new(ScriptLoader::new(component)?) as _);
+    let scripted = |component: Component| -> Result<Box<dyn Loader>> {
+        if !component.has(adaptor::MAKE) {
+            return Ok(Box::new(ScriptLoader::new(component)?));
+        }
+        // The script makes its own records; those of a file that is scored need its `load`.
+        let others = match component.has("load") {
+            true => Some(Arc::new(ScriptLoader::new(component)?) as Arc<dyn Loader>),
+            false => None,
+        };
+        Ok(Box::new(loader::BatchLoader::or(others)))
+    };
     let inner = choose(host, import, "loader", loader::LIST, native, scripted)?;
     Ok(Arc::new(Located { inner, import: import.clone() }))
+}
+
+/// Returns the training and validation records that the loader's script makes.
+///
+/// # Errors
+/// A loader without `make_data_loaders`; whatever it raises.
+pub fn data_loaders(host: &Host, recipe: &Recipe) -> Result<(Records, Records)> {
+    let import = &recipe.dataset.loader;
+    let make = || {
+        if registry::lookup(loader::LIST, &import.path).is_some() || host.native_loader(&import.path).is_some() {
+            return Err(Error::recipe(format!("the loader `{}` makes no records of its own", import.path))
+                .hint("give the training and the validation records"));
+        }
+        let component = host.component(&import.path, &import.params)?;
+        let config = recipe.to_json().as_object().cloned().unwrap_or_default();
+        adaptor::data_loaders(&component, &config, &recipe.hyperparameters)
+    };
+    make().map_err(|error| import.locate(error))
 }
 
 /// Makes the transformer, not fitted yet.
@@ -30,7 +59,14 @@ pub fn transformer(
     loader: &Arc<dyn Loader>,
     mode: Mode,
 ) -> Result<Box<dyn Transformer>> {
-    let import = &dataset.transformer;
+    one_transformer(host, &dataset.transformer, loader, mode)
+}
+
+fn one_transformer(host: &Host, import: &Import, loader: &Arc<dyn Loader>, mode: Mode) -> Result<Box<dyn Transformer>> {
+    if import.path.trim_start_matches("barrage.dataset.") == transformer::CHAIN {
+        let chain = Chain::new(import, loader, |block, loader| one_transformer(host, block, loader, mode));
+        return Ok(Box::new(chain.map_err(|error| import.locate(error))?));
+    }
     let native = host.native_transformer(&import.path);
     choose(host, import, "transformer", transformer::LIST, native, |component| {
         Ok(Box::new(ScriptTransformer::new(component, loader.clone(), mode)?) as _)
@@ -44,13 +80,16 @@ pub fn augmentors(host: &Host, dataset: &Dataset) -> Result<Option<Arc<dyn Augme
     }
     let one = |import: &Import| {
         choose(host, import, "augmentor", augmentor::LIST, host.native_augmentor(&import.path), |component| {
-            Ok(Box::new(ScriptAugmentor::new(component)?) as Box<dyn Augmentor>)
+            Ok(match ScriptBatchAugmentor::fits(&component)? {
+                true => Box::new(ScriptBatchAugmentor::new(component)?) as Box<dyn Augmentor>,
+                false => Box::new(ScriptAugmentor::new(component)?),
+            })
         })
     };
     let mut faults = Faults::default();
     let chain: Vec<_> = dataset.augmentor.iter().filter_map(|import| faults.take(one(import))).collect();
     faults.finish()?;
-    Ok(Some(Arc::new(Chain(chain))))
+    Ok(Some(Arc::new(augmentor::Chain(chain))))
 }
 
 /// Makes a component of a slot: built in, then added by the embedding program, then scripted. Errors get

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::artifact::{self, Folder, layout};
 use crate::assemble::run::{Fitted, assemble};
-use crate::assemble::{pretrained, provenance, rehearse, summary};
+use crate::assemble::{pretrained, provenance, rehearse, screen, summary};
 use crate::error::Result;
-use crate::recipe::{self, Recipe};
+use crate::recipe::{self, OnError, Recipe};
 use crate::record::Records;
 use crate::script::Host;
 use crate::tensor::device;
@@ -52,6 +52,9 @@ pub fn train(
     artifact::make_folder(&dataset)?;
     run.transformer.save(&dataset)?;
     pretrained::keep(&recipe, &run.trainer.weights()?, &made.join(layout::INITIAL))?;
+    if matches!(recipe.dataset.on_error, OnError::Quarantine(_)) && !run.refused.is_empty() {
+        screen::write(&made.join(layout::QUARANTINE), &run.refused)?;
+    }
     let folder = made.path().to_owned();
     made.keep()?;
     host.trace(|| "the artifact folder is made".to_owned());
@@ -62,6 +65,9 @@ pub fn train(
     }
     for note in &run.notes {
         progress.message(note);
+    }
+    if !run.refused.is_empty() {
+        progress.message(&format!("{} records could not be loaded and are left out", run.refused.len()));
     }
     summary::train(host, &mut run, &folder, &mut *progress)
 }

@@ -16,10 +16,10 @@ use crate::{Result, trainer};
 
 /// Check a recipe or a config without training, and say all that is wrong
 ///
-/// A recipe runs up to its `train(…)`; scripts, imports, parameters, a first batch, shapes, losses, metrics, one forward
-/// and backward pass and monitors are checked, the records are looked at, and the cost of the run is estimated from a
-/// few steps. A config needs its records for that; with `--config-only` its text alone is checked. Nothing is
-/// written. The exit code is 0 when all is right, 3 or 4 when it is not.
+/// A recipe runs up to its `train(…)`; scripts, imports, parameters, a first batch, shapes, losses, metrics, one step
+/// and monitors are checked, the records are looked at, and the cost of the run is estimated. A config needs its
+/// records for that; with `--config-only` its text alone is checked. Nothing is written. The exit code is 0 when
+/// all is right, 3 or 4 when it is not.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples: barrage check recipe.rhai\n          barrage check config.json --records train.csv validation.csv\n          \
@@ -102,23 +102,22 @@ fn config_only(args: &Args) -> Result<Report> {
 }
 
 fn config(args: &Args) -> Result<Report> {
-    let [train, validation] = args.records.as_slice() else {
-        // What is wrong with the text needs no records.
-        let report = config_only(args)?;
-        return Err(report.errors.into_iter().fold(
-            Error::new(Kind::Usage, "a config is checked with its records")
-                .hint("name them with `--records TRAIN VALIDATION`, or give `--config-only`"),
-            Error::and,
-        ));
-    };
     let resolved = Written::read(&args.file)
         .and_then(|written| written.overridden(&args.overrides.all()))
         .and_then(|written| Recipe::resolve(&written));
-    let records = Records::read(train).and_then(|train| {
-        // The schema of the training records holds for the others.
-        let validation = Records::read_as(validation, train.schema())?;
-        Ok((train, validation))
-    });
+    let records = match args.records.as_slice() {
+        [train, validation] => Records::read_with(train, &args.scripts.reading(None)).and_then(|train| {
+            // The schema of the training records holds for the others.
+            let validation = Records::read_with(validation, &args.scripts.reading(Some(train.schema())))?;
+            Ok((train, validation))
+        }),
+        // The loader's script may make them itself.
+        _ => match &resolved {
+            Ok((recipe, _)) => made(args, recipe),
+            // What is wrong with the text needs no records.
+            Err(error) => return Err(error.clone()),
+        },
+    };
     match (resolved, records) {
         (Ok((recipe, notes)), Ok((train, validation))) => {
             let host = args.scripts.host(Roots::project_of(&args.file)).build()?;
@@ -129,6 +128,15 @@ fn config(args: &Args) -> Result<Report> {
         (Err(error), Err(other)) => Err(error.and(other)),
         (Err(error), _) | (_, Err(error)) => Err(error),
     }
+}
+
+/// Returns the records that the loader's script makes.
+fn made(args: &Args, recipe: &Recipe) -> Result<(Records, Records)> {
+    let host = args.scripts.host(Roots::project_of(&args.file)).build()?;
+    assemble::data_loaders(&host, recipe).map_err(|_| {
+        Error::new(Kind::Usage, "a config is checked with its records")
+            .hint("name them with `--records TRAIN VALIDATION`, or give `--config-only`")
+    })
 }
 
 /// Runs a recipe up to its training.

@@ -13,7 +13,7 @@ use crate::cli::{events, signals, terminal, trial};
 use crate::error::{codes, list, near_file};
 use crate::network::{LayerInfo, Network};
 use crate::recipe::{Recipe, Written};
-use crate::record::{ColumnSummary, Format, Records};
+use crate::record::{ColumnSummary, Records};
 use crate::script::host::{Host, Wanted};
 use crate::script::resolver::Roots;
 use crate::tensor::Array;
@@ -61,13 +61,13 @@ pub fn run(args: Args) -> Result<()> {
             return Err(error.maybe_hint(near_file(path)));
         }
         (false, "safetensors") => weights_file(path)?,
-        (false, "csv" | "jsonl" | "parquet") => records(path)?,
         (false, "json") if begins_a_list(path)? => records(path)?,
         (false, "json" | "json5" | "jsonc" | "toml" | "yaml" | "yml") => config(path)?,
+        (false, _) if Records::format_of(path).is_some() => records(path)?,
         (false, _) => {
             return Err(Error::artifact(format!("`{}`: nothing is known about such files", path.display()))
                 .coded(codes::WRONG_FILE)
-                .hint("a run's folder, a checkpoint in it, `.safetensors`, records (`.csv`, `.json`, `.jsonl`, `.parquet`), a config (`.json`, `.toml`, `.yaml`), or a recipe (`.rhai`)"));
+                .hint("a run's folder, a checkpoint in it, `.safetensors`, records (`.csv`, `.json`, `.jsonl`, `.parquet`, `.npy`, `.tar` …), a config (`.json`, `.toml`, `.yaml`), or a recipe (`.rhai`)"));
         }
     };
     print(&found, args.json.json);
@@ -218,7 +218,7 @@ fn begins_a_list(path: &Path) -> Result<bool> {
 fn records(path: &Path) -> Result<Found> {
     let records = Records::read(path)?;
     let mut json = json!({ "kind": "records", "path": path.display().to_string() });
-    json["format"] = Format::of(path)?.name().into();
+    json["format"] = Records::format_of(path).into();
     json["records"] = records.len().into();
     json["columns"] = columns(&records);
     Ok(Found { text: records.describe(), json })

@@ -16,6 +16,7 @@ mod inspect;
 mod man;
 mod new;
 mod options;
+mod pack;
 mod picture;
 mod plot;
 mod predict;
@@ -65,6 +66,7 @@ enum Verb {
     Explain(explain::Args),
     Inspect(inspect::Args),
     New(new::Args),
+    Pack(pack::Args),
     Schema(schema::Args),
     Repl(repl::Args),
     Completions(completions::Args),
@@ -135,6 +137,7 @@ fn run(verb: Verb) -> ExitCode {
         Verb::Resume(args) => resume::run(args),
         Verb::Predict(args) => predict::run(args),
         Verb::Export(args) => export::run(args),
+        Verb::Pack(args) => pack::run(args),
         Verb::Check(args) => return check::run(&args),
         Verb::Explain(args) => explain::run(args),
         Verb::Schema(args) => schema::run(args),

@@ -6,7 +6,7 @@ use crate::cli::terminal::Verbosity;
 use crate::cli::{events, progress, signals, terminal};
 use crate::error::list;
 use crate::recipe;
-use crate::record::{Format, Source};
+use crate::record::{Format, ReadOptions, Schema, Source};
 use crate::script::host::{Builder, Host};
 
 /// What a script may see.
@@ -22,12 +22,21 @@ pub struct Scripts {
     #[arg(long, value_name = "DIR")]
     pub allow_read: Vec<PathBuf>,
 
+    /// Read large data files instead of mapping them
+    #[arg(long)]
+    pub no_mmap: bool,
+
     /// Run scripts record by record (see `explain`)
     #[arg(long)]
     pub interpret: bool,
 }
 
 impl Scripts {
+    /// Returns how data files are read, with the schema of the training records if there is one.
+    pub fn reading(&self, schema: Option<&Schema>) -> ReadOptions {
+        ReadOptions { schema: schema.cloned(), map: !self.no_mmap, ..ReadOptions::default() }
+    }
+
     /// Starts a host with these options, printing to standard output and showing progress.
     pub fn host(&self, root: impl AsRef<Path>) -> Builder {
         terminal::trace(&format!("project root: {}", shown(root.as_ref())));
@@ -36,6 +45,7 @@ impl Scripts {
             .debug(|text| terminal::message(&format!("{text}\n")))
             .trace(terminal::trace)
             .progress(progress::make)
+            .map(!self.no_mmap)
             .interpret(self.interpret)
             .stop(signals::stop_flag());
         for folder in &self.paths {

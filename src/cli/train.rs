@@ -5,17 +5,16 @@ use std::path::PathBuf;
 use crate::cli::options::{Limits, Overrides, Scripts, Training};
 use crate::cli::terminal;
 use crate::cli::trial::Trials;
-use crate::recipe::{Recipe, Written};
+use crate::error::Kind;
+use crate::recipe::{self, Recipe, Written};
 use crate::record::Records;
 use crate::script::Wanted;
 use crate::script::resolver::Roots;
-use crate::{Result, assemble};
+use crate::{Error, Result, assemble};
 
 /// Train from a config file, training records and validation records
 ///
-/// The config has the four sections `dataset`, `model`, `solver` and `services`; it is JSON (comments allowed),
-/// TOML or YAML.
-/// Scripts it imports are looked up below the config's project root. Records are CSV, JSON or JSONL.
+/// The config is JSON (comments allowed), TOML or YAML.
 #[derive(clap::Args)]
 #[command(after_help = "Examples: barrage train config.json train.csv validation.csv -a artifacts\n          \
 barrage train config.json train.csv validation.csv solver.epochs=3")]
@@ -24,10 +23,12 @@ pub struct Args {
     config: PathBuf,
 
     /// The training records
-    train: PathBuf,
+    ///
+    /// They are not needed when the loader's script makes them (`make_data_loaders`).
+    train: Option<PathBuf>,
 
     /// The validation records
-    validation: PathBuf,
+    validation: Option<PathBuf>,
 
     /// The artifact folder
     ///
@@ -59,20 +60,37 @@ pub struct Args {
 /// Trains.
 pub fn run(args: Args) -> Result<()> {
     args.training.set();
-    let written = Written::read(&args.config)?.overridden(&args.overrides.all())?;
+    // Without data files the first changes to the config stand in their places.
+    let (data, misplaced): (Vec<PathBuf>, Vec<PathBuf>) = [args.train, args.validation]
+        .into_iter()
+        .flatten()
+        .partition(|name| name.exists() || recipe::check_override(&name.to_string_lossy()).is_err());
+    if data.len() == 1 {
+        return Err(Error::new(Kind::Usage, "the validation records are missing")
+            .hint("barrage train CONFIG TRAIN VALIDATION; without both, the loader's script has to make them"));
+    }
+    let misplaced = misplaced.into_iter().map(|name| name.to_string_lossy().into_owned());
+    let changes: Vec<String> = misplaced.chain(args.overrides.all()).collect();
+    let written = Written::read(&args.config)?.overridden(&changes)?;
     let (recipe, notes) = Recipe::resolve(&written)?;
     if args.overrides.print_config {
         terminal::notes(&notes);
         terminal::data(&recipe.explain(&written));
         return Ok(());
     }
-    let train = Records::read(&args.train)?;
-    assemble::check_not_empty(&train, "training")?;
-    // The schema of the training records holds for every later file.
-    let validation = Records::read_as(&args.validation, train.schema())?;
-    terminal::trace(&format!("read {} training and {} validation records", train.len(), validation.len()));
     let builder = args.scripts.host(Roots::project_of(&args.config)).overwrite(args.overwrite);
     let host = builder.limit_batches(args.limits.batches()).build()?;
+    let (train, validation) = match data.as_slice() {
+        [train, validation] => {
+            let train = Records::read_with(train, &args.scripts.reading(None))?;
+            assemble::check_not_empty(&train, "training")?;
+            // The schema of the training records holds for every later file.
+            let validation = Records::read_with(validation, &args.scripts.reading(Some(train.schema())))?;
+            (train, validation)
+        }
+        _ => assemble::data_loaders(&host, &recipe)?,
+    };
+    terminal::trace(&format!("read {} training and {} validation records", train.len(), validation.len()));
     if let Some(trial) = args.trials.chosen() {
         let (recipe, notes, folder) = (&recipe, &*notes, &*args.artifacts);
         let wanted =

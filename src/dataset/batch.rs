@@ -1,9 +1,11 @@
 //! A batch as the network takes it: every column dense, its first axis the records.
 
 use crate::batch;
+use crate::dataset::Pad;
 use crate::error::{self, Error, Result, codes};
 use crate::record::{Column, Columns, DataColumns, Name};
-use crate::tensor::Array;
+
+use crate::tensor::{Array, Number, Tensor};
 
 /// Named dense arrays in order; the first axis of each is the batch.
 pub type Arrays = Vec<(Name, Array)>;
@@ -28,12 +30,23 @@ impl Batch {
     ///
     /// # Errors
     /// Text, and numbers whose shape differs from record to record.
-    pub(super) fn new(columns: DataColumns, rows: Vec<usize>, place: &dyn Fn(usize) -> String) -> Result<Self> {
+    pub(super) fn new(
+        columns: DataColumns,
+        rows: Vec<usize>,
+        pad: &[(Name, Pad)],
+        place: &dyn Fn(usize) -> String,
+    ) -> Result<Self> {
         let len = columns.len;
         let all = |columns: Columns, what: &str| -> Result<Arrays> {
             columns
                 .into_iter()
-                .map(|(name, column)| Ok((name.clone(), dense(column, what, &name, len, place)?)))
+                .map(|(name, column)| {
+                    let column = match pad.iter().find(|(padded, _)| *padded == name) {
+                        Some((_, pad)) => padded(column, *pad, &|at| format!("{what} `{name}` of {}", place(at)))?,
+                        None => column,
+                    };
+                    Ok((name.clone(), dense(column, what, &name, len, place)?))
+                })
                 .collect()
         };
         Ok(Batch {
@@ -58,6 +71,38 @@ impl Batch {
                 })
         })
     }
+}
+
+/// Brings the values of a column to one length of their first axis.
+fn padded(column: Column, pad: Pad, place: &dyn Fn(usize) -> String) -> Result<Column> {
+    let tensors = match column {
+        Column::Ragged(tensors) => tensors,
+        Column::Dense(tensor) if pad.length.is_some_and(|length| tensor.shape().get(1) != Some(&length)) => {
+            let array = tensor.to_host()?;
+            (0..array.len()).map(|row| array.row(row).into()).collect()
+        }
+        other => return Ok(other),
+    };
+    let longest = tensors.iter().map(|tensor| tensor.shape().first().copied().unwrap_or(0)).max().unwrap_or(0);
+    let length = pad.length.unwrap_or(longest);
+    let one = |(at, tensor): (usize, &Tensor)| {
+        let Some(&own) = tensor.shape().first() else {
+            return Err(Error::data(format!("{} is a single number, which has no length", place(at)))
+                .hint("leave its name out of `dataset.pad`"));
+        };
+        let Some(missing) = length.checked_sub(own) else {
+            return Err(Error::data(format!("{} has length {own}, `dataset.pad` says {length}", place(at)))
+                .hint("choose a larger `length`, or cut the values in the transformer"));
+        };
+        let mut widths = vec![(0, 0); tensor.rank()];
+        widths[0].1 = missing;
+        let value = match tensor.dtype().is_float() {
+            true => Number::Float(pad.value),
+            false => Number::Int(pad.value as i64),
+        };
+        tensor.pad(&widths, value).map_err(|error| error.within(place(at)))
+    };
+    Ok(Column::Ragged(tensors.iter().enumerate().map(one).collect::<Result<_>>()?))
 }
 
 fn dense(column: Column, what: &str, name: &str, len: usize, place: &dyn Fn(usize) -> String) -> Result<Array> {

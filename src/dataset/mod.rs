@@ -5,6 +5,7 @@ mod ahead;
 mod batch;
 mod cache;
 mod order;
+mod sample;
 mod shared;
 
 #[cfg(test)]
@@ -53,6 +54,14 @@ pub struct Options {
     pub steps: Option<usize>,
     /// Batches that are validated on, from the first record on; `None` for all.
     pub validation_steps: Option<usize>,
+    /// The field whose values training draws equally often, with repetition.
+    pub balance: Option<Name>,
+    /// The field in proportion to which training draws records, with repetition.
+    pub sample_probability: Option<Name>,
+    /// The field by whose length training chooses records of a batch alike.
+    pub bucket: Option<Name>,
+    /// What is added to values of different lengths, by name.
+    pub pad: Vec<(Name, Pad)>,
     /// Threads that make batches ahead of those who use them; 0 makes each when it is asked for. Whatever the
     /// number, the batches are the same.
     pub workers: usize,
@@ -61,6 +70,15 @@ pub struct Options {
     pub prefetch: Option<usize>,
     /// Loading ends with an error once this is true.
     pub stop: Arc<AtomicBool>,
+}
+
+/// How values of different lengths are brought to one, at their end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pad {
+    /// What is added.
+    pub value: f64,
+    /// The length of the first axis; without it, that of the longest value of the batch.
+    pub length: Option<usize>,
 }
 
 impl Default for Options {
@@ -72,6 +90,10 @@ impl Default for Options {
             cache: Cache::Auto,
             steps: None,
             validation_steps: None,
+            balance: None,
+            sample_probability: None,
+            bucket: None,
+            pad: Vec::new(),
             workers: 0,
             prefetch: None,
             stop: Arc::default(),
@@ -117,10 +139,16 @@ impl Dataset {
             rows.truncate(steps.saturating_mul(batch_size));
         }
         let shuffle = (train && options.shuffle).then_some(seed);
-        let order = Order::new(rows, shuffle, batch_size, train && options.drop_last, options.steps.filter(|_| train))?;
+        let mut order =
+            Order::new(rows, shuffle, batch_size, train && options.drop_last, options.steps.filter(|_| train))?;
+        if train {
+            order.draw(sample::weights(&records, &options)?, seed)?;
+            order.bucket(sample::lengths(&records, options.bucket.as_deref())?);
+        }
         // Scores are computed once: there is nothing to keep them for.
         let cache = if mode == Mode::Score { Cache::Off } else { options.cache };
-        let shared = Shared::new(records, stations, mode, seed, order, cache, options.stop);
+        let mut shared = Shared::new(records, stations, mode, seed, order, cache, options.stop);
+        shared.pad = options.pad;
         let (workers, prefetch) = (options.workers, options.prefetch);
         Ok(Dataset { shared: Arc::new(shared), workers, prefetch, waited: Total::default() })
     }
@@ -213,6 +241,26 @@ impl Epoch<'_> {
         let batch = self.next(index);
         self.dataset.waited.add(&waiting);
         batch
+    }
+
+    /// Brings a batch into the place of another one, in its memory where it has the same shape: reading batch after
+    /// batch allocates nothing while records are kept and nothing augments them.
+    ///
+    /// # Errors
+    /// As [`Epoch::batch`].
+    pub fn batch_into(&mut self, index: usize, batch: &mut Option<Batch>) -> Result<()> {
+        if self.ahead.is_none()
+            && let Some(batch) = batch.as_mut()
+        {
+            let waiting = Stopwatch::start();
+            if self.dataset.shared.refill(self.epoch, index, batch)? {
+                self.dataset.waited.add(&waiting);
+                return Ok(());
+            }
+        }
+        *batch = None;
+        *batch = Some(self.batch(index)?);
+        Ok(())
     }
 
     fn next(&mut self, index: usize) -> Result<Batch> {

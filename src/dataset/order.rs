@@ -16,7 +16,15 @@ pub(super) struct Order {
     batch_size: usize,
     batches_per_pass: usize,
     batches_per_epoch: usize,
+    /// The seed of draws with repetition, and the sums of weights up to each row.
+    draws: Option<(u64, Vec<f64>)>,
+    /// The length of each row of the table, when a batch has rows of similar length.
+    lengths: Option<Vec<f64>>,
 }
+
+/// Batches that are looked at together when rows of similar length are put side by side: enough that lengths within a
+/// batch are close, few enough that batches differ from pass to pass.
+const BATCHES_TOGETHER: usize = 50;
 
 /// Where a batch stands in the stream of passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +68,7 @@ impl Order {
             0 => 0,
             _ => steps.unwrap_or(batches_per_pass),
         };
-        Ok(Order { rows, shuffle, batch_size, batches_per_pass, batches_per_epoch })
+        Ok(Order { rows, shuffle, batch_size, batches_per_pass, batches_per_epoch, draws: None, lengths: None })
     }
 
     /// Returns the number of records in a pass, repeated ones counted.
@@ -89,11 +97,70 @@ impl Order {
         Spot { pass: batch / per_pass, start, len: self.batch_size.min(self.rows.len().saturating_sub(start)) }
     }
 
+    /// Lets each pass draw as many rows as there are, with repetition, in proportion to the weights of the rows.
+    ///
+    /// # Errors
+    /// Without shuffling there is no draw.
+    pub fn draw(&mut self, weights: Option<Vec<f64>>, seed: u64) -> Result<()> {
+        let Some(weights) = weights else { return Ok(()) };
+        if self.shuffle.is_none() {
+            return Err(Error::recipe(
+                "`balance` and `sample_probability` draw records at random, which `shuffle: false` forbids",
+            )
+            .hint("leave `shuffle` out"));
+        }
+        let mut sum = 0.0;
+        let sums = self.rows.iter().map(|&row| {
+            sum += weights.get(row).copied().unwrap_or(0.0);
+            sum
+        });
+        self.draws = Some((seed, sums.collect()));
+        Ok(())
+    }
+
+    /// Lets a batch have rows of similar length.
+    pub fn bucket(&mut self, lengths: Option<Vec<f64>>) {
+        self.lengths = lengths;
+    }
+
     /// Returns the rows of a pass in order: the same for the same seed and pass, whatever was asked before.
     pub fn pass(&self, pass: u64) -> Vec<usize> {
         let mut rows = self.rows.clone();
-        if let Some(seed) = self.shuffle {
-            Random::new(seed, Stream::Shuffle, &[pass]).shuffle(&mut rows);
+        match (&self.draws, self.shuffle) {
+            (Some((seed, sums)), _) => {
+                let mut random = Random::new(*seed, Stream::Shuffle, &[pass]);
+                let total = sums.last().copied().unwrap_or(0.0);
+                for row in &mut rows {
+                    let drawn = random.uniform() * total;
+                    let at = sums.partition_point(|&sum| sum <= drawn);
+                    *row = self.rows[at.min(self.rows.len() - 1)];
+                }
+            }
+            (None, Some(seed)) => Random::new(seed, Stream::Shuffle, &[pass]).shuffle(&mut rows),
+            (None, None) => {}
+        }
+        match &self.lengths {
+            Some(lengths) => self.side_by_side(rows, lengths, pass),
+            None => rows,
+        }
+    }
+
+    /// Sorts stretches of rows by length, and puts the batches of each stretch into an order of their own: else every
+    /// stretch would begin with its shortest rows. A last batch that is not full stays the last one.
+    fn side_by_side(&self, mut rows: Vec<usize>, lengths: &[f64], pass: u64) -> Vec<usize> {
+        let length = |row: usize| lengths.get(row).copied().unwrap_or(0.0);
+        let full = rows.len() / self.batch_size * self.batch_size;
+        for (number, stretch) in rows[..full].chunks_mut(self.batch_size * BATCHES_TOGETHER).enumerate() {
+            stretch.sort_by(|&a, &b| length(a).total_cmp(&length(b)));
+            if let Some(seed) = self.shuffle {
+                let mut random = Random::new(seed, Stream::Shuffle, &[pass, number as u64]);
+                let order = random.permutation(stretch.len() / self.batch_size);
+                let sorted = stretch.to_vec();
+                for (to, from) in order.into_iter().enumerate() {
+                    let (to, from) = (to * self.batch_size, from * self.batch_size);
+                    stretch[to..to + self.batch_size].copy_from_slice(&sorted[from..from + self.batch_size]);
+                }
+            }
         }
         rows
     }
@@ -183,6 +250,40 @@ mod tests {
         let mut sorted = second.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, (0..50).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn draws_follow_the_weights_and_repeat_by_the_seed() {
+        let mut drawn = order(10_000, 100, false, None);
+        // Row 0 has half of all weight.
+        drawn.draw(Some(std::iter::once(9_999.0).chain(std::iter::repeat_n(1.0, 9_999)).collect()), 3).unwrap();
+        let pass = drawn.pass(0);
+        let share = pass.iter().filter(|&&row| row == 0).count();
+        assert!((4_800..5_200).contains(&share), "{share}");
+        assert_eq!((pass.len(), pass == drawn.pass(0), pass == drawn.pass(1)), (10_000, true, false));
+        let mut kept = Order::new((0..3).collect(), None, 1, false, None).unwrap();
+        assert!(kept.draw(Some(vec![1.0; 3]), 1).is_err());
+        let mut none = order(100, 10, false, None);
+        none.draw(Some((0..100).map(|row| f64::from(u8::from(row % 2 == 0))).collect()), 1).unwrap();
+        assert!(none.pass(4).iter().all(|row| row % 2 == 0), "a weight of 0 is never drawn");
+    }
+
+    #[test]
+    fn batches_have_rows_of_similar_length() {
+        let mut order = order(1_003, 10, false, None);
+        order.bucket(Some((0..1_003).map(|row| (row * 37 % 100) as f64).collect()));
+        let pass = order.pass(0);
+        let mut sorted = pass.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..1_003).collect::<Vec<_>>());
+        let spread = |batch: &[usize]| {
+            let lengths: Vec<usize> = batch.iter().map(|row| row * 37 % 100).collect();
+            lengths.iter().max().unwrap() - lengths.iter().min().unwrap()
+        };
+        assert!(pass[..1_000].chunks(10).all(|batch| spread(batch) <= 6));
+        let first: Vec<usize> = pass.chunks(10).take(20).map(|batch| batch[0] * 37 % 100).collect();
+        assert!(!first.is_sorted(), "the batches are in an order of their own");
+        assert_ne!(pass, order.pass(1));
     }
 
     #[test]

@@ -5,15 +5,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
-use super::batch::Batch;
+use super::batch::{Arrays, Batch};
 use super::cache::{self, Cache};
 use super::order::Order;
-use super::{Stations, WORTH_HANDING_OVER};
+use super::{Pad, Stations, WORTH_HANDING_OVER};
 use crate::batch as columns;
 use crate::clock::Stopwatch;
 use crate::error::{Error, Kind, Result};
 use crate::random::{Random, Stream};
-use crate::record::{DataColumns, DataRecords, Mode, Record, Records};
+use crate::record::{Column, Columns, DataColumns, DataRecords, Mode, Name, Record, Records};
+use crate::tensor::Tensor;
 
 /// A dataset without its workers.
 pub(super) struct Shared {
@@ -23,6 +24,8 @@ pub(super) struct Shared {
     seed: u64,
     pub order: Order,
     cache: Cache,
+    /// How values of different lengths are brought to one.
+    pub pad: Vec<(Name, Pad)>,
     stop: Arc<AtomicBool>,
     kept: OnceLock<Option<Kept>>,
     /// The order of the latest passes.
@@ -47,7 +50,8 @@ impl Shared {
         stop: Arc<AtomicBool>,
     ) -> Self {
         let passes = Mutex::new(Vec::new());
-        Shared { records, stations, mode, seed, order, cache, stop, kept: OnceLock::new(), passes }
+        let pad = Vec::new();
+        Shared { records, stations, mode, seed, order, cache, pad, stop, kept: OnceLock::new(), passes }
     }
 
     /// Returns how a record is called in errors.
@@ -62,6 +66,36 @@ impl Shared {
         let pass = self.pass(spot.pass);
         let rows = pass.get(spot.start..spot.start + spot.len).unwrap_or(&[]);
         self.assemble(rows, spot.pass, spot.start)
+    }
+
+    /// Brings a batch of an epoch into the memory of another one; returns whether that was possible: kept columns of numbers,
+    /// nothing that augments, a batch of the same shape.
+    pub fn refill(&self, epoch: u64, index: usize, batch: &mut Batch) -> Result<bool> {
+        let Some(Some(Kept { columns, rows: None })) = self.kept.get() else { return Ok(false) };
+        let spot = self.order.spot(epoch, index);
+        if batch.len != spot.len
+            || !self.pad.is_empty()
+            || (self.mode == Mode::Train && self.stations.augmentor.is_some())
+        {
+            return Ok(false);
+        }
+        self.check_stop()?;
+        let pass = self.pass(spot.pass);
+        let rows = pass.get(spot.start..spot.start + spot.len).unwrap_or(&[]);
+        let (x, y, w) = (Some(&columns.x), columns.y.as_ref(), columns.w.as_ref());
+        for (columns, arrays) in [(x, Some(&mut batch.x)), (y, batch.y.as_mut()), (w, batch.w.as_mut())] {
+            let done = match (columns, arrays) {
+                (None, None) => true,
+                (Some(columns), Some(arrays)) => take_into(columns, rows, arrays),
+                _ => false,
+            };
+            if !done {
+                return Ok(false);
+            }
+        }
+        batch.rows.clear();
+        batch.rows.extend_from_slice(rows);
+        Ok(true)
     }
 
     /// Returns the rows of a pass in order.
@@ -97,7 +131,7 @@ impl Shared {
             let augmented = augmentor.augment(DataRecords::Columns(chunk), &random)?;
             chunk = whole(columns::columns(augmented, &place)?, rows.len(), "augmentor")?;
         }
-        Batch::new(chunk, rows.to_vec(), &place)
+        Batch::new(chunk, rows.to_vec(), &self.pad, &place)
     }
 
     /// Loads all records, at the first call, when they are to be kept; on `workers` threads where that pays.
@@ -210,6 +244,15 @@ impl Shared {
             false => Ok(()),
         }
     }
+}
+
+/// Writes rows of columns over those of a batch; returns whether names and shapes allow it.
+fn take_into(columns: &Columns, rows: &[usize], arrays: &mut Arrays) -> bool {
+    columns.len() == arrays.len()
+        && columns.iter().zip(arrays).all(|((name, column), (own, array))| match column {
+            Column::Dense(Tensor::Host(values)) => name == own && values.take_rows_into(rows, array),
+            _ => false,
+        })
 }
 
 /// Returns the columns if no station lost or added a record.

@@ -7,6 +7,9 @@ use super::math::{clamp, exp, ln, normal_density, normal_distribution as distrib
 use super::pool;
 use crate::simd;
 
+/// Values that are copied and worked on at a time.
+const PIECE: usize = 4096;
+
 /// An activation with its parameters.
 #[derive(Clone, Copy)]
 pub struct Activation {
@@ -98,6 +101,39 @@ impl Activation {
         }
     }
 
+    /// Writes the activation of `from` to `to`, piece by piece, while these are in the fastest cache.
+    pub fn forward_from(&self, from: &[f32], to: &mut [f32], width: usize) {
+        let Kind::Each(each) = self.kind else {
+            pool::copy(from, to);
+            return self.forward(to, width);
+        };
+        let work = to.len() * (each.cost + 1);
+        pool::rows(to, PIECE, work, |first, part| {
+            for (at, piece) in part.chunks_mut(PIECE).enumerate() {
+                let start = (first + at) * PIECE;
+                piece.copy_from_slice(&from[start..start + piece.len()]);
+                (each.forward)(piece, &self.parameters);
+            }
+        });
+    }
+
+    /// Writes the gradient of the inputs to `to`, as [`Activation::backward`] does in place.
+    pub fn backward_into(&self, values: &[f32], gradient: &[f32], to: &mut [f32], width: usize) {
+        let Kind::Each(each) = self.kind else {
+            pool::copy(gradient, to);
+            return self.backward(values, to, width);
+        };
+        let work = to.len() * (each.cost + 1);
+        pool::rows(to, PIECE, work, |first, part| {
+            for (at, piece) in part.chunks_mut(PIECE).enumerate() {
+                let start = (first + at) * PIECE;
+                let range = start..start + piece.len();
+                piece.copy_from_slice(&gradient[range.clone()]);
+                (each.backward)(&values[range], piece, &self.parameters);
+            }
+        });
+    }
+
     /// Turns the gradient of the outputs into that of the inputs. `values` are the inputs where
     /// [`Activation::needs_input`], else the outputs.
     pub fn backward(&self, values: &[f32], gradient: &mut [f32], width: usize) {
@@ -152,11 +188,21 @@ impl Activated {
 
     /// Replaces a layer's values by their activation; keeps them where backward needs them and there will be one.
     pub fn forward(&mut self, values: &mut [f32], width: usize, training: bool) {
-        if training && self.activation.needs_input() {
-            self.inputs.clear();
-            self.inputs.extend_from_slice(values);
+        if !training || !self.activation.needs_input() {
+            return self.activation.forward(values, width);
         }
-        self.activation.forward(values, width);
+        self.inputs.resize(values.len(), 0.0);
+        let Kind::Each(each) = self.activation.kind else {
+            pool::copy(values, &mut self.inputs);
+            return self.activation.forward(values, width);
+        };
+        let work = values.len() * (each.cost + 1);
+        pool::together(&mut [values, &mut self.inputs], PIECE, work, |_, parts| {
+            if let [values, inputs] = parts {
+                inputs.copy_from_slice(values);
+                (each.forward)(values, &self.activation.parameters);
+            }
+        });
     }
 
     /// Turns the gradient of the output that forward gave into that of the values before the activation.

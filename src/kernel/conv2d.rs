@@ -2,18 +2,20 @@
 //!
 //! y[r, c, f] = Σ x[r · s + i · d - b, c · s + j · d - b, k] · w[i, j, k, f]. The transposed form and the gradient of x are
 //! the same sum read from the other side, which is again a sweep of windows (`sweep`); the gradient of w sums
-//! products of x and the gradient of y over all places (`outer`). Images are done one by one, so that what one
-//! step leaves in the caches the next one finds there.
+//! products of x and the gradient of y over all places (`outer`). Windows of 3 × 3 go a shorter way (`winograd`). Images are
+//! done one by one, so that what one step leaves in the caches the next one finds there.
 
 mod geometry;
 mod outer;
 mod sweep;
+mod winograd;
 
 pub use geometry::Geometry;
 
 use geometry::{Frame, Phase};
 use outer::Outer;
 use sweep::{Extra, Sweep};
+use winograd::{Scratch, Winograd};
 
 use super::pool::{self, Shared};
 
@@ -61,17 +63,19 @@ pub struct Forward<'a> {
 #[derive(Debug)]
 pub struct Conv2d {
     plan: Plan,
-    /// For each part of the work a framed input and a framed output. What surrounds them stays 0.
-    frames: Vec<(Vec<f32>, Vec<f32>)>,
+    /// The memory of each part of the work.
+    frames: Vec<Frames>,
     weight_pieces: Vec<f32>,
     bias_pieces: Vec<f32>,
+    /// The sum of pieces, where it is not yet the gradient of the weights.
+    sums: Vec<f32>,
 }
 
 impl Conv2d {
     /// Creates one; the sizes fit together.
     pub fn new(geometry: Geometry) -> Self {
         let plan = Plan::new(geometry.simplified());
-        Conv2d { plan, frames: Vec::new(), weight_pieces: Vec::new(), bias_pieces: Vec::new() }
+        Conv2d { plan, frames: Vec::new(), weight_pieces: Vec::new(), bias_pieces: Vec::new(), sums: Vec::new() }
     }
 
     /// Writes the convolution to `y`.
@@ -80,10 +84,10 @@ impl Conv2d {
         let (from, to) = (self.plan.geometry.input_len(), self.plan.geometry.output_len());
         let extra = Extra { bias: step.bias, relu: step.relu, add: false };
         let y = Shared::new(y);
-        self.each(step.images, |plan, image, (frame, _)| {
+        self.each(step.images, |plan, image, frames| {
             // SAFETY: each image is done once.
             let y = unsafe { y.slice(image * to..(image + 1) * to) };
-            plan.forward(&step.x[image * from..(image + 1) * from], extra, frame, y);
+            plan.forward(&step.x[image * from..(image + 1) * from], extra, frames, y);
         });
     }
 
@@ -94,10 +98,10 @@ impl Conv2d {
         let (from, to) = (self.plan.geometry.output_len(), self.plan.geometry.input_len());
         let extra = Extra { bias: step.bias, relu: step.relu, add: false };
         let y = Shared::new(y);
-        self.each(step.images, |plan, image, (_, frame)| {
+        self.each(step.images, |plan, image, frames| {
             // SAFETY: each image is done once.
             let y = unsafe { y.slice(image * to..(image + 1) * to) };
-            plan.transposed(&step.x[image * from..(image + 1) * from], extra, frame, y);
+            plan.transposed(&step.x[image * from..(image + 1) * from], extra, frames, y);
         });
     }
 
@@ -118,8 +122,13 @@ impl Conv2d {
     }
 
     /// Writes the gradient of the weights that the last way back kept, or adds it.
-    pub fn weight_gradient(&self, to: &mut [f32], add: bool) {
-        sum_pieces(&self.weight_pieces, to, add);
+    pub fn weight_gradient(&mut self, to: &mut [f32], add: bool) {
+        let Some([fast, _]) = &self.plan.fast else {
+            return sum_pieces(&self.weight_pieces, to, add);
+        };
+        self.sums.resize(fast.sums(), 0.0);
+        sum_pieces(&self.weight_pieces, &mut self.sums, false);
+        fast.weight_gradient(&self.sums, to, add);
     }
 
     /// Writes the gradient of the bias that the last way back kept, or adds it.
@@ -131,7 +140,7 @@ impl Conv2d {
     fn gradients(&mut self, back: Back<'_>, transposed: bool) {
         let Back { images, x, relu, gradient, of_x, of_weights, of_bias, .. } = back;
         let geometry = self.plan.geometry;
-        let count = geometry.weights();
+        let count = self.plan.fast.as_ref().map_or(geometry.weights(), |[fast, _]| fast.sums());
         let (own, other, bias_count) = match transposed {
             false => (geometry.input_len(), geometry.output_len(), geometry.filters),
             true => (geometry.output_len(), geometry.input_len(), geometry.channels),
@@ -167,11 +176,11 @@ impl Conv2d {
             }
             if weight_count > 0 {
                 let (input, output) = if transposed { (&*gradient, x) } else { (x, &*gradient) };
-                plan.weights(input, output, &mut frames.0, weight_sums);
+                plan.weights(input, output, frames, weight_sums);
             }
             match of_x {
-                Some(of_x) if transposed => plan.forward(gradient, extra, &mut frames.0, of_x),
-                Some(of_x) => plan.transposed(gradient, extra, &mut frames.1, of_x),
+                Some(of_x) if transposed => plan.forward(gradient, extra, frames, of_x),
+                Some(of_x) => plan.transposed(gradient, extra, frames, of_x),
                 None => {}
             }
         });
@@ -188,7 +197,11 @@ impl Conv2d {
         let plan = &self.plan;
         let parts = pool::threads().min(pieces);
         while self.frames.len() < parts {
-            self.frames.push((vec![0.0; plan.frame.len()], vec![0.0; plan.back_frame.len()]));
+            self.frames.push(Frames {
+                input: vec![0.0; plan.frame.len()],
+                output: vec![0.0; plan.back_frame.len()],
+                scratch: Scratch::default(),
+            });
         }
         let work = images.saturating_mul(plan.geometry.output_len()).saturating_mul(plan.geometry.window());
         let frames = Shared::new(&mut self.frames);
@@ -206,7 +219,15 @@ impl Conv2d {
     }
 }
 
-type Frames = (Vec<f32>, Vec<f32>);
+/// The memory of one part of the work.
+#[derive(Debug)]
+struct Frames {
+    /// A framed input. What surrounds it stays 0, as in the next.
+    input: Vec<f32>,
+    /// A framed output.
+    output: Vec<f32>,
+    scratch: Scratch,
+}
 
 /// What all threads read: sizes, sweeps, and the weights as the sweeps read them.
 #[derive(Debug)]
@@ -219,6 +240,10 @@ struct Plan {
     back_frame: Frame,
     phases: Vec<Phase>,
     back_packed: Vec<f32>,
+    /// The shorter way there and back, where there is one.
+    fast: Option<[Winograd; 2]>,
+    /// The weights transformed for it, before they are packed.
+    spread: Vec<f32>,
 }
 
 impl Plan {
@@ -226,10 +251,19 @@ impl Plan {
         let frame = geometry.frame();
         let (sweep, outer) = (geometry.sweep(&frame), geometry.outer(&frame));
         let (back_frame, phases) = geometry.transposed();
-        Plan { geometry, frame, sweep, outer, packed: Vec::new(), back_frame, phases, back_packed: Vec::new() }
+        let fast = Winograd::of(&geometry);
+        let (frame, back_frame) = match &fast {
+            Some([forward, back]) => (forward.frame().clone(), back.frame().clone()),
+            None => (frame, back_frame),
+        };
+        let (packed, back_packed, spread) = Default::default();
+        Plan { geometry, frame, sweep, outer, packed, back_frame, phases, back_packed, fast, spread }
     }
 
     fn pack(&mut self, weights: &[f32]) {
+        if let Some([forward, _]) = &mut self.fast {
+            return forward.pack(weights, &mut self.spread);
+        }
         let Geometry { filters, groups, .. } = self.geometry;
         let (own, size) = (filters / groups, self.sweep.packed());
         self.packed.resize(size * groups, 0.0);
@@ -240,6 +274,9 @@ impl Plan {
     }
 
     fn pack_back(&mut self, weights: &[f32]) {
+        if let Some([_, back]) = &mut self.fast {
+            return back.pack_turned(weights, &mut self.spread);
+        }
         let Geometry { channels, filters, groups, .. } = self.geometry;
         let (own, from) = (channels / groups, filters / groups);
         let total: usize = self.phases.iter().map(|phase| phase.sweep.packed() * groups).sum();
@@ -256,9 +293,12 @@ impl Plan {
         }
     }
 
-    fn forward(&self, x: &[f32], extra: Extra<'_>, frame: &mut [f32], y: &mut [f32]) {
+    fn forward(&self, x: &[f32], extra: Extra<'_>, frames: &mut Frames, y: &mut [f32]) {
         let Geometry { channels, filters, groups, .. } = self.geometry;
-        let x = self.frame.put(x, frame);
+        if let Some([forward, _]) = &self.fast {
+            return forward.run(x, extra, &mut frames.input, &mut frames.scratch, y);
+        }
+        let x = self.frame.put(x, &mut frames.input);
         let size = self.sweep.packed();
         for group in 0..groups {
             let (own, first) = (channels / groups, group * filters / groups);
@@ -267,9 +307,12 @@ impl Plan {
         }
     }
 
-    fn transposed(&self, x: &[f32], extra: Extra<'_>, frame: &mut [f32], y: &mut [f32]) {
+    fn transposed(&self, x: &[f32], extra: Extra<'_>, frames: &mut Frames, y: &mut [f32]) {
         let Geometry { channels, filters, groups, .. } = self.geometry;
-        let x = self.back_frame.put(x, frame);
+        if let Some([_, back]) = &self.fast {
+            return back.run(x, extra, &mut frames.output, &mut frames.scratch, y);
+        }
+        let x = self.back_frame.put(x, &mut frames.output);
         let mut packed = self.back_packed.as_slice();
         for phase in &self.phases {
             for group in 0..groups {
@@ -281,9 +324,12 @@ impl Plan {
         }
     }
 
-    fn weights(&self, x: &[f32], y: &[f32], frame: &mut [f32], sums: &mut [f32]) {
+    fn weights(&self, x: &[f32], y: &[f32], frames: &mut Frames, sums: &mut [f32]) {
         let Geometry { channels, filters, groups, .. } = self.geometry;
-        let x = self.frame.put(x, frame);
+        if let Some([forward, _]) = &self.fast {
+            return forward.weights(x, y, &mut frames.input, &mut frames.scratch, sums);
+        }
+        let x = self.frame.put(x, &mut frames.input);
         for group in 0..groups {
             let (own, first) = (channels / groups, group * filters / groups);
             self.outer.run(&x[group * own..], &y[first..], &mut sums[first..]);

@@ -1,7 +1,9 @@
 //! Matrix products, on views with any strides.
 //!
-//! The product itself is the crate `gemm` (with AVX-512 where there is some); here are the views that make it safe
-//! to call, and the choice of threads.
+//! Here are the views, which make products safe to call. The product itself is in `tiles`, or that of the crate `gemm` on
+//! machines without AVX2.
+
+mod tiles;
 
 use gemm::Parallelism;
 
@@ -86,14 +88,56 @@ fn reach([rows, columns]: [usize; 2], [down, right]: [usize; 2]) -> usize {
     if rows == 0 || columns == 0 { 0 } else { (rows - 1) * down + (columns - 1) * right + 1 }
 }
 
+/// What a product is added to.
+#[derive(Clone, Copy, Debug)]
+pub enum Start<'a> {
+    /// To nothing: it replaces what stands there.
+    Nothing,
+    /// To what stands there.
+    Itself,
+    /// To this row, the same for all rows.
+    Row(&'a [f32]),
+}
+
 /// Writes the product `scale · a · b` to `out`, or adds it with `add`. Large products use all threads of the pool
 /// that this runs in; results do not depend on their number.
 ///
 /// # Panics
 /// The shapes do not fit together: an error in the kernel that calls.
 pub fn product(out: MatrixMut<'_>, add: bool, a: Matrix<'_>, b: Matrix<'_>, scale: f32) {
+    product_onto(out, if add { Start::Itself } else { Start::Nothing }, a, b, scale);
+}
+
+/// Writes the product `scale · a · b` to `out`, added to what `start` says, as [`product`] does.
+///
+/// # Panics
+/// The shapes do not fit together: an error in the kernel that calls.
+pub fn product_onto(mut out: MatrixMut<'_>, start: Start<'_>, a: Matrix<'_>, b: Matrix<'_>, scale: f32) {
     let ([m, k], [b_rows, n]) = (a.shape, b.shape);
     assert!(out.shape == [m, n] && b_rows == k, "matrices {m}×{k} and {b_rows}×{n} into {:?}", out.shape);
+    if let Start::Row(row) = start {
+        assert!(row.len() == n, "a row of {} for {n} columns", row.len());
+    }
+    if !tiles::multiply(&mut out, start, a, b, scale) {
+        elsewhere(out, start, a, b, scale);
+    }
+}
+
+/// The product by the crate `gemm`.
+fn elsewhere(out: MatrixMut<'_>, start: Start<'_>, a: Matrix<'_>, b: Matrix<'_>, scale: f32) {
+    let ([m, k], [_, n]) = (a.shape, b.shape);
+    let add = match start {
+        Start::Nothing => false,
+        Start::Itself => true,
+        Start::Row(start) => {
+            for row in 0..m {
+                for (column, start) in start.iter().enumerate() {
+                    out.values[row * out.strides[0] + column * out.strides[1]] = *start;
+                }
+            }
+            true
+        }
+    };
     let threads = pool::threads();
     let parallel = threads > 1 && m.saturating_mul(n).saturating_mul(k) > WORTH_SPLITTING;
     let parallelism = if parallel { Parallelism::Rayon(threads) } else { Parallelism::None };
@@ -135,17 +179,44 @@ mod tests {
 
     #[test]
     fn products_are_those_of_the_definition() {
-        for (m, n, k) in [(1, 1, 1), (3, 5, 7), (16, 33, 70), (64, 10, 129)] {
-            let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
-            let mut out = numbers(m * n, 3);
-            let before = out.clone();
-            let (left, right) = (Matrix::new(&a, m, k), Matrix::strided(&b, [n, k], [k, 1]).t());
-            product(MatrixMut::new(&mut out, m, n), true, left, right, 0.5);
-            for row in 0..m {
-                for column in 0..n {
-                    let exact: f64 = (0..k).map(|at| f64::from(a[row * k + at]) * f64::from(b[column * k + at])).sum();
-                    let expected = f64::from(before[row * n + column]) + 0.5 * exact;
-                    assert!((f64::from(out[row * n + column]) - expected).abs() < 1e-4);
+        let sizes = [(1, 1, 1), (3, 5, 7), (16, 33, 70), (64, 10, 129), (25, 64, 1030), (13, 48, 0), (250, 17, 5)];
+        for (m, n, k) in sizes {
+            let (a, b, row) = (numbers(m * k, 1), numbers(k * n, 2), numbers(n, 4));
+            let before = numbers(m * n, 3);
+            // Either side as it is or turned, and the result, too.
+            for turned in 0..8 {
+                let view = |values, shape: [usize; 2], turn: bool| match turn {
+                    false => Matrix::new(values, shape[0], shape[1]),
+                    true => Matrix::new(values, shape[1], shape[0]).t(),
+                };
+                let (left, right) = (view(&a, [m, k], turned & 1 > 0), view(&b, [k, n], turned & 2 > 0));
+                let at = |strides: [usize; 2], row: usize, column: usize| row * strides[0] + column * strides[1];
+                let out_strides = if turned & 4 > 0 { [1, m] } else { [n, 1] };
+                for start in [Start::Nothing, Start::Itself, Start::Row(&row)] {
+                    for own in [true, false] {
+                        let mut values = before.clone();
+                        let out = MatrixMut::strided(&mut values, [m, n], out_strides);
+                        match own {
+                            true => product_onto(out, start, left, right, 0.5),
+                            false => elsewhere(out, start, left, right, 0.5),
+                        }
+                        for i in 0..m {
+                            for j in 0..n {
+                                let product = |l: usize| {
+                                    f64::from(a[at(left.strides, i, l)]) * f64::from(b[at(right.strides, l, j)])
+                                };
+                                let place = at(out_strides, i, j);
+                                let start = match start {
+                                    Start::Nothing => 0.0,
+                                    Start::Itself => before[place],
+                                    Start::Row(row) => row[j],
+                                };
+                                let expected = f64::from(start) + 0.5 * (0..k).map(product).sum::<f64>();
+                                let tolerance = 1e-4 + 1e-6 * k as f64;
+                                assert!((f64::from(values[place]) - expected).abs() < tolerance, "{m}×{n}×{k}");
+                            }
+                        }
+                    }
                 }
             }
         }

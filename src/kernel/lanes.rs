@@ -40,8 +40,14 @@ pub(super) trait Lanes: Copy {
     unsafe fn store_part(self, to: *mut f32, count: usize);
     /// Returns `self + a * b`.
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
+    /// Returns `self + other`.
+    unsafe fn plus(self, other: Self) -> Self;
+    /// Returns `self - other`.
+    unsafe fn minus(self, other: Self) -> Self;
     /// Returns the larger number of each lane, that of `self` where it is not a number.
     unsafe fn at_least(self, low: Self) -> Self;
+    /// Asks for memory that is read soon; any pointer will do.
+    unsafe fn prefetch(from: *const f32);
 }
 
 /// Lanes on any machine.
@@ -106,6 +112,23 @@ impl Lanes for Portable {
         }
         Portable(sum)
     }
+
+    #[inline(always)]
+    unsafe fn plus(self, other: Self) -> Self {
+        let mut sum = self.0;
+        sum.iter_mut().zip(other.0).for_each(|(sum, other)| *sum += other);
+        Portable(sum)
+    }
+
+    #[inline(always)]
+    unsafe fn minus(self, other: Self) -> Self {
+        let mut rest = self.0;
+        rest.iter_mut().zip(other.0).for_each(|(rest, other)| *rest -= other);
+        Portable(rest)
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(_: *const f32) {}
 
     #[inline(always)]
     unsafe fn at_least(self, low: Self) -> Self {
@@ -186,6 +209,21 @@ mod x86 {
         }
 
         #[inline(always)]
+        unsafe fn plus(self, other: Self) -> Self {
+            unsafe { Avx2(_mm256_add_ps(self.0, other.0)) }
+        }
+
+        #[inline(always)]
+        unsafe fn minus(self, other: Self) -> Self {
+            unsafe { Avx2(_mm256_sub_ps(self.0, other.0)) }
+        }
+
+        #[inline(always)]
+        unsafe fn prefetch(from: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+        }
+
+        #[inline(always)]
         unsafe fn at_least(self, low: Self) -> Self {
             // The second operand is the result where one of them is not a number.
             unsafe { Avx2(_mm256_max_ps(low.0, self.0)) }
@@ -247,6 +285,21 @@ mod x86 {
         #[inline(always)]
         unsafe fn add_product(self, a: Self, b: Self) -> Self {
             unsafe { Avx512(_mm512_fmadd_ps(a.0, b.0, self.0)) }
+        }
+
+        #[inline(always)]
+        unsafe fn plus(self, other: Self) -> Self {
+            unsafe { Avx512(_mm512_add_ps(self.0, other.0)) }
+        }
+
+        #[inline(always)]
+        unsafe fn minus(self, other: Self) -> Self {
+            unsafe { Avx512(_mm512_sub_ps(self.0, other.0)) }
+        }
+
+        #[inline(always)]
+        unsafe fn prefetch(from: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
         }
 
         #[inline(always)]

@@ -101,6 +101,12 @@ pub fn rows<T: Send>(values: &mut [T], width: usize, work: usize, part: impl Fn(
     });
 }
 
+/// Copies a slice, on several threads when it is large.
+pub fn copy(from: &[f32], to: &mut [f32]) {
+    let work = to.len();
+    rows(to, 1, work, |first, part| part.copy_from_slice(&from[first..first + part.len()]));
+}
+
 /// The most slices that [`together`] splits.
 const TOGETHER: usize = 8;
 

@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use crate::error::Result;
+use crate::kernel::pool;
 use crate::random::Random;
 
 /// A layer on a CPU. Backward is called at most once after each forward in training, with the same inputs.
@@ -236,9 +237,12 @@ impl<'a> Targets<'a> {
 impl Target<'_> {
     /// Takes in a gradient: replaces what stands here, or adds to it.
     pub fn put(self, gradient: &[f32]) {
+        let work = gradient.len();
         match self.add {
-            false => self.values.copy_from_slice(gradient),
-            true => self.values.iter_mut().zip(gradient).for_each(|(value, own)| *value += own),
+            false => pool::copy(gradient, self.values),
+            true => pool::rows(self.values, 1, work, |first, part| {
+                part.iter_mut().zip(&gradient[first..]).for_each(|(value, own)| *value += own);
+            }),
         }
     }
 }

@@ -96,7 +96,55 @@ pub static DATASET: Section = Section {
             Nothing,
             "batches that workers make ahead of the training step; two more than there are workers, when left out (ours)",
         ),
-        key("on_error", Planned, Nothing, "what to do with a record that cannot be loaded (ours)"),
+        key(
+            "balance",
+            Text,
+            Nothing,
+            "the field whose values are drawn equally often: as many training records as there are, with repetition (ours)",
+        ),
+        key(
+            "sample_probability",
+            Text,
+            Nothing,
+            "the field in proportion to which training records are drawn: as many as there are, with repetition (ours)",
+        ),
+        key(
+            "bucket",
+            Text,
+            Nothing,
+            "the field by whose length, or number, training records of a batch are chosen alike (ours)",
+        ),
+        key(
+            "pad",
+            Free,
+            Default("{}"),
+            "what is added to values of different lengths, by name: a number, to the longest of the batch, or \
+             `{value, length}`, to one length (ours)",
+        ),
+        key(
+            "on_error",
+            OneOf(&[ON_ERROR, Map(&ON_ERROR_SECTION)]),
+            Default(r#""stop""#),
+            "what becomes of records that cannot be loaded: `stop`, `skip` them, or list them in \
+             `quarantine.jsonl` too; other policies than `stop` load each record once before training (ours)",
+        ),
+    ],
+};
+
+const ON_ERROR: Kind = Choice(&["stop", "skip", "quarantine"]);
+
+/// `dataset.on_error` with a limit.
+pub static ON_ERROR_SECTION: Section = Section {
+    what: "a policy, or a map with the key `policy`",
+    merges: false,
+    keys: &[
+        key("policy", ON_ERROR, Refused, "`stop`, `skip` or `quarantine`"),
+        key(
+            "limit",
+            OneOf(&[Whole { least: 0, most: LARGEST }, Number(Fraction)]),
+            Default("0.1"),
+            "how many records may fail, or which fraction of them; more stop the run",
+        ),
     ],
 };
 

@@ -53,7 +53,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
-pub use dataset::{Cache, Dataset};
+pub use dataset::{Cache, Dataset, Limit, OnError};
 pub use imports::Import;
 pub use json_schema::json_schema;
 pub use model::{Model, Output, Pretrained};

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::error::Result;
+use crate::record::block::{Block, RaggedBlock};
 use crate::record::value::texts;
 use crate::record::{ColumnType, Field, Value};
 use crate::tensor::{Array, Dtype, Tensor};
@@ -28,6 +29,10 @@ pub(super) enum Data {
     Stacked(Array),
     /// Tensors of one dtype whose shapes differ.
     Ragged(Vec<Array>),
+    /// Tensors of one shape that stay in their file until they are asked for.
+    Mapped(Block),
+    /// Tensors of different shapes that stay in their file.
+    MappedRagged(RaggedBlock),
     Mixed(Vec<Value>),
 }
 
@@ -53,6 +58,14 @@ impl Cells {
             _ => Data::Stacked(array),
         };
         Cells { data, nulls: None }
+    }
+
+    /// Creates cells of rows in a file; single numbers are read at once, since they are looked at often.
+    pub fn from_block(block: Block) -> Result<Self> {
+        match block.row_shape().is_empty() {
+            true => Ok(Cells::from_array(block.all()?)),
+            false => Ok(Cells { data: Data::Mapped(block), nulls: None }),
+        }
     }
 
     /// Creates cells from values: of the wanted type, or of the narrowest type that holds them all.
@@ -104,6 +117,8 @@ impl Cells {
             Data::Texts(_) => ColumnType::Texts,
             Data::Stacked(array) => ColumnType::Tensor(array.dtype()),
             Data::Ragged(arrays) => ColumnType::Tensor(arrays.first().map_or(Dtype::F32, Array::dtype)),
+            Data::Mapped(block) => ColumnType::Tensor(block.dtype()),
+            Data::MappedRagged(block) => ColumnType::Tensor(block.dtype()),
             Data::Mixed(_) => ColumnType::Mixed,
         }
     }
@@ -136,6 +151,9 @@ impl Cells {
             Data::Texts(cells) => Value::List(cells[row].iter().cloned().map(Value::Text).collect()),
             Data::Stacked(array) => Value::Tensor(Tensor::Host(array.row(row))),
             Data::Ragged(arrays) => Value::Tensor(Tensor::Host(arrays[row].clone())),
+            // Reading a row fails only where the memory does not suffice for it.
+            Data::Mapped(block) => block.row(row).map_or(Value::Null, Value::from),
+            Data::MappedRagged(block) => block.row(row).map_or(Value::Null, Value::from),
             Data::Mixed(cells) => cells[row].clone(),
         }
     }

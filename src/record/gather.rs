@@ -97,7 +97,8 @@ pub fn gather_cells64(records: &[Record], name: &str) -> Result<Option<Cells64>>
             let rows: Vec<usize> = rows.iter().map(|&row| row as usize).collect();
             Cells64::Tensors(array.take_rows(&rows)?)
         }
-        Data::Texts(_) | Data::Ragged(_) | Data::Mixed(_) => return Ok(None),
+        Data::Mapped(block) => Cells64::Tensors(block.gather(rows.iter().map(|&row| row as usize))?),
+        Data::Texts(_) | Data::Ragged(_) | Data::MappedRagged(_) | Data::Mixed(_) => return Ok(None),
     }))
 }
 
@@ -128,6 +129,10 @@ pub(super) fn gather_cells(table: &Table, cells: &Cells, name: &str, rows: &[u32
         Data::Stacked(array) => {
             let rows: Vec<usize> = rows.iter().map(|&row| row as usize).collect();
             Column::Dense(array.take_rows(&rows)?.into())
+        }
+        Data::Mapped(block) => Column::Dense(block.gather(rows.iter().map(|&row| row as usize))?.into()),
+        Data::MappedRagged(block) => {
+            ragged(rows.iter().map(|&row| block.row(row as usize)).collect::<Result<Vec<_>>>()?)?
         }
         Data::Ragged(arrays) => ragged(rows.iter().map(|&row| arrays[row as usize].clone()).collect())?,
         Data::Mixed(_) => return Ok(None),

@@ -13,13 +13,19 @@ mod record;
 mod records;
 mod schema;
 
+mod batch_loader;
 mod describe;
+mod files;
 mod format;
+mod pack;
 mod parquet;
 mod read;
 mod split;
+mod stream;
 mod write;
 
+mod block;
+mod bytes;
 mod cells;
 mod gather;
 mod table;
@@ -28,13 +34,16 @@ mod data_record;
 pub mod published;
 pub mod station;
 
+pub use batch_loader::{BatchLoader, BatchSource, common_length};
 pub use data_record::{Column, Columns, DataColumns, DataRecord, DataRecords, Field, Fields};
 pub use describe::ColumnSummary;
+pub use files::{Files, read_array, read_bytes, read_text};
 pub use format::Format;
 pub use gather::{Cells64, gather, gather_cells64, gather_list, stray_text};
 pub use mode::Mode;
 pub use name::Name;
-pub use read::{Parts, Source};
+pub use pack::Pack;
+pub use read::{Declared, Parts, ReadOptions, Source};
 pub use record::Record;
 pub use records::Records;
 pub use schema::{ColumnSchema, ColumnType, Schema};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result, codes};
 use crate::record::cells::Cells;
 use crate::record::table::Table;
-use crate::record::{ColumnType, Field, Name, Value};
+use crate::record::{BatchLoader, ColumnType, Field, Name, Value};
 
 /// One row of [`Records`](crate::record::Records); cheap to clone (a handle of the table and a row number).
 #[derive(Clone, Debug)]
@@ -94,6 +94,16 @@ impl Record {
     /// Returns what errors call the record: "record 17 of train.csv"; the first is record 0.
     pub fn place(&self) -> String {
         self.table.place(self.row)
+    }
+
+    /// Returns the batch loader whose record this is.
+    pub fn batches(&self) -> Option<&BatchLoader> {
+        self.table.batches()
+    }
+
+    /// Returns whether both are rows of one table.
+    pub fn is_beside(&self, other: &Record) -> bool {
+        Arc::ptr_eq(&self.table, &other.table)
     }
 
     pub(super) fn table(&self) -> &Arc<Table> {

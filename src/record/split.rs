@@ -56,6 +56,42 @@ impl Records {
     }
 }
 
+impl Records {
+    /// Returns `k` pairs of training and validation records: each record is in the validation part of one pair. Parts
+    /// differ by one record at most; within a part the records keep their order. With `stratify`, the records of each
+    /// class are dealt out one by one, so that every part has its share.
+    ///
+    /// # Errors
+    /// `k` below 2 or above the number of records, and the columns that [`Records::split`] refuses.
+    pub fn folds(&self, k: usize, seed: u64, stratify: Option<&str>) -> Result<Vec<(Records, Records)>> {
+        if k < 2 || k > self.len() {
+            return Err(Error::data(format!(
+                "expected from 2 to {} folds, one for each record, found {k}",
+                self.len()
+            )));
+        }
+        let random = Random::new(seed, Stream::Split, &[]);
+        let rows = self.rows();
+        let classes = match stratify {
+            None => vec![(0..rows.len()).collect()],
+            Some(name) => classes(self.table().cells(name, "column")?, name, &rows)?,
+        };
+        let mut fold = vec![0; rows.len()];
+        let mut dealt = 0;
+        for (class, members) in classes.iter().enumerate() {
+            for at in random.derive(class as u64 + 1).permutation(members.len()) {
+                fold[members[at]] = dealt % k;
+                dealt += 1;
+            }
+        }
+        let part = |number: usize, within: bool| {
+            let chosen = rows.iter().zip(&fold).filter(|(_, fold)| (**fold == number) == within);
+            self.with_rows(chosen.map(|(&row, _)| row).collect())
+        };
+        Ok((0..k).map(|number| (part(number, false), part(number, true))).collect())
+    }
+}
+
 /// Returns the records of each class, classes in the order they first occur.
 fn classes(cells: &Cells, name: &str, rows: &[u32]) -> Result<Vec<Vec<usize>>> {
     if !matches!(cells.data, Data::Int(_) | Data::Bool(_) | Data::Text(_)) {
@@ -148,6 +184,33 @@ mod tests {
             };
             assert!((2..=3).contains(&count("\"a\"")) && (2..=3).contains(&count("\"b\"")));
         }
+    }
+
+    #[test]
+    fn folds_hold_out_each_record_once() {
+        let labels: Vec<&str> = (0..22).map(|i| if i % 3 == 0 { "a" } else { "b" }).collect();
+        let all = records(&labels);
+        for stratify in [None, Some("label")] {
+            let folds = all.folds(4, 5, stratify).unwrap();
+            let mut held_out: Vec<usize> = folds.iter().flat_map(|(_, part)| numbers(part)).collect();
+            held_out.sort_unstable();
+            assert_eq!(held_out, (0..22).collect::<Vec<_>>());
+            for (train, validation) in &folds {
+                assert_eq!(train.len() + validation.len(), 22);
+                assert!((5..=6).contains(&validation.len()));
+                assert!(numbers(train).is_sorted());
+                if stratify.is_some() {
+                    let rare = validation.texts("label").unwrap().iter().filter(|text| &***text == "a").count();
+                    assert!((1..=3).contains(&rare), "{rare}");
+                }
+            }
+            let again = all.folds(4, 5, stratify).unwrap();
+            assert_eq!(numbers(&again[2].1), numbers(&folds[2].1));
+        }
+        assert_eq!(
+            all.folds(1, 0, None).unwrap_err().message(),
+            "expected from 2 to 22 folds, one for each record, found 1"
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result, codes, did_you_mean};
 use crate::record::cells::{Cells, Misfit};
-use crate::record::{ColumnSchema, Name, Row, Schema, Value};
+use crate::record::{BatchLoader, ColumnSchema, Name, Row, Schema, Value};
 
 /// Named columns of equal length; never changed once made.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(super) struct Table {
     pub origin: Origin,
     /// Columns of an imposed schema that the file does not have: missed only when they are asked for.
     absent: Arc<[String]>,
+    /// What reads the rows of a batch loader.
+    batches: Option<BatchLoader>,
 }
 
 /// Where the rows of a table were read.
@@ -44,7 +46,17 @@ impl Table {
         };
         let positions = columns.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)).collect();
         let (names, cells) = columns.into_iter().unzip();
-        Table { len, names, cells, positions, schema, origin, absent }
+        Table { len, names, cells, positions, schema, origin, absent, batches: None }
+    }
+
+    /// Notes the batch loader that the rows stand for.
+    pub fn with_batches(self, batches: BatchLoader) -> Self {
+        Table { batches: Some(batches), ..self }
+    }
+
+    /// Returns the batch loader that the rows stand for.
+    pub fn batches(&self) -> Option<&BatchLoader> {
+        self.batches.as_ref()
     }
 
     /// Creates a table from rows of named values, a column for each name that occurs; a value that a

@@ -162,6 +162,11 @@ impl Component {
         self.compiled.arities(name)
     }
 
+    /// Returns the name of a function's first parameter.
+    pub fn first_parameter(&self, name: &str) -> Option<&str> {
+        self.compiled.versions(name).find_map(|function| function.parameters.first()).map(String::as_str)
+    }
+
     /// Returns the name of the function that fills a slot: the one the import path names, else the slot's
     /// own name (`load`, `build` …), with the number of parameters it takes.
     ///

@@ -87,6 +87,7 @@ struct Settings {
     limits: Limits,
     stop: Arc<AtomicBool>,
     overwrite: bool,
+    map: bool,
     instead: Option<Instead>,
     limit_batches: Option<usize>,
     interpret: bool,
@@ -140,6 +141,13 @@ impl Builder {
     #[must_use]
     pub fn overwrite(mut self, overwrite: bool) -> Self {
         self.0.overwrite = overwrite;
+        self
+    }
+
+    /// Sets whether large data files are mapped instead of read (`--no-mmap` turns it off).
+    #[must_use]
+    pub fn map(mut self, map: bool) -> Self {
+        self.0.map = map;
         self
     }
 
@@ -320,6 +328,7 @@ impl Host {
             limits: Limits::default(),
             stop: Arc::new(AtomicBool::new(false)),
             overwrite: false,
+            map: true,
             instead: None,
             limit_batches: None,
             interpret: false,
@@ -443,6 +452,11 @@ impl Host {
     /// Returns whether an existing run is moved out of the way.
     pub fn overwrite(&self) -> bool {
         self.0.settings.overwrite
+    }
+
+    /// Returns whether large data files are mapped instead of read.
+    pub fn map(&self) -> bool {
+        self.0.settings.map
     }
 
     /// Returns what is done instead of training, when runs are not to be started.

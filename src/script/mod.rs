@@ -9,6 +9,7 @@
 
 pub mod adaptor;
 pub mod api;
+pub mod callable;
 pub mod cast;
 pub mod clues;
 pub mod compiled;
@@ -21,6 +22,7 @@ pub mod limits;
 pub mod lint;
 pub mod literal;
 pub mod manual;
+pub mod memo;
 pub mod repl;
 pub mod resolver;
 pub mod source;

@@ -87,7 +87,12 @@ impl Roots {
     /// `..`, a link out of the project, and folders that were not allowed are refused.
     pub fn readable(&self, name: &str) -> Result<PathBuf> {
         let path = Path::new(name);
-        let file = self.joined(path)?;
+        let mut file = self.joined(path)?;
+        if !file.exists() {
+            // The scripts of a run name data relative to where it was trained, or to an allowed folder.
+            let elsewhere = self.readable.iter().map(|folder| folder.join(path)).find(|other| other.exists());
+            file = elsewhere.unwrap_or(file);
+        }
         let real = file.canonicalize().map_err(|error| {
             let missing = Error::data(format!("cannot read `{name}`: {}", super::host::reason(&error)))
                 .coded(codes::UNREADABLE_DATA);

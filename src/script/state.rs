@@ -1,5 +1,6 @@
 //! The fitted state of a scripted transformer on disk: `state.json` for maps, lists, numbers and texts,
-//! `state.safetensors` for the tensors in them, which the JSON names as `{"$tensor": "path"}`.
+//! `state.safetensors` for the tensors in them, which the JSON names as `{"$tensor": "path"}`;
+//! a vocabulary is `{"$vocabulary": {…}}`.
 
 use std::path::Path;
 
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::artifact;
 use crate::error::{Error, Result, codes};
+use crate::media::Vocabulary;
 use crate::script::{cast, traceback};
 use crate::tensor::{Array, Tensor};
 
@@ -17,7 +19,8 @@ const TENSORS: &str = "state.safetensors";
 /// Checks that a state can be stored.
 ///
 /// # Errors
-/// Names the first field that holds something else than maps, lists, numbers, texts, booleans and tensors.
+/// Names the first field that holds something else than maps, lists, numbers, texts, booleans, tensors and
+/// vocabularies.
 pub fn check(state: &Map) -> Result<()> {
     take_apart(state, &mut Vec::new()).map(drop)
 }
@@ -56,6 +59,27 @@ pub fn load(folder: &Path) -> Result<Vec<(String, Dynamic)>> {
     fields.iter().map(|(name, value)| Ok((name.clone(), put_together(value, &tensors).ok_or_else(damaged)?))).collect()
 }
 
+/// Returns the bytes of one value: the length of its JSON, the JSON, the tensors in it.
+///
+/// # Errors
+/// A value that cannot be stored.
+pub fn to_bytes(value: &Dynamic) -> Result<Vec<u8>> {
+    let mut tensors = Vec::new();
+    let json = part(value, "result", &mut tensors)?.to_string();
+    let mut bytes = (json.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(json.as_bytes());
+    bytes.extend(artifact::weights::encode(&tensors)?);
+    Ok(bytes)
+}
+
+/// Returns the value of such bytes, or `None` when they are not whole.
+pub fn from_bytes(bytes: &[u8]) -> Option<Dynamic> {
+    let (length, rest) = bytes.split_first_chunk::<8>()?;
+    let (json, tensors) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+    let tensors = artifact::weights::decode(tensors, "result").ok()?;
+    put_together(&serde_json::from_slice(json).ok()?, &tensors)
+}
+
 fn take_apart(state: &Map, tensors: &mut Vec<(String, Array)>) -> Result<Value> {
     let mut fields = serde_json::Map::new();
     for (name, value) in state {
@@ -68,6 +92,9 @@ fn part(value: &Dynamic, path: &str, tensors: &mut Vec<(String, Array)>) -> Resu
     if let Some(tensor) = value.read_lock::<Tensor>() {
         tensors.push((path.to_owned(), tensor.to_host()?));
         return Ok(json!({ "$tensor": path }));
+    }
+    if let Some(vocabulary) = value.read_lock::<Vocabulary>() {
+        return Ok(json!({ "$vocabulary": vocabulary.to_json() }));
     }
     if let Some(map) = value.read_lock::<Map>() {
         let mut fields = serde_json::Map::new();
@@ -98,6 +125,9 @@ fn put_together(value: &Value, tensors: &[(String, Array)]) -> Option<Dynamic> {
             if let Some(Value::String(path)) = fields.get("$tensor").filter(|_| fields.len() == 1) {
                 let (_, array) = tensors.iter().find(|(name, _)| name == path)?;
                 return Some(Dynamic::from(Tensor::Host(array.clone())));
+            }
+            if let Some(words) = fields.get("$vocabulary").filter(|_| fields.len() == 1) {
+                return Vocabulary::from_json(words).ok().map(Dynamic::from);
             }
             let map: Option<Map> = fields
                 .iter()

@@ -7,7 +7,20 @@ macro_rules! embedded {
     };
 }
 
-const SCRIPTS: &[(&str, &str)] = embedded!["transformers/standardise", "transformers/labels", "augmentors/noise"];
+const SCRIPTS: &[(&str, &str)] = embedded![
+    "loaders/image_file",
+    "loaders/text_file",
+    "loaders/windows",
+    "transformers/standardise",
+    "transformers/min_max",
+    "transformers/labels",
+    "transformers/vocabulary",
+    "transformers/impute",
+    "augmentors/noise",
+    "augmentors/pictures",
+    "augmentors/series",
+    "augmentors/mix",
+];
 
 /// Returns the text of a script by its path without ending: `transformers/standardise`.
 pub fn text(name: &str) -> Option<&'static str> {

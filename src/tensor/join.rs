@@ -163,6 +163,34 @@ impl Array {
         self.take(rows, 0)
     }
 
+    /// Writes the rows at these indices over those of `into`, in its memory; returns whether dtype, shape and indices
+    /// allow it.
+    pub(crate) fn take_rows_into(&self, rows: &[usize], into: &mut Array) -> bool {
+        fn pick<T: Element>(array: &Typed<T>, rows: &[usize], into: &mut Typed<T>) -> bool {
+            let (Some((count, shape)), Some((own, own_shape))) =
+                (into.shape().split_first(), array.shape().split_first())
+            else {
+                return false;
+            };
+            let width = shape.iter().product::<usize>();
+            if *count != rows.len() || shape != own_shape || width == 0 || rows.iter().any(|row| row >= own) {
+                return false;
+            }
+            let (Some(contents), Some(into)) = (array.as_slice(), into.as_slice_mut()) else { return false };
+            for (row, into) in rows.iter().zip(into.chunks_exact_mut(width)) {
+                into.copy_from_slice(&contents[row * width..][..width]);
+            }
+            true
+        }
+        match (self, into) {
+            (Array::F32(own), Array::F32(into)) => pick(own, rows, into),
+            (Array::F64(own), Array::F64(into)) => pick(own, rows, into),
+            (Array::I64(own), Array::I64(into)) => pick(own, rows, into),
+            (Array::U8(own), Array::U8(into)) => pick(own, rows, into),
+            _ => false,
+        }
+    }
+
     /// Returns the slices at checked places along an axis.
     pub(crate) fn take(&self, places: &[usize], axis: usize) -> Result<Array> {
         fn pick<T: Element>(array: &Typed<T>, places: &[usize], axis: usize) -> Result<Array> {

@@ -44,7 +44,9 @@ mod number;
 mod order;
 mod pad;
 mod pair;
+mod picture;
 mod reduce;
+mod resize;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -56,6 +58,8 @@ pub use device::Device;
 pub use dtype::Dtype;
 pub use nested::Nested;
 pub use number::{Number, Operand};
+pub use picture::Border;
+pub use resize::Filter;
 
 /// A Candle tensor: a value inside the training step.
 pub type Graph = candle_core::Tensor;

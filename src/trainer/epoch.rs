@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::feed::feed;
+use super::feed::Fed;
 use super::progress::{Progress, Step};
 use super::watch::Watch;
 use super::{Rate, Trainer, scheduled};
@@ -29,19 +29,29 @@ impl Trainer {
         let scheduled_rate = matches!(setup.rate, Rate::Schedule(_));
         let (batches, epochs) = (setup.train.batches(), setup.epochs);
         let mut data = setup.train.epoch(epoch as u64);
-        let mut ready = None;
+        // Reused from step to step: while batches have one shape, a step allocates nothing.
+        let (mut read, mut fed, mut next) = (None, Fed::default(), Fed::default());
+        let mut ready = false;
         for batch in 0..batches {
-            let fed = match ready.take() {
-                Some(fed) => fed,
-                None => feed(&setup.network, &data.batch(batch)?)?,
-            };
+            if std::mem::take(&mut ready) {
+                std::mem::swap(&mut fed, &mut next);
+            } else {
+                fed.clear();
+                data.batch_into(batch, &mut read)?;
+                let Some(read) = &read else { continue };
+                fed.fill(&setup.network, read)?;
+            }
             let random = Random::new(setup.seed, Stream::Dropout, &[*step]);
             variables.engine.forward(&fed.inputs, fed.len, Some(&random))?;
             // The forward pass is only on its way: reading the loss waits for it, making the next batch does not.
             if variables.engine.works_beside() && batch + 1 < batches {
-                let next = feed(&setup.network, &data.batch(batch + 1)?)?;
-                variables.engine.copy_ahead(&next.inputs)?;
-                ready = Some(next);
+                next.clear();
+                data.batch_into(batch + 1, &mut read)?;
+                if let Some(read) = &read {
+                    next.fill(&setup.network, read)?;
+                    variables.engine.copy_ahead(&next.inputs)?;
+                    ready = true;
+                }
             }
             let losses = variables.engine.losses(&setup.outputs, &fed.targets)?;
             meters.update(&setup.outputs, &fed, &losses, &variables.engine)?;

@@ -6,6 +6,7 @@ use crate::network::{Network, Port, show_shape};
 use crate::tensor::{Array, Dtype};
 
 /// A batch in the network's order.
+#[derive(Default)]
 pub(super) struct Fed {
     /// The number of records.
     pub len: usize,
@@ -37,20 +38,39 @@ pub(crate) fn inputs(network: &Network, batch: &Batch) -> Result<Vec<Array>> {
 /// # Errors
 /// As [`inputs`]; also a missing output.
 pub(super) fn feed(network: &Network, batch: &Batch) -> Result<Fed> {
-    let inputs = inputs(network, batch)?;
-    let Some(y) = &batch.y else {
-        return Ok(Fed { len: batch.len, inputs, targets: Vec::new() });
-    };
-    let mut targets = Vec::with_capacity(network.outputs().len());
-    for port in network.outputs() {
-        let value = target(port, Batch::find(y, "output", &port.name)?)?;
-        let weight = match &batch.w {
-            Some(w) => w.iter().find(|(name, _)| *name == port.name).map(|(_, weight)| sample_weight(port, weight)),
-            None => None,
-        };
-        targets.push(Target { value, weight: weight.transpose()? });
+    let mut fed = Fed::default();
+    fed.fill(network, batch)?;
+    Ok(fed)
+}
+
+impl Fed {
+    /// Lets go of a batch, so that its memory may be written to again.
+    pub(super) fn clear(&mut self) {
+        self.inputs.clear();
+        self.targets.clear();
     }
-    Ok(Fed { len: batch.len, inputs, targets })
+
+    /// Takes in another batch, in the memory that is there.
+    ///
+    /// # Errors
+    /// As [`feed`].
+    pub(super) fn fill(&mut self, network: &Network, batch: &Batch) -> Result<()> {
+        self.clear();
+        self.len = batch.len;
+        for port in network.inputs() {
+            self.inputs.push(input(port, batch)?);
+        }
+        let Some(y) = &batch.y else { return Ok(()) };
+        for port in network.outputs() {
+            let value = target(port, Batch::find(y, "output", &port.name)?)?;
+            let weight = match &batch.w {
+                Some(w) => w.iter().find(|(name, _)| *name == port.name).map(|(_, weight)| sample_weight(port, weight)),
+                None => None,
+            };
+            self.targets.push(Target { value, weight: weight.transpose()? });
+        }
+        Ok(())
+    }
 }
 
 /// Returns an input's values. A scalar a record, shape `[batch]`, becomes `[batch, 1]` where the network

@@ -114,6 +114,12 @@ impl Trainer {
         self.stop = stop;
     }
 
+    /// Computes on so many threads, rather than as many as the environment variable `RAYON_NUM_THREADS` says or the
+    /// machine has cores (0). Results do not depend on it.
+    pub fn set_threads(&mut self, threads: usize) {
+        self.variables.engine.set_threads(threads);
+    }
+
     /// Goes on where a checkpoint was written: weights, optimizer, services, position. Returns a
     /// warning for the person when it was written on another kind of CPU.
     ///

@@ -8,12 +8,14 @@
 
 mod callbacks;
 mod fits;
+mod images;
 pub(crate) mod layers;
 mod losses;
 mod metrics;
 mod optimizers;
 mod schedules;
 mod shapes;
+mod texts;
 
 use std::path::Path;
 

@@ -216,10 +216,15 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    fn new(inner: [usize; 2], channels: usize, before: [usize; 2], seen: [usize; 2]) -> Self {
+    pub(super) fn new(inner: [usize; 2], channels: usize, before: [usize; 2], seen: [usize; 2]) -> Self {
         let outside = (0..2).any(|axis| before[axis] > 0 || seen[axis] > inner[axis]);
         let size = if outside { seen } else { inner };
         Frame { inner, channels, before, size }
+    }
+
+    /// Returns how many places a row of the framed image has.
+    pub(super) fn width(&self) -> usize {
+        self.size[1]
     }
 
     /// Returns how many numbers a framed image takes; 0 where images are used as they are.

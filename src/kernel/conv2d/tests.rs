@@ -156,3 +156,19 @@ fn a_window_of_one_place_may_have_strides() {
     check(g, 3);
     check(Geometry { strides: [2, 2], output: [3, 4], ..g }, 3);
 }
+
+#[test]
+fn the_shorter_way_is_that_of_the_definition() {
+    let sizes = [([8, 8], 16, 16), ([7, 9], 20, 37), ([26, 26], 32, 64), ([14, 11], 48, 17), ([6, 40], 16, 33)];
+    for (input, channels, filters) in sizes {
+        for before in [[0, 0], [1, 1], [2, 0], [1, 2]] {
+            let output = [0, 1].map(|axis| input[axis] + before[axis] - 2 + before[axis].min(1));
+            let g = Geometry { before, output, ..geometry(input, channels, filters, [3, 3]) };
+            assert!(Winograd::of(&g).is_some());
+            check(g, 3);
+        }
+    }
+    for g in [geometry([5, 5], 16, 16, [3, 3]), geometry([8, 8], 15, 16, [3, 3]), geometry([8, 8], 16, 16, [3, 2])] {
+        assert!(Winograd::of(&g).is_none());
+    }
+}

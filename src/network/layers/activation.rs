@@ -160,16 +160,19 @@ struct Own {
 
 impl Kernel for Own {
     fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
-        step.output.copy_from_slice(step.inputs.get(0));
-        self.activation.forward(step.output, self.width);
+        self.activation.forward_from(step.inputs.get(0), step.output, self.width);
         Ok(())
     }
 
     fn backward(&mut self, step: &mut Backward<'_>) -> Result<()> {
         let values = if self.activation.needs_input() { step.inputs.get(0) } else { step.output };
-        if let Some(target) = step.input_gradients.take(0) {
-            self.activation.backward(values, step.gradient, self.width);
-            target.put(step.gradient);
+        match step.input_gradients.take(0) {
+            Some(target) if target.add => {
+                self.activation.backward(values, step.gradient, self.width);
+                target.put(step.gradient);
+            }
+            Some(target) => self.activation.backward_into(values, step.gradient, target.values, self.width),
+            None => {}
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::kernel::activation::Activated;
-use crate::kernel::gemm::{Matrix, MatrixMut, product};
+use crate::kernel::gemm::{Matrix, MatrixMut, Start, product, product_onto};
 use crate::kernel::rows;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
@@ -146,12 +146,10 @@ struct Own {
 impl Kernel for Own {
     fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
         let (length, units, count) = (self.length, self.units, step.output.len() / self.units);
-        if self.use_bias {
-            rows::fill(step.output, step.weights.get(1));
-        }
+        let start = if self.use_bias { Start::Row(step.weights.get(1)) } else { Start::Nothing };
         let x = Matrix::new(step.inputs.get(0), count, length);
         let kernel = Matrix::new(step.weights.get(0), length, units);
-        product(MatrixMut::new(step.output, count, units), self.use_bias, x, kernel, 1.0);
+        product_onto(MatrixMut::new(step.output, count, units), start, x, kernel, 1.0);
         self.activated.forward(step.output, units, step.training);
         Ok(())
     }

@@ -114,6 +114,8 @@ fn kind(name: &str, cells: &Cells) -> Result<DataType> {
         Data::Text(_) => DataType::LargeUtf8,
         Data::Texts(_) => list_of(DataType::LargeUtf8),
         Data::Stacked(array) => nested(array.dtype(), array.rank().saturating_sub(1)),
+        Data::Mapped(block) => nested(block.dtype(), block.row_shape().len()),
+        Data::MappedRagged(block) => nested(block.dtype(), block.rank()),
         Data::Ragged(arrays) => {
             let present = || arrays.iter().enumerate().filter(|(row, _)| !cells.is_null(*row)).map(|(_, array)| array);
             let rank = present().next().map_or(1, Array::rank);
@@ -184,6 +186,12 @@ fn array(cells: &Cells, rows: &[u32]) -> ArrayRef {
             Arc::new(builder.finish())
         }
         Data::Stacked(array) => tensors(array.dtype(), rows().map(|row| array.row(row)), present().collect()),
+        Data::Mapped(block) => {
+            tensors(block.dtype(), rows().filter_map(|row| block.row(row).ok()), present().collect())
+        }
+        Data::MappedRagged(block) => {
+            tensors(block.dtype(), rows().filter_map(|row| block.row(row).ok()), present().collect())
+        }
         Data::Ragged(arrays) => {
             let dtype = arrays.first().map_or(Dtype::F32, Array::dtype);
             tensors(dtype, rows().map(|row| arrays[row].clone()), present().collect())

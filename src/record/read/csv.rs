@@ -389,9 +389,12 @@ fn int(text: &str) -> Option<i64> {
 
 /// Returns a number; words that Rust would accept (`infinity`, `nan`) are numbers only as `inf`.
 fn float(text: &str) -> Option<f64> {
-    let digits = text.bytes().any(|byte| byte.is_ascii_digit());
-    let infinite = matches!(text.trim_start_matches(['+', '-']), "inf" | "Inf");
-    (digits || infinite).then(|| text.parse().ok()).flatten()
+    let value: f64 = fast_float2::parse(text).ok()?;
+    let spelled = || {
+        let digits = text.bytes().any(|byte| byte.is_ascii_digit());
+        digits || matches!(text.trim_start_matches(['+', '-']), "inf" | "Inf")
+    };
+    (value.is_finite() || spelled()).then_some(value)
 }
 
 fn bool(text: &str) -> Option<bool> {

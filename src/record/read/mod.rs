@@ -1,24 +1,48 @@
 //! Reading records from files: by the ending of the name, the schema inferred or imposed.
 
 mod csv;
+mod formats;
 mod json;
 mod source;
+
+mod cifar;
+mod compressed;
+mod idx;
+pub(super) mod npy;
+mod npz;
+mod plain;
+mod tar;
+mod tensors;
+mod time_series;
 
 use std::path::Path;
 use std::sync::Arc;
 
+pub use formats::{Declared, ReadOptions};
 pub use source::{Parts, Source};
+pub(super) use tensors::{COLUMNS, Kept, KeptColumn, missing_name, shapes_name, starts_name};
 
 use crate::error::{Error, Place, Result, codes, did_you_mean};
 use crate::record::table::Table;
-use crate::record::{Format, Records, Schema, parquet};
+use crate::record::{Format, Records, Schema};
 
 /// What a missing value is written as in a text table (spaces around it do not count).
 const MISSING: [&str; 5] = ["", "NA", "NaN", "nan", "null"];
 
 impl Records {
-    /// Reads records from a file: `.csv` (comma, a header row), `.json` (an array of objects) or `.jsonl`
-    /// (one object a line), in UTF-8; with the cargo feature `parquet` also `.parquet`.
+    /// Reads records from a file, by its ending; `.gz` and `.zst` after it are unpacked first.
+    ///
+    /// | ending | what it is |
+    /// |---|---|
+    /// | `.csv` | a text table with a header row, in UTF-8 |
+    /// | `.json`, `.jsonl` | an array of objects, or one object a line |
+    /// | `.parquet` | typed columns, with the cargo feature `parquet` |
+    /// | `.npy`, `.npz` | arrays of NumPy with the records on axis 0: the column `value`, or one of each name |
+    /// | `.safetensors` | tensors with the records on axis 0; what [`Records::write`] and `barrage pack` write |
+    /// | `.idx`, `-ubyte` | an array as MNIST has it: the column `value` |
+    /// | `.ts` | labelled series of the UCR archive: the columns `series` and `label` |
+    /// | `.tar` | a shard of samples: files of one name before the first dot are one record |
+    /// | `.txt` | lines: the column `text` |
     ///
     /// The type of a CSV column is the narrowest that holds all its values: whole numbers, numbers,
     /// `true`/`false`, texts. Missing: nothing, `NA`, `NaN`, `nan`, `null`; a column of nothing else is of
@@ -32,10 +56,10 @@ impl Records {
     ///
     /// # Errors
     /// No such file, another ending, not UTF-8, an empty file, an empty or repeated column name, a row
-    /// whose length is not the header's, broken JSON, in Parquet a column of dates, times, decimals or bytes:
-    /// kind `Data`, with the file and the line or the column.
+    /// whose length is not the header's, broken JSON, in Parquet a column of dates, times, decimals or bytes,
+    /// a file that is cut off: kind `Data`, with the file and the line, the byte or the column.
     pub fn read(path: &Path) -> Result<Records> {
-        read(path, None)
+        Records::read_with(path, &ReadOptions::default())
     }
 
     /// Reads records and imposes a schema, that of the training records: its columns get its types, even
@@ -47,25 +71,15 @@ impl Records {
     /// As [`Records::read`], and a value that does not fit its type, such as a text where a number must be:
     /// with the file, the line, the column and the value.
     pub fn read_as(path: &Path, schema: &Schema) -> Result<Records> {
-        read(path, Some(schema))
+        Records::read_with(path, &ReadOptions { schema: Some(schema.clone()), ..ReadOptions::default() })
     }
-}
-
-fn read(path: &Path, schema: Option<&Schema>) -> Result<Records> {
-    check_no_folder(path)?;
-    let format = Format::of(path)?;
-    if format == Format::Parquet {
-        return Ok(Records::from_table(parquet::read(path, source(path), schema)?).of_file(path));
-    }
-    let text = text_of(path)?;
-    let file = File { name: path.display().to_string(), source: source(path), text, before: None };
-    Ok(Records::from_table(table(&file, format, schema)?).of_file(path))
 }
 
 fn check_no_folder(path: &Path) -> Result<()> {
     match path.is_dir() {
         true => Err(Error::data(format!("{} is a folder, expected a file with records", path.display()))
-            .coded(codes::UNREADABLE_DATA)),
+            .coded(codes::UNREADABLE_DATA)
+            .hint("`files(\"FOLDER/**/*.png\")` lists the files of a folder as records")),
         false => Ok(()),
     }
 }

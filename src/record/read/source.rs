@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{File, check_no_folder, csv, empty, json, reason, source, table, unreadable, utf8};
+use super::{File, check_no_folder, csv, empty, formats, json, reason, source, table, unreadable, utf8};
 use crate::error::{Error, Result, codes};
 use crate::record::table::Table;
 use crate::record::{ColumnSchema, ColumnType, Format, Name, Records, Schema, parquet};
@@ -39,6 +39,8 @@ pub struct Source {
     name: String,
     path: Option<PathBuf>,
     format: Format,
+    /// Records of a format that is read as a whole.
+    whole: Option<Records>,
 }
 
 impl Source {
@@ -48,13 +50,21 @@ impl Source {
     /// No such file, a folder, another ending.
     pub fn open(path: &Path, format: Option<Format>) -> Result<Source> {
         check_no_folder(path)?;
-        let format = format.map_or_else(|| Format::of(path), Ok)?;
+        let whole = match format.is_none() && formats::is_whole(path) {
+            true => Some(Records::read(path)?),
+            false => None,
+        };
+        let format = match whole {
+            // What it is called where it is told; nothing else depends on it.
+            Some(_) => Format::Json,
+            None => format.map_or_else(|| Format::of(path), Ok)?,
+        };
         let disk = Disk::open(path).map_err(|error| unreadable(path, &error))?;
         let name = path.display().to_string();
         let regular = disk.metadata().is_ok_and(|metadata| metadata.is_file());
         let path = Some(path.to_owned());
         match regular {
-            true => Ok(Source { disk, name, path, format }),
+            true => Ok(Source { disk, name, path, format, whole }),
             // A pipe cannot be read twice.
             false => Ok(Source { path, ..Source::stream(disk, &name, Some(format))? }),
         }
@@ -76,7 +86,7 @@ impl Source {
         disk.seek(SeekFrom::Start(0)).map_err(failed)?;
         let length = disk.read(&mut begin).map_err(failed)?;
         let format = format.unwrap_or_else(|| detect(&begin[..length]));
-        Ok(Source { disk, name: name.to_owned(), path: None, format })
+        Ok(Source { disk, name: name.to_owned(), path: None, format, whole: None })
     }
 
     /// Returns the format.
@@ -96,6 +106,10 @@ impl Source {
     pub fn parts(self, schema: &Schema, multiple: usize, verbatim: &[String]) -> Result<Parts> {
         let multiple = multiple.max(1);
         let rows = ROWS.div_ceil(multiple) * multiple;
+        if let Some(records) = self.whole {
+            let columns = records.columns().to_vec();
+            return Ok(Parts { columns, path: self.path, rest: Rest::Whole { records, at: 0, rows } });
+        }
         let scan = match self.format {
             Format::Parquet => {
                 let source = self.source();

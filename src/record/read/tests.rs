@@ -1,5 +1,7 @@
 //! Files good and bad, the exact message compared.
 
+mod numbers;
+
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind};

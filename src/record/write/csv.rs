@@ -70,6 +70,10 @@ fn shape(name: &str, cells: &Cells, rows: &[u32]) -> Result<Option<Vec<usize>>> 
     let mut shapes = match &cells.data {
         Data::Int(_) | Data::Float(_) | Data::Bool(_) | Data::Text(_) => return Ok(Some(Vec::new())),
         Data::Stacked(array) => return Ok(Some(array.shape()[1..].to_vec())),
+        Data::Mapped(block) => return Ok(Some(block.row_shape())),
+        Data::MappedRagged(block) => {
+            present().map(|row| Ok(block.row(row)?.shape().to_vec())).collect::<Result<Vec<_>>>()?
+        }
         Data::Ragged(arrays) => present().map(|row| arrays[row].shape().to_vec()).collect::<Vec<_>>(),
         Data::Texts(lists) => present().map(|row| vec![lists[row].len()]).collect(),
         Data::Mixed(_) => {
@@ -132,6 +136,8 @@ fn write_cell<W: Write>(out: &mut csv::Writer<W>, cells: &Cells, row: usize, cou
         Data::Texts(lists) => lists[row].iter().try_for_each(|text| out.write_field(&**text)),
         Data::Stacked(array) => write_array(out, &array.row(row)),
         Data::Ragged(arrays) => write_array(out, &arrays[row]),
+        Data::Mapped(block) => write_array(out, &block.row(row).map_err(unread)?),
+        Data::MappedRagged(block) => write_array(out, &block.row(row).map_err(unread)?),
         _ => out.write_field(match cells.value(row) {
             Value::Bool(value) => value.to_string(),
             Value::Int(value) => value.to_string(),
@@ -141,6 +147,10 @@ fn write_cell<W: Write>(out: &mut csv::Writer<W>, cells: &Cells, row: usize, cou
             _ => String::new(),
         }),
     }
+}
+
+fn unread(error: Error) -> csv::Error {
+    std::io::Error::other(error.message().to_owned()).into()
 }
 
 fn write_array<W: Write>(out: &mut csv::Writer<W>, array: &Array) -> csv::Result<()> {

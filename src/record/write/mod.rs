@@ -12,11 +12,12 @@ pub use file::NewFile;
 use crate::error::{Error, Result};
 use crate::record::cells::Cells;
 use crate::record::read::reason;
-use crate::record::{ColumnType, Format, Name, Records, parquet};
+use crate::record::{ColumnType, Format, Name, Pack, Records, parquet};
 
 impl Records {
     /// Writes the records as `.csv`, `.json` (an array of objects, one a line) or `.jsonl`, with the cargo
-    /// feature `parquet` also as `.parquet` (compressed with snappy), replacing the file at once: it is
+    /// feature `parquet` also as `.parquet` (compressed with snappy), or as `.safetensors`, which is mapped when it is read
+    /// and so is the fastest to train from (see [`Pack`]), replacing the file at once: it is
     /// written beside it and then renamed. Missing values are an empty field in CSV and null elsewhere. The
     /// file reads back as the same records, but for texts in CSV that look like something else (`NA`,
     /// `007`): impose the schema to keep those, or write JSON.
@@ -25,6 +26,11 @@ impl Records {
     /// Another ending, tensors or lists in CSV, columns of mixed types in Parquet, and whatever the file
     /// system refuses.
     pub fn write(&self, path: &Path) -> Result<()> {
+        if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("safetensors")) {
+            let mut pack = Pack::new();
+            pack.push_records(self).map_err(|error| error.within(path.display().to_string()))?;
+            return pack.write(path);
+        }
         let format = Format::of(path)?;
         let name = path.display().to_string();
         if format == Format::Csv {

@@ -2,6 +2,9 @@
 //! rest of the program does not know that a script runs.
 
 mod augmentor;
+mod batch_augmentor;
+mod batch_source;
+mod data_loaders;
 mod lambda;
 mod loader;
 mod loss;
@@ -12,6 +15,9 @@ mod service;
 mod transformer;
 
 pub use augmentor::ScriptAugmentor;
+pub use batch_augmentor::ScriptBatchAugmentor;
+pub use batch_source::{ScriptBatchSource, to_columns};
+pub use data_loaders::{MAKE, data_loaders};
 pub use lambda::ScriptFunction;
 pub use loader::ScriptLoader;
 pub use loss::ScriptLoss;

@@ -26,6 +26,10 @@ pub type Shape = Dynamic;
 pub type Axes = Dynamic;
 /// A tensor, or a layer of a network.
 pub type TensorOrLayer = Dynamic;
+/// The name of a file, or a u8 tensor of its bytes.
+pub type FileOrBytes = Dynamic;
+/// A tensor, or a map from names to tensors.
+pub type TensorOrMap = Dynamic;
 /// A layer, or an array of layers.
 pub type Layers = Dynamic;
 

@@ -6,7 +6,7 @@ use rhai::plugin::*;
 use rhai::{Array as List, Dynamic, Engine, EvalAltResult, Map};
 
 use crate::batch;
-use crate::record::{Column, Columns, DataRecords, Loader, Mode, Record, Records};
+use crate::record::{Column, Columns, DataColumns, DataRecords, Loader, Mode, Record, Records};
 use crate::script::api::Page;
 use crate::script::{cast, traceback::raise};
 
@@ -63,6 +63,22 @@ fn columns(columns: Columns) -> Dynamic {
     Dynamic::from(columns.into_iter().map(|(name, values)| ((*name).into(), column(values))).collect::<Map>())
 }
 
+/// Returns a batch as scripts see it: a map with `x`, and `y` and `w` when it has them.
+///
+/// # Errors
+/// None so far.
+pub fn batch_map(batch: DataColumns) -> crate::Result<Map> {
+    let mut map = Map::new();
+    map.insert("x".into(), columns(batch.x));
+    if let Some(y) = batch.y {
+        map.insert("y".into(), columns(y));
+    }
+    if let Some(w) = batch.w {
+        map.insert("w".into(), columns(w));
+    }
+    Ok(map)
+}
+
 #[export_module]
 mod functions {
     /// Returns the data record of one record: a map with `x`, `y` and, if the loader gives weights, `w`.
@@ -94,16 +110,7 @@ mod functions {
             let loaded: DataRecords = loader.loader.load(chunk, loader.mode).map_err(raise)?;
             chunks.push(batch::columns(loaded, &|index| place(number * CHUNK + index)).map_err(raise)?);
         }
-        let joined = batch::concat(&chunks).map_err(raise)?;
-        let mut map = Map::new();
-        map.insert("x".into(), columns(joined.x));
-        if let Some(y) = joined.y {
-            map.insert("y".into(), columns(y));
-        }
-        if let Some(w) = joined.w {
-            map.insert("w".into(), columns(w));
-        }
-        Ok(map)
+        batch::concat(&chunks).and_then(batch_map).map_err(raise)
     }
 
     /// Returns the name of the type.

@@ -8,7 +8,9 @@
 //! take more than one ([`arguments`]) are what the manual prints.
 
 pub mod arguments;
+pub mod batches;
 pub mod datasets;
+pub mod files;
 pub mod loader;
 pub mod network;
 pub mod options;
@@ -22,6 +24,7 @@ pub mod table;
 pub mod tensor;
 pub mod trainer;
 pub mod values;
+pub mod words;
 
 use rhai::Engine;
 
@@ -43,10 +46,13 @@ pub const PAGES: &[Page] = &[
     recipe::PAGE,
     params::PAGE,
     records::PAGE,
+    files::PAGE,
     datasets::PAGE,
     record::PAGE,
     tensor::PAGE,
     loader::PAGE,
+    batches::PAGE,
+    words::PAGE,
     random::PAGE,
     speed::PAGE,
     network::PAGE,

@@ -171,6 +171,24 @@ mod functions {
         }
     }
 
+    /// Returns a draw from the beta distribution, a number from 0 to 1; `rng.beta(0.2, 0.2)` is the share of a mixup.
+    ///
+    /// # Errors
+    /// Parameters that are not above 0.
+    ///
+    /// ```rhai
+    /// let share = rng(3).beta(0.2, 0.2);
+    /// share >= 0.0 && share <= 1.0 // => true
+    /// ```
+    #[rhai_fn(name = "beta", volatile, return_raw)]
+    pub fn beta(rng: Rng, a: Num, b: Num) -> Answer<f64> {
+        let (a, b) = (float(&a, "`a` of `beta`")?, float(&b, "`b` of `beta`")?);
+        match a > 0.0 && b > 0.0 && a.is_finite() && b.is_finite() {
+            true => Ok(rng.lock().beta(a, b)),
+            false => Err(raise(Error::script(format!("`beta` needs two numbers above 0, found {a} and {b}")))),
+        }
+    }
+
     /// Returns one element of an array, each equally likely.
     ///
     /// # Errors

@@ -6,8 +6,9 @@ use rhai::plugin::*;
 use rhai::{Array as List, Dynamic, Engine, EvalAltResult, FnPtr, Map};
 
 use crate::error::{Error, Result as Outcome};
-use crate::record::{Name, Record, Records, Value};
+use crate::record::{Name, ReadOptions, Record, Records, Value};
 use crate::script::api::arguments::{Answer, Num, float, texts as names_of};
+use crate::script::api::files::read_options;
 use crate::script::api::{Page, options::Options};
 use crate::script::cast;
 use crate::script::host::Host;
@@ -90,54 +91,73 @@ fn with_script<T>(run: impl FnOnce(&dyn Fn(Box<EvalAltResult>) -> Error) -> Outc
 }
 
 /// Reads a file, or what the script itself has written there in a rehearsal.
-fn read(host: &Host, name: &str, like: Option<&Records>) -> Answer<Records> {
+fn read(host: &Host, name: &str, options: &ReadOptions) -> Answer<Records> {
     if host.rehearses()
         && let Some(records) = host.roots().writable(name).ok().and_then(|file| host.unwritten(&file))
     {
         return Ok(records);
     }
     let file = host.roots().readable(name).map_err(raise)?;
-    match like {
-        Some(like) => Records::read_as(&file, like.schema()).map_err(raise),
-        None => Records::read(&file).map_err(raise),
-    }
+    Records::read_with(&file, options).map_err(raise)
 }
 
 #[export_module]
 #[allow(clippy::unwrap_used, reason = "what the macro makes of a `&mut` argument")]
 mod functions {
-    /// Returns the records of a file: CSV with a header row, JSON (an array of objects), JSONL (an object a
-    /// line) or Parquet (in a binary with the cargo feature `parquet`), by its ending. The name is relative to
-    /// the project root. Empty fields and `NA` are missing; the type of a column is the one all its values
-    /// have: whole numbers, numbers, true/false or text. Parquet files say the type of each column; dates,
-    /// times and decimals are refused.
+    /// Returns the records of a file by the ending of its name, which is relative to the project root. `.gz` and
+    /// `.zst` after it are unpacked first.
+    ///
+    /// - `.csv`, `.tsv`: a header row, then a record a line. Empty fields and `NA` are missing; the type of a column is
+    ///   the one all its values have: whole numbers, numbers, true/false or text.
+    /// - `.json`: an array of objects; `.jsonl`: an object a line; `.txt`: the column `text`, a record a line.
+    /// - `.parquet`, in a binary with the cargo feature `parquet`: typed columns; dates, times and decimals are refused.
+    /// - `.npy`, `.npz`: arrays of NumPy with the records on axis 0, the column `value` or one of each name.
+    /// - `.safetensors`: tensors with the records on axis 0, and what `write` and `barrage pack` make.
+    /// - `.idx` and names such as `train-images-idx3-ubyte`: the column `value`; see `read_columns` for MNIST.
+    /// - `.ts`: labelled series of the UCR archive, the columns `series` (steps, channels) and `label`.
+    /// - `.tar`: files of one name before the first dot are one record, what follows the dot is the column.
+    ///
+    /// Large files of numbers are mapped, not read: they must not be cut short by another program meanwhile, which the
+    /// operating system answers by ending this one (`--no-mmap` reads instead).
     ///
     /// # Errors
-    /// A missing file, a file outside the project, a mistake in it with its line.
+    /// A missing file, a file outside the project, a mistake in it with its line or byte.
     ///
     /// ```rhai
     /// let data = read_records("flowers.csv");
     /// [data.len, data.columns] // => [6, ["petal_length", "petal_width", "species"]]
+    /// read_records("matrix.npy").column("value").shape // => [2, 3]
     /// ```
     #[rhai_fn(name = "read_records", return_raw)]
     pub fn read_records(context: NativeCallContext, name: &str) -> Answer<Records> {
-        super::read(&Host::of(&context)?, name, None)
+        read_records_like(context, name, Map::new())
     }
 
-    /// Returns the records of a file, read like others. Options: `like`, records whose columns give their
-    /// types to those of the same name, so that a column of a small file does not become something else; a
-    /// value that does not fit is an error.
+    /// Returns the records of a file, read as the options say.
+    ///
+    /// - `like`: records whose columns give their types to those of the same name, so that a column of a small file
+    ///   does not become something else; a value that does not fit is an error.
+    /// - `format`: what the ending does not say: `"cifar10"` or `"cifar100"` for the binary version of CIFAR (columns
+    ///   `image`, u8 of rows, columns, channels, and `label`; CIFAR-100 has `coarse_label` too), `"raw"` for numbers
+    ///   alone, or any ending's name.
+    /// - `shape`, `dtype` (`u8`, `i16`, `f32` …, little-endian) and `skip` (bytes before the first record): what the
+    ///   records of a raw file are.
+    /// - `mmap`: false to read a large file instead of mapping it.
     ///
     /// ```rhai
     /// let train = read_records("flowers.csv");
     /// read_records("flowers.csv", #{ like: train }).len // => 6
+    /// read_records("pixels-idx3-ubyte", #{ format: "raw", shape: [4], dtype: "u8", skip: 16 }).column("value").shape // => [2, 4]
     /// ```
     #[rhai_fn(name = "read_records", return_raw)]
     pub fn read_records_like(context: NativeCallContext, name: &str, options: Map) -> Answer<Records> {
+        let host = Host::of(&context)?;
         let mut options = Options::new("read_records", options);
         let like = options.records("like")?;
+        let read = read_options(&host, &mut options)?;
         options.finish()?;
-        super::read(&Host::of(&context)?, name, like.as_ref())
+        let schema = like.map(|like| like.schema().clone());
+        super::read(&host, name, &ReadOptions { schema, ..read })
     }
 
     /// Returns records made from a list of maps; each map is a row.
@@ -272,6 +292,32 @@ mod functions {
     #[rhai_fn(name = "split", pure, return_raw)]
     pub fn split(records: &mut Records, fraction: Num) -> Answer<List> {
         split_with(records, fraction, Map::new())
+    }
+
+    /// Returns pairs `[training, validation]`, `k` of them: each row is in the validation part of one. Options: `seed` (a
+    /// whole number, default 0) draws which rows; `stratify` names a column whose values are dealt out evenly.
+    ///
+    /// # Errors
+    /// Fewer than 2 folds, or more than rows; an unknown column or option.
+    ///
+    /// ```rhai
+    /// let data = records([#{ x: 1 }, #{ x: 2 }, #{ x: 3 }, #{ x: 4 }, #{ x: 5 }]);
+    /// data.folds(2, #{ seed: 7 }).map(|fold| [fold[0].len, fold[1].len]) // => [[2, 3], [3, 2]]
+    /// ```
+    #[rhai_fn(name = "folds", pure, return_raw)]
+    pub fn folds_with(records: &mut Records, k: i64, options: Map) -> Answer<List> {
+        let mut options = Options::new("folds", options);
+        let seed = options.whole("seed")?.unwrap_or(0);
+        let stratify = options.text("stratify")?;
+        options.finish()?;
+        let folds = records.folds(count(k, "`folds`")?, seed, stratify.as_deref()).map_err(raise)?;
+        let pair = |(train, validation)| Dynamic::from(vec![Dynamic::from(train), Dynamic::from(validation)]);
+        Ok(folds.into_iter().map(pair).collect())
+    }
+
+    #[rhai_fn(name = "folds", pure, return_raw)]
+    pub fn folds(records: &mut Records, k: i64) -> Answer<List> {
+        folds_with(records, k, Map::new())
     }
 
     /// Returns the rows for which the function returns true.

@@ -10,7 +10,7 @@ use crate::artifact::{Folder, layout};
 use crate::assemble::{self, Model};
 use crate::error::Error;
 use crate::network::transfer::Layout;
-use crate::record::Records;
+use crate::record::{BatchLoader, Records};
 use crate::script::api::arguments::Answer;
 use crate::script::api::{Page, options::Options};
 use crate::script::cast;
@@ -93,6 +93,43 @@ fn refuse(error: crate::Error) -> Box<EvalAltResult> {
     raise(error.settled())
 }
 
+/// Where the records of a run come from.
+enum Data {
+    Records(Records, Records),
+    /// The rows of batch loaders.
+    Batches(Records, Records),
+    /// The script of the config's loader makes them.
+    Made,
+}
+
+fn run(context: &NativeCallContext, trainer: TrainerHandle, config: Map, data: Data) -> Answer<Map> {
+    let host = Host::of(context)?;
+    let mut json = cast::to_json(&Dynamic::from(config)).map_err(|error| refuse(error.within("the config")))?;
+    if let (Data::Batches(..), Some(dataset)) = (&data, json.get_mut("dataset").and_then(|json| json.as_object_mut())) {
+        dataset.entry("loader").or_insert_with(|| serde_json::json!({ "import": "BatchLoader" }));
+    }
+    let Some((recipe, notes)) = host.recipe(literal::written(&host, context, &json)).map_err(refuse)? else {
+        // The config was shown instead.
+        return Err(Box::new(EvalAltResult::Exit(Dynamic::UNIT, Position::NONE)));
+    };
+    let (train, validation) = match data {
+        Data::Records(train, validation) | Data::Batches(train, validation) => (train, validation),
+        Data::Made => assemble::data_loaders(&host, &recipe).map_err(refuse)?,
+    };
+    if let Some(instead) = host.instead_of_training() {
+        let (folder, overwrite) = (&*trainer.folder, trainer.overwrite || host.overwrite());
+        let (recipe, notes) = (&recipe, &*notes);
+        let wanted = Wanted { recipe, notes, train: &train, validation: &validation, folder, overwrite };
+        instead(&host, &wanted).map_err(refuse)?;
+        // What follows in the recipe needs the run that was not started.
+        return Err(Box::new(EvalAltResult::Exit(Dynamic::UNIT, Position::NONE)));
+    }
+    trainer.forget();
+    let history = assemble::train(&host, &recipe, &notes, &train, &validation, &trainer.folder, trainer.overwrite)
+        .map_err(refuse)?;
+    Ok(report(&history))
+}
+
 #[export_module]
 mod functions {
     /// Returns a trainer for an artifact folder, which `train` makes and which must not hold a run yet. Options:
@@ -138,24 +175,31 @@ mod functions {
         train: Records,
         validation: Records,
     ) -> Answer<Map> {
-        let host = Host::of(&context)?;
-        let json = cast::to_json(&Dynamic::from(config)).map_err(|error| refuse(error.within("the config")))?;
-        let Some((recipe, notes)) = host.recipe(literal::written(&host, &context, &json)).map_err(refuse)? else {
-            // The config was shown instead.
-            return Err(Box::new(EvalAltResult::Exit(Dynamic::UNIT, Position::NONE)));
-        };
-        if let Some(instead) = host.instead_of_training() {
-            let (folder, overwrite) = (&*trainer.folder, trainer.overwrite || host.overwrite());
-            let (recipe, notes) = (&recipe, &*notes);
-            let wanted = Wanted { recipe, notes, train: &train, validation: &validation, folder, overwrite };
-            instead(&host, &wanted).map_err(refuse)?;
-            // What follows in the recipe needs the run that was not started.
-            return Err(Box::new(EvalAltResult::Exit(Dynamic::UNIT, Position::NONE)));
-        }
-        trainer.forget();
-        let history = assemble::train(&host, &recipe, &notes, &train, &validation, &trainer.folder, trainer.overwrite)
-            .map_err(refuse)?;
-        Ok(report(&history))
+        run(&context, trainer, config, Data::Records(train, validation))
+    }
+
+    /// Trains a config on two batch loaders; its `dataset` needs no loader. See the other `train`.
+    #[rhai_fn(name = "train", return_raw)]
+    pub fn train_batches(
+        context: NativeCallContext,
+        trainer: TrainerHandle,
+        config: Map,
+        train: BatchLoader,
+        validation: BatchLoader,
+    ) -> Answer<Map> {
+        let (train, validation) = (train.records().map_err(raise)?, validation.records().map_err(raise)?);
+        run(&context, trainer, config, Data::Batches(train, validation))
+    }
+
+    /// Trains a config whose loader's script makes its own records: `make_data_loaders(experiment_config, hparams)` gets
+    /// the resolved config, with its free section `data`, and the section `hyperparameters`, and returns
+    /// `[training, validation]`, batch loaders or tables of records.
+    ///
+    /// # Errors
+    /// A loader without this function; see the other `train`.
+    #[rhai_fn(name = "train", return_raw)]
+    pub fn train_made(context: NativeCallContext, trainer: TrainerHandle, config: Map) -> Answer<Map> {
+        run(&context, trainer, config, Data::Made)
     }
 
     /// Returns the history of the epochs that were left, as `train` does, after going on with the run in the
@@ -189,6 +233,16 @@ mod functions {
         Ok(report(&history))
     }
 
+    #[rhai_fn(name = "resume", return_raw)]
+    pub fn resume_batches(
+        context: NativeCallContext,
+        trainer: TrainerHandle,
+        train: BatchLoader,
+        validation: BatchLoader,
+    ) -> Answer<Map> {
+        resume(context, trainer, train.records().map_err(raise)?, validation.records().map_err(raise)?)
+    }
+
     /// Loads the best checkpoint, which `predict` and `evaluate` otherwise do at their first call. Returns the
     /// trainer.
     ///
@@ -211,6 +265,11 @@ mod functions {
         Ok(model.predict(&records).map_err(refuse)?.into_iter().map(cast::from_score).collect())
     }
 
+    #[rhai_fn(name = "predict", return_raw)]
+    pub fn predict_batches(context: NativeCallContext, trainer: TrainerHandle, loader: BatchLoader) -> Answer<List> {
+        predict(context, trainer, loader.records().map_err(raise)?)
+    }
+
     /// Returns losses and metrics over records that have outputs, named as in the training report: a map.
     ///
     /// # Errors
@@ -219,6 +278,11 @@ mod functions {
     pub fn evaluate(context: NativeCallContext, trainer: TrainerHandle, records: Records) -> Answer<Map> {
         let model = trainer.model(&Host::of(&context)?)?;
         Ok(logs(&model.evaluate(&records).map_err(refuse)?))
+    }
+
+    #[rhai_fn(name = "evaluate", return_raw)]
+    pub fn evaluate_batches(context: NativeCallContext, trainer: TrainerHandle, loader: BatchLoader) -> Answer<Map> {
+        evaluate(context, trainer, loader.records().map_err(raise)?)
     }
 
     /// Writes the best checkpoint for other programs: a name that ends in `.onnx` gives the network with its weights,

@@ -145,6 +145,18 @@ fn position(context: &NativeCallContext, array: &List, value: &Dynamic, start: u
 #[allow(clippy::unwrap_used, reason = "what the macro makes of a `&mut` argument")]
 #[export_module]
 mod functions {
+    /// Returns the number with a fraction that stands for no number, which is equal to nothing: a gap that
+    /// `std.transformers.impute` fills. `x.is_nan()` asks.
+    ///
+    /// ```rhai
+    /// nan() == nan() // => false
+    /// nan().is_nan() // => true
+    /// ```
+    #[rhai_fn(name = "nan")]
+    pub fn nan() -> f64 {
+        f64::NAN
+    }
+
     /// Returns whether both hold equal values: arrays in the same order, maps under the same names. Tensors in
     /// them are equal when dtype, shape and all elements are.
     ///

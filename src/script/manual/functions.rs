@@ -243,6 +243,8 @@ pub fn type_name(rust: &str) -> String {
         "Num" => "number",
         "TensorOrNumber" => "Tensor or number",
         "Numbers" => "Tensor, array or number",
+        "TensorOrMap" => "Tensor or map",
+        "FileOrBytes" => "text or Tensor",
         "Shape" | "Axes" => "int or array",
         "Layers" => "Layer or array",
         "TensorOrLayer" => "Tensor or Layer",

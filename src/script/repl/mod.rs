@@ -222,7 +222,8 @@ impl Session {
         let mut engine = rhai::Engine::new_raw();
         engine.set_max_expr_depths(0, 0);
         match engine.compile(text) {
-            Ok(_) => text.rfind("/*").is_some_and(|open| !text[open..].contains("*/")),
+            // A comment that is not closed swallows what would be a mistake.
+            Ok(_) => text.contains("/*") && engine.compile(format!("{text}\n)")).is_ok(),
             Err(error) => {
                 let end = end_of(text.trim_end());
                 match error.err_type() {
@@ -259,5 +260,17 @@ fn at_or_after(position: Position, end: (usize, usize)) -> bool {
     match (position.line(), position.position()) {
         (Some(line), column) => (line, column.unwrap_or(0)) > end,
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Session;
+
+    #[test]
+    fn a_pattern_in_a_text_is_no_comment() {
+        assert!(!Session::is_incomplete("files(\"images/*/*.png\")"));
+        assert!(Session::is_incomplete("1 + 2 /* and"));
+        assert!(!Session::is_incomplete("1 + 2 /* and */"));
     }
 }

@@ -55,6 +55,13 @@ impl Engine {
         Ok(Engine { network, weights, device: device.clone(), way })
     }
 
+    /// Runs kernels on so many threads; 0 for as many as usual.
+    pub fn set_threads(&mut self, threads: usize) {
+        if let Way::Planned(planned) = &mut self.way {
+            planned.set_threads(threads);
+        }
+    }
+
     /// Returns the network.
     pub fn network(&self) -> &Arc<Network> {
         &self.network

@@ -23,6 +23,8 @@ const WORTH_THREADS: usize = 1_000_000;
 pub(super) struct Planned {
     device: Device,
     plans: Vec<Plan>,
+    /// How many threads; 0 as [`Pool::new`] has it.
+    threads: usize,
     /// Started when a pass is worth it.
     pool: Option<Pool>,
     /// Whether the last pass was one of training, and how much work it was.
@@ -34,7 +36,12 @@ pub(super) struct Planned {
 impl Planned {
     /// Creates it without plans; `device` is the CPU, for what has to be composed.
     pub(super) fn new(device: &Device) -> Self {
-        Planned { device: device.clone(), plans: Vec::new(), pool: None, training: false, work: 0, rows: 0 }
+        Planned { device: device.clone(), plans: Vec::new(), threads: 0, pool: None, training: false, work: 0, rows: 0 }
+    }
+
+    /// Computes on so many threads from now on.
+    pub(super) fn set_threads(&mut self, threads: usize) {
+        (self.threads, self.pool) = (threads, None);
     }
 
     pub(super) fn forward(
@@ -61,7 +68,7 @@ impl Planned {
             Some(random) => plan.train_forward(weights, random),
             None => plan.forward(weights, &Random::new(0, Stream::Dropout, &[])),
         };
-        match pool(&mut self.pool, self.work)? {
+        match pool(&mut self.pool, self.threads, self.work)? {
             Some(pool) => pool.run(pass),
             None => pass(),
         }
@@ -125,7 +132,7 @@ impl Planned {
             plan.backward(weights)?;
             after(weights)
         };
-        match pool(&mut self.pool, self.work)? {
+        match pool(&mut self.pool, self.threads, self.work)? {
             Some(pool) => pool.run(pass),
             None => pass(),
         }
@@ -133,12 +140,12 @@ impl Planned {
 }
 
 /// Returns the pool, where there is enough to do for one.
-fn pool(pool: &mut Option<Pool>, work: usize) -> Result<Option<&Pool>> {
+fn pool(pool: &mut Option<Pool>, threads: usize, work: usize) -> Result<Option<&Pool>> {
     if work < WORTH_THREADS {
         return Ok(None);
     }
     if pool.is_none() {
-        *pool = Some(Pool::new(0)?);
+        *pool = Some(Pool::new(threads)?);
     }
     Ok(pool.as_ref())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::kernel::attention::{Masks, Sizes, Steps, StepsMut, gather, gather_back, weigh, weigh_back};
-use crate::kernel::gemm::{Matrix, MatrixMut, product};
+use crate::kernel::gemm::{Matrix, MatrixMut, Start, product, product_onto};
 use crate::kernel::pool::{self, Shared};
 use crate::kernel::rows;
 use crate::network::kernel::{Backward, Forward, Kernel, Values};
@@ -123,13 +123,10 @@ impl Kernel for Run {
             let mut projected = std::mem::take(&mut self.projected[index]);
             projected.resize(count * steps * wide, 0.0);
             let (kernel, length) = (self.kernel_at(index), self.lengths[index]);
-            if self.own.use_bias {
-                let bias = step.weights.get(kernel + 1);
-                rows::fill(&mut projected, bias);
-            }
+            let start = if self.own.use_bias { Start::Row(step.weights.get(kernel + 1)) } else { Start::Nothing };
             let x = Matrix::new(step.inputs.get(self.source(index)), count * steps, length);
             let kernel = Matrix::new(step.weights.get(kernel), length, wide);
-            product(MatrixMut::new(&mut projected, count * steps, wide), self.own.use_bias, x, kernel, 1.0);
+            product_onto(MatrixMut::new(&mut projected, count * steps, wide), start, x, kernel, 1.0);
             self.projected[index] = projected;
         }
         self.training = step.training && self.own.dropout > 0.0;
@@ -177,13 +174,10 @@ impl Kernel for Run {
             } else {
                 &mut *step.output
             };
-            if self.own.use_bias {
-                let bias = step.weights.get(kernel + 1);
-                rows::fill(values, bias);
-            }
+            let start = if self.own.use_bias { Start::Row(step.weights.get(kernel + 1)) } else { Start::Nothing };
             let kernel = Matrix::new(step.weights.get(kernel), wide, self.output);
             let gathered = Matrix::new(&gathered, all, wide);
-            product(MatrixMut::new(values, all, self.output), self.own.use_bias, gathered, kernel, 1.0);
+            product_onto(MatrixMut::new(values, all, self.output), start, gathered, kernel, 1.0);
         }
         if self.own.scores {
             let parts = out.chunks_exact(sizes.queries * self.output).zip(weights.chunks_exact(pairs));

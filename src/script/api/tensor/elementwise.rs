@@ -209,14 +209,20 @@ mod functions {
         tensor.dot(&other).map_err(raise)
     }
 
-    /// Returns the elements along the last axis in increasing order.
+    /// Returns the elements along an axis, the last one by default, in increasing order.
     ///
     /// ```rhai
     /// tensor([3, 1, 2]).sort() // => tensor([1, 2, 3])
+    /// tensor([[3, 1], [2, 4]]).sort(0) // => tensor([[2, 1], [3, 4]])
     /// ```
     #[rhai_fn(name = "sort", return_raw)]
     pub fn sort(tensor: Tensor) -> Answer<Tensor> {
         tensor.sort(Some(-1), false).map_err(raise)
+    }
+
+    #[rhai_fn(name = "sort", return_raw)]
+    pub fn sort_along(tensor: Tensor, axis: i64) -> Answer<Tensor> {
+        tensor.sort(Some(axis as isize), false).map_err(raise)
     }
 
     /// Returns the positions that would sort the last axis.

@@ -3,6 +3,7 @@
 mod elementwise;
 mod make;
 mod operators;
+mod picture;
 mod reduce;
 mod shape;
 
@@ -52,6 +53,7 @@ fn register(engine: &mut Engine) {
     elementwise::register(&mut module);
     operators::register(&mut module);
     reduce::register(&mut module);
+    picture::register(&mut module);
     module.set_iter(std::any::TypeId::of::<Tensor>(), |value| match value.try_cast::<Tensor>() {
         Some(tensor) => Box::new((0..tensor.len() as isize).filter_map(move |at| tensor.index(at).ok()).map(row)),
         None => Box::new(std::iter::empty()),

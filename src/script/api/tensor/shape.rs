@@ -13,6 +13,15 @@ pub fn register(module: &mut rhai::Module) {
     module.combine_flatten(exported_module!(functions));
 }
 
+/// Returns how many places come before and behind each axis.
+pub(super) fn pairs(widths: &List) -> Answer<Vec<(usize, usize)>> {
+    let pair = |item: &Dynamic| match sizes(item)?.as_slice() {
+        [before, after] => Ok((*before, *after)),
+        _ => Err(raise(Error::script("expected `[before, after]` for each axis"))),
+    };
+    widths.iter().map(pair).collect()
+}
+
 #[export_module]
 mod functions {
     /// Returns the same elements in another shape; one length may be -1 and is worked out.
@@ -156,11 +165,6 @@ mod functions {
     /// ```
     #[rhai_fn(name = "pad", return_raw)]
     pub fn pad(tensor: Tensor, widths: List, value: Num) -> Answer<Tensor> {
-        let pair = |item: &Dynamic| match sizes(item)?.as_slice() {
-            [before, after] => Ok((*before, *after)),
-            _ => Err(raise(Error::script("expected `[before, after]` for each axis"))),
-        };
-        let widths = widths.iter().map(pair).collect::<Answer<Vec<_>>>()?;
-        tensor.pad(&widths, number(&value)?).map_err(raise)
+        tensor.pad(&super::pairs(&widths)?, number(&value)?).map_err(raise)
     }
 }

@@ -1,0 +1,411 @@
+//! Data from many files: folders of pictures, packed files, batch loaders, caches between processes; and what a broken
+//! file leads to.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use barrage::record::Records;
+use barrage::script::Host;
+use tempfile::TempDir;
+
+/// A project with the pictures and sounds of the script tests.
+fn project() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/script/files"), folder.path());
+    folder
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}
+
+fn eval(folder: &Path, script: &str) -> barrage::Result<String> {
+    let host = Host::builder(folder).build()?;
+    host.eval(script).map(|value| value.to_string())
+}
+
+fn barrage(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_barrage")).current_dir(folder).args(arguments).output().unwrap()
+}
+
+/// A recipe that learns which folder a picture lies in.
+const PICTURES: &str = r#"
+    let pictures = files("images/*/*.png", #{ label: "folder" });
+    let config = #{
+        dataset: #{
+            loader: component("std.loaders.image_file", #{ size: [4, 4], channels: 3, output: "animal" }),
+            augmentor: [component("std.augmentors.pictures.horizontal_flip", #{ input: "image" })],
+            seed: 1,
+            // OPTIONS
+        },
+        model: #{
+            network: component("net"),
+            outputs: [#{ name: "animal", loss: component("sparse_categorical_crossentropy") }],
+        },
+        solver: #{ epochs: 2, batch_size: 2 },
+        services: #{ keep: 1 },
+    };
+    let trainer = trainer("run", #{ overwrite: true });
+    let history = trainer.train(config, pictures, pictures);
+    [history.steps, trainer.predict(pictures).len()]
+"#;
+
+const NETWORK: &str = r#"
+    fn build(params) {
+        let picture = input("image", [4, 4, 3]);
+        network(picture, picture.flatten().dense(2, #{ activation: "softmax", name: "animal" }))
+    }
+"#;
+
+#[test]
+fn a_folder_of_pictures_is_learned_and_scored() {
+    let folder = project();
+    fs::write(folder.path().join("net.rhai"), NETWORK).unwrap();
+    assert_eq!(eval(folder.path(), PICTURES).unwrap(), "[4, 4]");
+}
+
+#[test]
+fn a_broken_picture_stops_is_skipped_or_is_put_into_quarantine() {
+    let folder = project();
+    fs::write(folder.path().join("net.rhai"), NETWORK).unwrap();
+    let broken = folder.path().join("images/dog/1.png");
+    let whole = fs::read(&broken).unwrap();
+    fs::write(&broken, &whole[..whole.len() / 2]).unwrap();
+    let with = |options: &str| {
+        eval(folder.path(), &PICTURES.replace("// OPTIONS", options).replace("trainer.predict(pictures).len()", "0"))
+    };
+
+    let error = with("").unwrap_err();
+    assert!(error.message().starts_with("the picture is damaged or cut off: "), "{error}");
+    let context = error.context().join("; ");
+    assert!(context.contains("images/dog/1.png") && context.contains("record 3 of images/*/*.png"), "{context}");
+
+    // Three of four records are left: two batches an epoch.
+    assert_eq!(with("on_error: \"skip\",").unwrap(), "[4, 0]");
+    assert_eq!(with("on_error: #{ policy: \"quarantine\", limit: 1 },").unwrap(), "[4, 0]");
+    let lines = fs::read_to_string(folder.path().join("run/quarantine.jsonl")).unwrap();
+    let lines: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2, "once among the training records, once among the validation records");
+    assert_eq!(lines[0]["fields"]["path"], "images/dog/1.png");
+    assert!(lines[0]["reason"].as_str().unwrap().starts_with("the picture is damaged"));
+    let error = with("on_error: #{ policy: \"skip\", limit: 0 },").unwrap_err();
+    assert!(error.hints().iter().any(|hint| hint.contains("limit")), "{error:?}");
+}
+
+#[test]
+fn one_missing_file_among_ten_thousand_is_named() {
+    let folder = project();
+    fs::create_dir(folder.path().join("notes")).unwrap();
+    for number in 0..10_000 {
+        fs::write(folder.path().join(format!("notes/{number:05}.txt")), "x").unwrap();
+    }
+    let script = r#"
+        let notes = files("notes/*.txt");
+        remove();
+        let read = 0;
+        for note in notes { text(note.path); read += 1; }
+        read
+    "#;
+    let gone = folder.path().join("notes/07321.txt");
+    let host = Host::builder(folder.path())
+        .extend(move |engine| {
+            let gone = gone.clone();
+            engine.register_fn("remove", move || fs::remove_file(&gone).unwrap());
+        })
+        .build()
+        .unwrap();
+    let error = host.eval(script).unwrap_err();
+    assert_eq!(error.message(), "cannot read `notes/07321.txt`: there is no such file");
+    assert!(error.hints()[0].starts_with("did you mean `"), "{error:?}");
+}
+
+#[test]
+fn a_number_that_is_none_is_named_with_its_record() {
+    let folder = project();
+    fs::write(
+        folder.path().join("net.rhai"),
+        "fn build(params) { let x = input(\"x\", [1]); network(x, x.dense(1, #{ name: \"y\" })) }",
+    )
+    .unwrap();
+    fs::write(folder.path().join("data.csv"), "x,y\n1.5,2\nNaN,3\n2.5,1\n").unwrap();
+    let script = r#"
+        let data = read_records("data.csv");
+        let keys = component("KeySelector", #{ inputs: #{ x: ["x"] }, outputs: #{ y: ["y"] } });
+        let config = #{
+            dataset: #{ loader: keys, seed: 1, OPTIONS },
+            model: #{ network: component("net"), outputs: [#{ name: "y", loss: component("mean_squared_error") }] },
+            solver: #{ epochs: 1, batch_size: 2 },
+        };
+        trainer("run", #{ overwrite: true }).train(config, data, data).steps
+    "#;
+    let error = eval(folder.path(), &script.replace(", OPTIONS", "")).unwrap_err();
+    assert_eq!(error.message(), "field `x` is missing (null)");
+    assert!(error.context().contains(&"record 1 of data.csv".to_owned()), "{error}");
+    assert_eq!(eval(folder.path(), &script.replace("OPTIONS", "on_error: \"skip\"")).unwrap(), "1");
+}
+
+#[test]
+fn a_folder_is_packed_into_one_file() {
+    let folder = project();
+    let done = barrage(folder.path(), &["pack", "images/*/*.png", "pictures.safetensors"]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let script = r#"
+        let packed = read_records("pictures.safetensors");
+        let same = image(packed[2].data) == image("images/dog/0.png");
+        [packed.columns, packed.texts("label"), packed[3]["class"], same.all().item]
+    "#;
+    assert_eq!(
+        eval(folder.path(), script).unwrap(),
+        r#"[["path", "label", "class", "data"], ["cat", "cat", "dog", "dog"], 1, 1]"#
+    );
+    fs::write(
+        folder.path().join("picture.rhai"),
+        "fn load(record) { [#{ image: image(record.path) }, #{ animal: record[\"class\"] }] }",
+    )
+    .unwrap();
+    eval(folder.path(), "files(\"images/*/*.png\", #{ label: \"folder\" }).write(\"list.csv\")").unwrap();
+    let done = barrage(folder.path(), &["pack", "list.csv", "loaded.safetensors", "--loader", "picture"]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let loaded = Records::read(&folder.path().join("loaded.safetensors")).unwrap();
+    assert_eq!(loaded.column("image").unwrap().shape(), [4, 3, 4, 3]);
+    let wrong = barrage(folder.path(), &["pack", "list.csv", "loaded.npz"]);
+    assert_eq!(wrong.status.code(), Some(4), "{}", String::from_utf8_lossy(&wrong.stderr));
+}
+
+/// A function that leaves a mark whenever it is computed, and takes its time.
+const SLOW: &str = r#"
+    let slow = memo_disk(|n| {
+        records([#{ n: n }]).write("computed-" + args()[0] + "-" + n + ".csv");
+        let sum = 0;
+        for i in 0..400000 { sum += i % n; }
+        #{ sum: sum, tensor: range(0, n) }
+    }, #{ dir: "kept" });
+    print(slow.call(7));
+"#;
+
+#[test]
+fn two_processes_that_ask_the_same_compute_it_once() {
+    let folder = project();
+    fs::write(folder.path().join("ask.rhai"), SLOW).unwrap();
+    let ask = |who: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_barrage"));
+        command.current_dir(folder.path()).args(["run", "ask.rhai", "--", who]);
+        command.stdout(std::process::Stdio::piped()).spawn().unwrap()
+    };
+    let both = [ask("a"), ask("b")].map(|child| child.wait_with_output().unwrap());
+    let text = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(both.iter().all(|output| output.status.success()));
+    assert_eq!(text(&both[0]), text(&both[1]));
+    assert!(text(&both[0]).contains("tensor([0, 1, 2, 3, 4, 5, 6])"), "{}", text(&both[0]));
+    let computed = || {
+        let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().starts_with("computed-")).count()
+    };
+    assert_eq!(computed(), 1);
+
+    // A torn file is computed anew; so is what another version asks for.
+    let kept = fs::read_dir(folder.path().join("kept")).unwrap().map(|entry| entry.unwrap().path());
+    let kept: Vec<_> = kept.filter(|path| path.extension().is_some_and(|ending| ending == "result")).collect();
+    assert_eq!(kept.len(), 1);
+    let bytes = fs::read(&kept[0]).unwrap();
+    fs::write(&kept[0], &bytes[..bytes.len() - 1]).unwrap();
+    assert_eq!(text(&ask("c").wait_with_output().unwrap()), text(&both[0]));
+    assert_eq!((computed(), fs::read(&kept[0]).unwrap()), (2, bytes));
+    fs::write(folder.path().join("ask.rhai"), SLOW.replace("dir: \"kept\"", "dir: \"kept\", version: \"2\"")).unwrap();
+    ask("d").wait_with_output().unwrap();
+    assert_eq!(computed(), 3);
+}
+
+#[test]
+fn what_a_function_has_captured_is_part_of_the_question() {
+    let folder = project();
+    let ask = |factor: i64, argument: &str| {
+        eval(
+            folder.path(),
+            &format!("let factor = {factor}; memo_disk(|n| n * factor, #{{ dir: \"kept\" }}).call({argument})"),
+        )
+    };
+    assert_eq!(
+        (ask(2, "3").unwrap(), ask(3, "3").unwrap(), ask(3, "3.0").unwrap()),
+        ("6".into(), "9".into(), "9.0".into())
+    );
+    let error = ask(2, "|x| x").unwrap_err();
+    assert_eq!(error.message(), "argument 1 cannot tell results apart: it is a function");
+}
+
+#[test]
+fn recent_results_are_kept_and_failures_are_not() {
+    let folder = project();
+    let script = r#"
+        let calls = 0;
+        let read = lru_cache(|n| { calls += 1; if n < 0 { throw "below zero"; } n * 10 }, 2);
+        for n in [1, 2, 1, 2, 3, 1] { read.call(n); }
+        for attempt in 0..2 { try { read.call(-1); } catch { } }
+        calls
+    "#;
+    // 1, 2, 3 once, 1 again after it was put out, and -1 twice.
+    assert_eq!(eval(folder.path(), script).unwrap(), "6");
+}
+
+#[test]
+fn batch_loaders_are_asked_within_their_bounds_only() {
+    let folder = project();
+    let loader = "let all = array_loader(zeros([6, 2]), range(0, 6));";
+    for (script, message) in [
+        ("all.get_batch(2, 7)", "expected a range with 0 ≤ start ≤ end ≤ 6, found 2 to 7"),
+        ("all.get_batch(3, 2)", "expected a range with 0 ≤ start ≤ end ≤ 6, found 3 to 2"),
+        ("all.get_batch(-1, 2)", "`start` of `get_batch`: expected a whole number of at least 0, found -1"),
+        ("slice_loader(all, 4, 3)", "a slice of 3 records from 4 on reaches beyond the loader's 6"),
+        (
+            "slice_loader(slice_loader(all, 2, 3), 1, 2).get_batch(0, 3)",
+            "expected a range with 0 ≤ start ≤ end ≤ 2, found 0 to 3",
+        ),
+        ("array_loader(zeros([6, 2]), range(0, 5))", "`input` has 6 records, `output` has 5"),
+        ("batch(zeros([2]), 1.0)", "`output` is a single number: expected records on axis 0"),
+        (
+            "batch_loader(#{ len: || 4, get_batch: |a, b| batch(range(0, 1), range(0, 1)) }).get_batch(0, 2)",
+            "expected 2 records for the range 0 to 2, found 1",
+        ),
+        (
+            "batch_loader(#{ len: || -1, get_batch: |a, b| 0 })",
+            "`len` of a batch loader: expected a whole number of at least 0, found -1",
+        ),
+        ("batch_loader(#{ len: || 1 })", "`batch_loader` needs the function `get_batch`"),
+    ] {
+        let error = eval(folder.path(), &format!("{loader} {script}")).unwrap_err();
+        assert_eq!(error.message(), message, "{script}");
+    }
+    let empty = format!("{loader} slice_loader(all, 2, 3).get_batch(3, 3).x.input.shape");
+    assert_eq!(eval(folder.path(), &empty).unwrap(), "[0, 2]");
+}
+
+#[test]
+fn a_trainer_takes_batch_loaders_in_any_order_of_records() {
+    let folder = project();
+    fs::write(
+        folder.path().join("net.rhai"),
+        "fn build(params) { let x = input(\"input\", [1]); network(x, x.dense(1, #{ name: \"output\" })) }",
+    )
+    .unwrap();
+    let script = r#"
+        let x = range(0, 20).to_f32().reshape([20, 1]);
+        let y = x * 2.0;
+        let asked = [];
+        let scripted = batch_loader(#{
+            len: || 20,
+            get_batch: |start, end| { asked.push(end - start); batch(x[start..end], y[start..end]) },
+        });
+        let config = #{
+            dataset: #{ seed: 4, cache: CACHE },
+            model: #{ network: component("net"), outputs: [#{ name: "output", loss: component("mean_squared_error") }] },
+            solver: #{ epochs: 3, batch_size: 4 },
+            services: #{ keep: 1 },
+        };
+        let losses = [];
+        for all in [array_loader(x, y), scripted] {
+            let trainer = trainer("run", #{ overwrite: true });
+            let history = trainer.train(config, slice_loader(all, 0, 16), slice_loader(all, 16, 4));
+            losses.push(history.logs.loss);
+            losses.push(trainer.evaluate(slice_loader(all, 16, 4)).loss);
+        }
+        losses[0] == losses[2] && losses[1] == losses[3]
+    "#;
+    for cache in ["true", "false"] {
+        assert_eq!(eval(folder.path(), &script.replace("CACHE", cache)).unwrap(), "true", "cache {cache}");
+    }
+}
+
+#[test]
+fn a_chain_fits_each_transformer_on_what_those_before_made() {
+    let folder = project();
+    let network = r#"
+        fn build(params) {
+            let x = input("flower", [2]);
+            network(x, x.dense(params.classes.species, #{ activation: "softmax", name: "species" }))
+        }
+    "#;
+    fs::write(folder.path().join("net.rhai"), network).unwrap();
+    let script = r#"
+        let flowers = read_records("flowers.csv");
+        let keys = #{ inputs: #{ flower: ["petal_length", "petal_width"] }, outputs: #{ species: "species" } };
+        let config = #{
+            dataset: #{
+                loader: component("KeySelector", keys),
+                transformer: component("Chain", #{ transformers: [
+                    component("std.transformers.min_max", #{ range: [5, 10] }),
+                    component("std.transformers.standardise"),
+                    component("std.transformers.labels"),
+                ] }),
+                seed: 1,
+                balance: "species",
+            },
+            model: #{
+                network: component("net"),
+                outputs: [#{ name: "species", loss: component("sparse_categorical_crossentropy") }],
+            },
+            solver: #{ epochs: 30, batch_size: 2, optimizer: #{ "import": "Adam", learning_rate: 0.1 } },
+            services: #{ keep: 1 },
+        };
+        let trainer = trainer("run", #{ overwrite: true });
+        trainer.train(config, flowers, flowers);
+        trainer.predict(flowers).map(|score| score.species)
+    "#;
+    let expected = r#"["setosa", "setosa", "versicolor", "versicolor", "virginica", "virginica"]"#;
+    assert_eq!(eval(folder.path(), script).unwrap(), expected);
+    let state = fs::read_to_string(folder.path().join("run/dataset/1/state.json")).unwrap();
+    assert!(state.contains("inputs"), "{state}");
+    let error =
+        eval(folder.path(), &script.replace("std.transformers.min_max", "std.transformers.minmax")).unwrap_err();
+    assert!(error.message().contains("no component `std.transformers.minmax`"), "{error}");
+    let error = eval(folder.path(), &script.replace("balance: \"species\"", "balance: \"petal_length\"")).unwrap_err();
+    assert!(error.message().starts_with("balance `petal_length`: expected a text"), "{error}");
+}
+
+#[test]
+fn sequences_of_different_lengths_are_put_side_by_side_and_padded() {
+    let folder = project();
+    let network = r#"
+        fn build(params) {
+            let x = input("s", [6]);
+            network(x, x.dense(1, #{ name: "y" }))
+        }
+    "#;
+    let script = r#"
+        let rows = [];
+        for i in 0..12 { rows.push(#{ s: ones([1 + i % 6]), y: [i % 6] }); }
+        let data = records(rows);
+        let config = #{
+            dataset: #{
+                loader: component("KeySelector", #{ inputs: #{ s: "s" }, outputs: #{ y: "y" } }),
+                seed: 1, bucket: "s", pad: #{ s: PAD },
+            },
+            model: #{ network: component("net"), outputs: [#{ name: "y", loss: component("mean_squared_error") }] },
+            solver: #{ epochs: 1, batch_size: 4 },
+            services: #{ keep: 1 },
+        };
+        let trainer = trainer("run", #{ overwrite: true });
+        [trainer.train(config, data, data).steps, trainer.predict(data).len()]
+    "#;
+    let with = |pad: &str| {
+        let network = if pad.contains('5') { network.replace("[6]", "[5]") } else { network.to_owned() };
+        fs::write(folder.path().join("net.rhai"), network).unwrap();
+        eval(folder.path(), &script.replace("PAD", pad))
+    };
+    assert_eq!(with("#{ value: -1, length: 6 }").unwrap(), "[3, 12]");
+    let error = with("#{ length: 5 }").unwrap_err();
+    assert!(error.message().ends_with("has length 6, `dataset.pad` says 5"), "{error}");
+    let error = with("\"x\"").unwrap_err();
+    assert!(error.message().starts_with("`dataset.pad.s`: expected a number or a map"), "{error}");
+    let error = with("#{ length: 6, valeu: 1 }").unwrap_err();
+    assert_eq!(error.message(), "`dataset.pad.s` has no key `valeu`");
+}
