@@ -371,6 +371,116 @@ fn a_chain_fits_each_transformer_on_what_those_before_made() {
     assert!(error.message().starts_with("balance `petal_length`: expected a text"), "{error}");
 }
 
+/// A config that learns kinds of messages from their words and their length.
+const MESSAGES: &str = r#"{
+    "dataset": {
+        "loader": { "import": "parts.load" },
+        "transformer": { "import": "TRANSFORMER", "params": PARAMS },
+        "seed": 3
+    },
+    "model": {
+        "network": { "import": "parts.build" },
+        "outputs": [{ "name": "kind", "loss": { "import": "mean_squared_error" } }]
+    },
+    "solver": { "epochs": 2, "batch_size": 500 },
+    "services": { "keep": 1 }
+}"#;
+
+const PARTS: &str = r#"
+    fn load(record) {
+        let x = #{ LOADED };
+        if this.mode == "score" { return [x]; }
+        [x, #{ kind: [record.kind] }]
+    }
+    fn build(params) { let x = INPUT; network(x, HEAD.dense(1, #{ name: "kind" })) }
+"#;
+
+#[test]
+fn a_transformer_fitted_in_shards_is_the_one_fitted_at_once() {
+    let folder = project();
+    // More records than are looked at in one part, words in another order in each.
+    let line = |i: usize| format!("word{} and word{},{}.{},{}\n", i * 7 % 53, i * i % 31, i % 97, i % 10, i % 2);
+    let lines: String = (0..9_000).map(line).collect();
+    fs::write(folder.path().join("train.csv"), format!("text,length,kind\n{lines}")).unwrap();
+    let run = |words: &[&str]| {
+        let done = barrage(folder.path(), words);
+        assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
+    };
+    let cases = [
+        (
+            "std.transformers.vocabulary",
+            r#"{ "input": "t", "maxlen": 3 }"#,
+            "t: record.text",
+            "input(\"t\", [3], #{ dtype: \"i64\" })",
+        ),
+        ("std.transformers.min_max", "{}", "v: [record.length]", "input(\"v\", [1])"),
+        ("std.transformers.impute", r#"{ "strategy": "median" }"#, "v: [record.length]", "input(\"v\", [1])"),
+        ("std.transformers.standardise", "{}", "v: [record.length]", "input(\"v\", [1])"),
+    ];
+    let parts = |loaded: &str, input: &str| {
+        let head = if input.contains("i64") { "x.embedding(200, 2).flatten()" } else { "x" };
+        PARTS.replace("LOADED", loaded).replace("INPUT", input).replace("HEAD", head)
+    };
+    for (transformer, params, loaded, input) in cases {
+        let config = MESSAGES.replace("TRANSFORMER", transformer).replace("PARAMS", params);
+        fs::write(folder.path().join("config.json"), config).unwrap();
+        fs::write(folder.path().join("parts.rhai"), parts(loaded, input)).unwrap();
+        run(&["train", "config.json", "train.csv", "train.csv", "-a", "once", "--overwrite"]);
+        for shard in ["1", "2", "3"] {
+            run(&["fit", "config.json", "train.csv", "--shard", &format!("{shard}/3"), "-o", &format!("{shard}.part")]);
+        }
+        run(&["fit", "config.json", "--merge", "3.part", "1.part", "-o", "some.part"]);
+        let some = barrage(
+            folder.path(),
+            &["train", "config.json", "train.csv", "train.csv", "--fitted", "some.part", "-a", "no"],
+        );
+        let said = String::from_utf8_lossy(&some.stderr).into_owned();
+        assert!(!some.status.success() && said.contains("the shards 2/3 are missing"), "{said}");
+        run(&[
+            "train",
+            "config.json",
+            "train.csv",
+            "train.csv",
+            "-a",
+            "parts",
+            "--overwrite",
+            "--fitted",
+            "some.part",
+            "--fitted",
+            "2.part",
+        ]);
+        let state = |name: &str| fs::read_to_string(folder.path().join(name).join("dataset/state.json")).unwrap();
+        assert_eq!(state("once"), state("parts"), "{transformer}");
+        let numbers = |name: &str| {
+            let file = folder.path().join(name).join("dataset/state.safetensors");
+            file.exists().then(|| barrage::artifact::weights::load(&file).unwrap()).unwrap_or_default()
+        };
+        for ((name, one), (_, other)) in numbers("once").iter().zip(&numbers("parts")) {
+            let near = one.as_f64().iter().zip(other.as_f64().iter()).all(|(a, b)| (a - b).abs() <= 1e-6 * a.abs());
+            assert!(near, "{transformer} {name}: {one:?} {other:?}");
+        }
+    }
+    // The parts are those of this loader and this transformer.
+    let refused = |words: &[&str], expected: &str| {
+        let done = barrage(folder.path(), words);
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(!done.status.success() && said.contains(expected), "{said}");
+    };
+    refused(&["fit", "config.json", "--merge", "1.part", "1.part", "-o", "x"], "shard 1/3 is there twice");
+    refused(&["fit", "config.json", "--merge", "train.csv", "-o", "x"], "`train.csv` is not what `barrage fit` writes");
+    refused(
+        &["fit", "config.json", "--merge", "1.part", "-o", "x", "-s", "+dataset.transformer.params.inputs=[]"],
+        "`1.part` was fitted with another loader, transformer or parameters",
+    );
+    let plain = ["fit", "config.json", "train.csv", "-o", "x", "-s", "dataset.transformer.import=IdentityTransformer"];
+    refused(&plain, "`IdentityTransformer` is fitted on all records at once");
+    fs::write(folder.path().join("parts.rhai"), "fn load(r) { [#{ v: [r.length] }, #{ kind: [1] }] }").unwrap();
+    refused(
+        &["fit", "config.json", "--merge", "1.part", "-o", "x"],
+        "the script `parts.rhai` was changed since `1.part` was fitted",
+    );
+}
+
 #[test]
 fn sequences_of_different_lengths_are_put_side_by_side_and_padded() {
     let folder = project();

@@ -9,6 +9,7 @@ mod check;
 mod explain;
 mod export;
 mod faults;
+pub mod fit;
 mod leaks;
 mod load;
 mod model;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::assemble::faults::Faults;
+use crate::assemble::fit::{self, Part};
 use crate::assemble::{blame, kernels, model, open, pretrained, screen, services, stations};
 use crate::dataset::{self, Dataset, Pad, Stations};
 use crate::error::{Error, Kind, Result, codes};
@@ -167,7 +168,9 @@ pub fn assemble(
     let transformer = faults.take(stations::transformer(host, &recipe.dataset, &usable, Mode::Train));
     let afresh = matches!(fitted, Fitted::Afresh);
     let fitted = match (transformer, &loader) {
-        (Some(transformer), Some(loader)) if filled => faults.take(fit(transformer, &**loader, recipe, fitted, train)),
+        (Some(transformer), Some(loader)) if filled => {
+            faults.take(fit(host, transformer, &**loader, recipe, fitted, train))
+        }
         _ => None,
     };
     let augmentor = faults.take(stations::augmentors(host, &recipe.dataset));
@@ -249,6 +252,7 @@ pub fn assemble(
 
 /// Fits the transformer, or loads it, and returns it with what it gives the network.
 fn fit(
+    host: &Host,
     mut transformer: Box<dyn Transformer>,
     loader: &dyn Loader,
     recipe: &Recipe,
@@ -258,7 +262,17 @@ fn fit(
     let params = match fitted {
         Fitted::Afresh => {
             let import = &recipe.dataset.transformer;
-            transformer.fit(train, loader).map_err(|error| error.within(format!("fitting `{}`", import.path)))?;
+            match host.fitted() {
+                [] => {
+                    let within = |error: Error| error.within(format!("fitting `{}`", import.path));
+                    transformer.fit(train, loader).map_err(within)?;
+                }
+                files => {
+                    let part = |path: &PathBuf| Ok((path.clone(), Part::read(path)?));
+                    let parts = files.iter().map(part).collect::<Result<Vec<_>>>()?;
+                    fit::finish(host, recipe, &mut *transformer, parts)?;
+                }
+            }
             transformer.check_storable().map_err(|error| import.locate(error))?;
             transformer.network_params()
         }

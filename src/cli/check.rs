@@ -16,10 +16,9 @@ use crate::{Result, trainer};
 
 /// Check a recipe or a config without training, and say all that is wrong
 ///
-/// A recipe runs up to its `train(…)`; scripts, imports, parameters, a first batch, shapes, losses, metrics, one step
-/// and monitors are checked, the records are looked at, and the cost of the run is estimated. A config needs its
-/// records for that; with `--config-only` its text alone is checked. Nothing is written. The exit code is 0 when
-/// all is right, 3 or 4 when it is not.
+/// A recipe runs up to its `train(…)`: scripts, imports, parameters, a first batch, shapes, losses, metrics, one step,
+/// monitors are checked, the cost is estimated. A config needs its records for that; with `--config-only` its text
+/// alone is checked. The exit code is 0 when all is right, 3 or 4 when it is not.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples: barrage check recipe.rhai\n          barrage check config.json --records train.csv validation.csv\n          \

@@ -11,6 +11,7 @@ mod events;
 mod exit;
 mod explain;
 mod export;
+mod fit;
 mod help;
 mod inspect;
 mod man;
@@ -67,6 +68,7 @@ enum Verb {
     Inspect(inspect::Args),
     New(new::Args),
     Pack(pack::Args),
+    Fit(fit::Args),
     Schema(schema::Args),
     Repl(repl::Args),
     Completions(completions::Args),
@@ -138,6 +140,7 @@ fn run(verb: Verb) -> ExitCode {
         Verb::Predict(args) => predict::run(args),
         Verb::Export(args) => export::run(args),
         Verb::Pack(args) => pack::run(args),
+        Verb::Fit(args) => fit::run(args),
         Verb::Check(args) => return check::run(&args),
         Verb::Explain(args) => explain::run(args),
         Verb::Schema(args) => schema::run(args),

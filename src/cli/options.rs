@@ -101,6 +101,14 @@ pub fn format(name: &str) -> Result<Format, String> {
     Format::named(name).ok_or_else(|| format!("expected {}", list(Format::ALL.map(Format::name))))
 }
 
+/// What was prepared elsewhere.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Prepared {
+    /// Begin with what `fit` wrote; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub fitted: Vec<PathBuf>,
+}
+
 /// How long epochs are.
 #[derive(clap::Args, Clone, Copy, Debug)]
 pub struct Limits {
@@ -144,7 +152,8 @@ impl Overrides {
     }
 }
 
-fn override_text(text: &str) -> Result<String, String> {
+/// Reads a change to a config.
+pub fn override_text(text: &str) -> Result<String, String> {
     recipe::check_override(text).map(|()| text.to_owned()).map_err(|error| {
         let code = error.code().map(|code| format!(" (see `barrage help {code}`)")).unwrap_or_default();
         let label = error.span_label().map(|label| format!(": {label}")).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::options::{Limits, Overrides, Scripts, Training};
+use crate::cli::options::{Limits, Overrides, Prepared, Scripts, Training};
 use crate::cli::terminal;
 use crate::cli::trial::{self, Trials};
 use crate::error::codes;
@@ -33,6 +33,9 @@ pub struct Args {
     limits: Limits,
 
     #[command(flatten)]
+    prepared: Prepared,
+
+    #[command(flatten)]
     scripts: Scripts,
 
     #[command(flatten)]
@@ -60,6 +63,7 @@ pub fn run(args: Args) -> Result<()> {
         .scripts
         .host(root)
         .overwrite(args.overwrite)
+        .fitted(args.prepared.fitted)
         .overrides(args.overrides.all())
         .limit_batches(args.limits.batches())
         .arguments(args.arguments);

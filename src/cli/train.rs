@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::cli::options::{Limits, Overrides, Scripts, Training};
+use crate::cli::options::{Limits, Overrides, Prepared, Scripts, Training};
 use crate::cli::terminal;
 use crate::cli::trial::Trials;
 use crate::error::Kind;
@@ -47,6 +47,9 @@ pub struct Args {
     limits: Limits,
 
     #[command(flatten)]
+    prepared: Prepared,
+
+    #[command(flatten)]
     scripts: Scripts,
 
     #[command(flatten)]
@@ -78,7 +81,8 @@ pub fn run(args: Args) -> Result<()> {
         terminal::data(&recipe.explain(&written));
         return Ok(());
     }
-    let builder = args.scripts.host(Roots::project_of(&args.config)).overwrite(args.overwrite);
+    let builder =
+        args.scripts.host(Roots::project_of(&args.config)).overwrite(args.overwrite).fitted(args.prepared.fitted);
     let host = builder.limit_batches(args.limits.batches()).build()?;
     let (train, validation) = match data.as_slice() {
         [train, validation] => {

@@ -6,4 +6,4 @@ mod vocabulary;
 
 pub use picture::{Channels, picture};
 pub use sound::{Sound, sound};
-pub use vocabulary::{Cutting, FILTERS, Padding, Vocabulary, pad_sequences};
+pub use vocabulary::{Cutting, FILTERS, Padding, Vocabulary, WordCounts, pad_sequences};

@@ -96,6 +96,105 @@ impl Ends {
     }
 }
 
+/// How often words occur, in the order of their first occurrence: what a part of the texts tells.
+///
+/// ```
+/// use barrage::media::{Cutting, Vocabulary, WordCounts};
+/// let count = |texts: &[&str]| WordCounts::count(texts.iter().copied(), Cutting::default());
+/// let all = count(&["b a"]).merge(&count(&["a c"]))?;
+/// let words = all.vocabulary(None, None);
+/// assert_eq!(words.words(), Vocabulary::learn(["b a", "a c"].into_iter(), Cutting::default(), None, None).words());
+/// # Ok::<(), barrage::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct WordCounts {
+    words: Vec<Arc<str>>,
+    counts: Vec<u64>,
+    cutting: Cutting,
+}
+
+impl WordCounts {
+    /// Counts the words of texts.
+    pub fn count<'a>(texts: impl Iterator<Item = &'a str>, cutting: Cutting) -> WordCounts {
+        let mut places: HashMap<Arc<str>, usize> = HashMap::new();
+        let mut counted = WordCounts { words: Vec::new(), counts: Vec::new(), cutting: cutting.clone() };
+        for text in texts {
+            cutting.each(text, |word| match places.get(word) {
+                Some(&place) => counted.counts[place] += 1,
+                None => {
+                    let word: Arc<str> = word.into();
+                    places.insert(word.clone(), counted.words.len());
+                    counted.words.push(word);
+                    counted.counts.push(1);
+                }
+            });
+        }
+        counted
+    }
+
+    /// Returns the counts of these texts and of those that come after them.
+    ///
+    /// # Errors
+    /// Counts of texts that were cut into words in another way.
+    pub fn merge(mut self, after: &WordCounts) -> Result<WordCounts> {
+        if self.cutting != after.cutting {
+            return Err(Error::data("the texts were cut into words in different ways")
+                .hint("use the same options of `count_words` for all parts"));
+        }
+        let mut places: HashMap<Arc<str>, usize> =
+            self.words.iter().enumerate().map(|(place, word)| (word.clone(), place)).collect();
+        for (word, &count) in after.words.iter().zip(&after.counts) {
+            match places.get(word) {
+                Some(&place) => self.counts[place] += count,
+                None => {
+                    places.insert(word.clone(), self.words.len());
+                    self.words.push(word.clone());
+                    self.counts.push(count);
+                }
+            }
+        }
+        Ok(self)
+    }
+
+    /// Returns how many different words there are.
+    pub fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// Returns whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// Returns the words by number, as [`Vocabulary::learn`] gives them.
+    pub fn vocabulary(&self, num_words: Option<usize>, oov_token: Option<&str>) -> Vocabulary {
+        let mut counted: Vec<(u64, &Arc<str>)> = self.counts.iter().copied().zip(&self.words).collect();
+        counted.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+        let learned = counted.into_iter().map(|(_, word)| word.clone()).filter(|word| Some(&**word) != oov_token);
+        let most = num_words.map_or(usize::MAX, |words| words.saturating_sub(1));
+        let words = oov_token.map(Arc::from).into_iter().chain(learned).take(most).collect();
+        Vocabulary::of(words, self.cutting.clone(), oov_token.is_some())
+    }
+
+    /// Returns the counts as JSON.
+    pub fn to_json(&self) -> serde_json::Value {
+        let words: Vec<&str> = self.words.iter().map(|word| &**word).collect();
+        serde_json::json!({ "words": words, "counts": self.counts, "cutting": self.cutting })
+    }
+
+    /// Returns the counts that JSON stands for; `None` for anything else.
+    pub fn from_json(json: &serde_json::Value) -> Option<WordCounts> {
+        let words: Vec<String> = serde_json::from_value(json.get("words")?.clone()).ok()?;
+        let counts: Vec<u64> = serde_json::from_value(json.get("counts")?.clone()).ok()?;
+        let cutting = serde_json::from_value(json.get("cutting")?.clone()).ok()?;
+        (words.len() == counts.len()).then(|| WordCounts {
+            words: words.into_iter().map(Arc::from).collect(),
+            counts,
+            cutting,
+        })
+    }
+}
+
 /// Words with their numbers; cheap to clone.
 ///
 /// ```
@@ -134,22 +233,7 @@ impl Vocabulary {
         num_words: Option<usize>,
         oov_token: Option<&str>,
     ) -> Vocabulary {
-        let mut places: HashMap<String, usize> = HashMap::new();
-        let mut counts: Vec<(u64, String)> = Vec::new();
-        for text in texts {
-            cutting.each(text, |word| match places.get(word) {
-                Some(&place) => counts[place].0 += 1,
-                None => {
-                    places.insert(word.to_owned(), counts.len());
-                    counts.push((1, word.to_owned()));
-                }
-            });
-        }
-        counts.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
-        let learned = counts.iter().map(|(_, word)| word.as_str()).filter(|word| Some(*word) != oov_token);
-        let most = num_words.map_or(usize::MAX, |words| words.saturating_sub(1));
-        let words = oov_token.into_iter().chain(learned).take(most).map(Arc::from).collect();
-        Vocabulary::of(words, cutting, oov_token.is_some())
+        WordCounts::count(texts, cutting).vocabulary(num_words, oov_token)
     }
 
     fn of(words: Vec<Arc<str>>, cutting: Cutting, unknown: bool) -> Vocabulary {

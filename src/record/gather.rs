@@ -34,10 +34,14 @@ pub fn gather(records: &[Record], name: &str) -> Result<Option<Column>> {
 /// An unknown name and missing values; the error names the record.
 pub fn gather_list(records: &[Record], names: &[Name]) -> Result<Option<Column>> {
     let Some((table, rows)) = one_table(records) else { return Ok(None) };
+    list(table, &rows, names)
+}
+
+fn list(table: &Table, rows: &[u32], names: &[Name]) -> Result<Option<Column>> {
     let mut columns = Vec::with_capacity(names.len());
     for name in names {
         let cells = table.cells(name, "field").map_err(|error| error.within(table.place(rows[0] as usize)))?;
-        check_present(table, cells, name, &rows)?;
+        check_present(table, cells, name, rows)?;
         columns.push(&**cells);
     }
     let shape = [rows.len(), columns.len()];
@@ -51,13 +55,13 @@ pub fn gather_list(records: &[Record], names: &[Name]) -> Result<Option<Column>>
         };
         Some(Column::Texts(rows.iter().map(|&row| columns.iter().map(|cells| text(row, cells)).collect()).collect()))
     } else if all(&[ColumnType::Bool]) {
-        let array = Array::from_u8(interleave(&columns, &rows, |x| x as u8, |x| x as u8), &shape)?;
+        let array = Array::from_u8(interleave(&columns, rows, |x| x as u8, |x| x as u8), &shape)?;
         Some(Column::Dense(array.into()))
     } else if all(&[ColumnType::Int, ColumnType::Bool]) {
-        let array = Array::from_i64(interleave(&columns, &rows, |x| x, |x| x as i64), &shape)?;
+        let array = Array::from_i64(interleave(&columns, rows, |x| x, |x| x as i64), &shape)?;
         Some(Column::Dense(array.into()))
     } else if all(&[ColumnType::Int, ColumnType::Bool, ColumnType::Float]) {
-        let array = Array::from_f32(interleave(&columns, &rows, |x| x as f32, |x| x as f32), &shape)?;
+        let array = Array::from_f32(interleave(&columns, rows, |x| x as f32, |x| x as f32), &shape)?;
         Some(Column::Dense(array.into()))
     } else {
         None
@@ -86,13 +90,17 @@ pub enum Cells64 {
 /// An unknown name and missing values; the error names the record.
 pub fn gather_cells64(records: &[Record], name: &str) -> Result<Option<Cells64>> {
     let Some((table, rows)) = one_table(records) else { return Ok(None) };
+    cells64(table, &rows, name)
+}
+
+fn cells64(table: &Table, rows: &[u32], name: &str) -> Result<Option<Cells64>> {
     let cells = table.cells(name, "field").map_err(|error| error.within(table.place(rows[0] as usize)))?;
-    check_present(table, cells, name, &rows)?;
+    check_present(table, cells, name, rows)?;
     Ok(Some(match &cells.data {
-        Data::Int(values) => Cells64::Ints(pick(values, &rows)),
-        Data::Float(values) => Cells64::Floats(pick(values, &rows)),
-        Data::Bool(values) => Cells64::Bools(pick(values, &rows)),
-        Data::Text(texts) => Cells64::Texts(pick(texts, &rows)),
+        Data::Int(values) => Cells64::Ints(pick(values, rows)),
+        Data::Float(values) => Cells64::Floats(pick(values, rows)),
+        Data::Bool(values) => Cells64::Bools(pick(values, rows)),
+        Data::Text(texts) => Cells64::Texts(pick(texts, rows)),
         Data::Stacked(array) => {
             let rows: Vec<usize> = rows.iter().map(|&row| row as usize).collect();
             Cells64::Tensors(array.take_rows(&rows)?)
@@ -137,6 +145,67 @@ pub(super) fn gather_cells(table: &Table, cells: &Cells, name: &str, rows: &[u32
         Data::Ragged(arrays) => ragged(rows.iter().map(|&row| arrays[row as usize].clone()).collect())?,
         Data::Mixed(_) => return Ok(None),
     }))
+}
+
+/// Records of one table, without a handle for each.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    table: Arc<Table>,
+    rows: Arc<[u32]>,
+}
+
+impl Rows {
+    /// Returns the rows of records; `None` when they are not of one table, and when there are none.
+    pub fn of(records: &[Record]) -> Option<Rows> {
+        let (table, rows) = one_table(records)?;
+        Some(Rows { table: table.clone(), rows: rows.into() })
+    }
+
+    /// Returns rows one after another; `None` when they are not of one table.
+    pub fn concat(parts: &[Rows]) -> Option<Rows> {
+        let table = parts.first()?.table.clone();
+        let one = parts.iter().all(|part| Arc::ptr_eq(&part.table, &table));
+        one.then(|| Rows { table, rows: parts.iter().flat_map(|part| part.rows.iter().copied()).collect() })
+    }
+
+    /// Returns the rows at positions; those outside are left out.
+    #[must_use]
+    pub fn take(&self, at: &[u32]) -> Rows {
+        let rows = at.iter().filter_map(|&at| self.rows.get(at as usize).copied()).collect();
+        Rows { table: self.table.clone(), rows }
+    }
+
+    /// Returns the record at a position.
+    pub fn record(&self, at: usize) -> Option<Record> {
+        self.rows.get(at).map(|&row| Record::new(self.table.clone(), row as usize))
+    }
+
+    /// Returns all records.
+    pub fn records(&self) -> impl Iterator<Item = Record> {
+        self.rows.iter().map(|&row| Record::new(self.table.clone(), row as usize))
+    }
+
+    /// Returns one field of all records; see [`gather_cells64`].
+    ///
+    /// # Errors
+    /// An unknown name and missing values; the error names the record.
+    pub fn cells64(&self, name: &str) -> Result<Option<Cells64>> {
+        match self.rows.is_empty() {
+            true => Ok(None),
+            false => cells64(&self.table, &self.rows, name),
+        }
+    }
+
+    /// Returns several fields of all records side by side; see [`gather_list`].
+    ///
+    /// # Errors
+    /// An unknown name and missing values; the error names the record.
+    pub fn list(&self, names: &[Name]) -> Result<Option<Column>> {
+        match self.rows.is_empty() {
+            true => Ok(None),
+            false => list(&self.table, &self.rows, names),
+        }
+    }
 }
 
 /// Returns the table and the rows, when all records are of one table and within it.

@@ -39,7 +39,7 @@ pub use data_record::{Column, Columns, DataColumns, DataRecord, DataRecords, Fie
 pub use describe::ColumnSummary;
 pub use files::{Files, read_array, read_bytes, read_text};
 pub use format::Format;
-pub use gather::{Cells64, gather, gather_cells64, gather_list, stray_text};
+pub use gather::{Cells64, Rows, gather, gather_cells64, gather_list, stray_text};
 pub use mode::Mode;
 pub use name::Name;
 pub use pack::Pack;

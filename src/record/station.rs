@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::random::Random;
 use crate::record::{DataRecords, Fields, Mode};
 use crate::record::{Record, Records};
@@ -31,6 +31,31 @@ pub trait Transformer: Send + Sync {
 
     /// Returns whether `postprocess` changes anything; when false the host does not split scores for it.
     fn has_postprocess(&self) -> bool;
+
+    /// Returns what some of the training records tell, as bytes that another machine can take up; `None` for a
+    /// transformer that is fitted on all records at once.
+    ///
+    /// # Errors
+    /// Whatever loading and looking at the records raises.
+    fn fit_part(&self, _records: &Records) -> Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+
+    /// Puts together what [`Transformer::fit_part`] returned for parts of the records, in their order.
+    ///
+    /// # Errors
+    /// A transformer that is fitted on all records at once, and bytes of something else.
+    fn merge_parts(&self, _parts: &[Vec<u8>]) -> Result<Vec<u8>> {
+        Err(Error::recipe("this transformer is fitted on all records at once"))
+    }
+
+    /// Fits to all parts, in the order of their records, instead of [`Transformer::fit`].
+    ///
+    /// # Errors
+    /// As [`Transformer::merge_parts`].
+    fn fit_parts(&mut self, _parts: &[Vec<u8>]) -> Result<()> {
+        Err(Error::recipe("this transformer is fitted on all records at once"))
+    }
 
     /// Returns what the network builder gets besides its own parameters.
     fn network_params(&self) -> Params;

@@ -90,6 +90,7 @@ struct Settings {
     map: bool,
     instead: Option<Instead>,
     limit_batches: Option<usize>,
+    fitted: Vec<PathBuf>,
     interpret: bool,
     arguments: Vec<String>,
     overrides: Vec<String>,
@@ -148,6 +149,13 @@ impl Builder {
     #[must_use]
     pub fn map(mut self, map: bool) -> Self {
         self.0.map = map;
+        self
+    }
+
+    /// Begins with what `barrage fit` wrote, instead of fitting the transformer (`--fitted`).
+    #[must_use]
+    pub fn fitted(mut self, parts: Vec<PathBuf>) -> Self {
+        self.0.fitted = parts;
         self
     }
 
@@ -331,6 +339,7 @@ impl Host {
             map: true,
             instead: None,
             limit_batches: None,
+            fitted: Vec::new(),
             interpret: false,
             arguments: Vec::new(),
             overrides: Vec::new(),
@@ -462,6 +471,11 @@ impl Host {
     /// Returns what is done instead of training, when runs are not to be started.
     pub fn instead_of_training(&self) -> Option<&Instead> {
         self.0.settings.instead.as_ref()
+    }
+
+    /// Returns the files of what the transformer was fitted to elsewhere.
+    pub fn fitted(&self) -> &[PathBuf] {
+        &self.0.settings.fitted
     }
 
     /// Returns how many batches an epoch has at most.

@@ -1,6 +1,6 @@
 //! The fitted state of a scripted transformer on disk: `state.json` for maps, lists, numbers and texts,
 //! `state.safetensors` for the tensors in them, which the JSON names as `{"$tensor": "path"}`;
-//! a vocabulary is `{"$vocabulary": {…}}`.
+//! a vocabulary is `{"$vocabulary": {…}}`, and counts of words are `{"$words": {…}}`.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::artifact;
 use crate::error::{Error, Result, codes};
-use crate::media::Vocabulary;
+use crate::media::{Vocabulary, WordCounts};
 use crate::script::{cast, traceback};
 use crate::tensor::{Array, Tensor};
 
@@ -96,6 +96,9 @@ fn part(value: &Dynamic, path: &str, tensors: &mut Vec<(String, Array)>) -> Resu
     if let Some(vocabulary) = value.read_lock::<Vocabulary>() {
         return Ok(json!({ "$vocabulary": vocabulary.to_json() }));
     }
+    if let Some(counts) = value.read_lock::<WordCounts>() {
+        return Ok(json!({ "$words": counts.to_json() }));
+    }
     if let Some(map) = value.read_lock::<Map>() {
         let mut fields = serde_json::Map::new();
         for (name, value) in map.iter() {
@@ -128,6 +131,9 @@ fn put_together(value: &Value, tensors: &[(String, Array)]) -> Option<Dynamic> {
             }
             if let Some(words) = fields.get("$vocabulary").filter(|_| fields.len() == 1) {
                 return Vocabulary::from_json(words).ok().map(Dynamic::from);
+            }
+            if let Some(words) = fields.get("$words").filter(|_| fields.len() == 1) {
+                return WordCounts::from_json(words).map(Dynamic::from);
             }
             let map: Option<Map> = fields
                 .iter()

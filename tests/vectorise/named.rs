@@ -1,13 +1,14 @@
 //! Scripts by name: those that must run on whole columns, and those that must not, with the reason.
 
-use std::path::Path;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use barrage::record::Mode;
 use barrage::script::Host;
 use barrage::script::vectorise::How;
 
-use super::{Slot, same, table};
+use super::{Slot, Subject, same, table};
 
 const FOLLOWED: &[(&str, Slot, &str)] = &[
     ("key selector", Slot::Loader, "fn load(record) { #{ x: #{ x: tensor([record.a, record.b, record.i]) }, y: #{ y: record.s } } }"),
@@ -122,6 +123,20 @@ const FOLLOWED: &[(&str, Slot, &str)] = &[
             data_record.x.v = data_record.x.v + rng.uniform(0, 1, [4]) * rng.uniform();
             data_record
         }"),
+    ("types of parameters", Slot::Augmentor, "fn augment(data_record, params, rng) {
+            let by = if type_of(params.deviation) == \"array\" { params.deviation[0] } else { params.deviation };
+            if type_of(params.name) == \"string\" { data_record.x[params.name] = data_record.x[params.name] * by; }
+            if type_of(data_record.y) == \"map\" && type_of(params.factor) == \"i64\" { data_record.x.i = data_record.x.i * params.factor; }
+            data_record
+        }"),
+    ("a random crop", Slot::Augmentor, "fn augment(data_record, params, rng) {
+            let padded = data_record.x.pixels.to_f32().pad([[1, 1], [1, 1]], -1.0);
+            let top = rng.below(3);
+            let left = rng.below(3);
+            data_record.x.pixels = padded.slice(0, top, top + 6).slice(1, left, left + 6);
+            data_record.x.m = data_record.x.m.pad([[1, 0], [0, 2]], 7).slice(-1, -4 - top % 2, -1 - top % 2);
+            data_record
+        }"),
     ("cutout", Slot::Augmentor, "fn augment(data_record, params, rng) {
             let at = range(0, 6);
             let top = rng.below(4);
@@ -216,8 +231,11 @@ fn errors_are_those_of_interpretation() {
 #[test]
 fn the_scripts_of_the_examples_run_on_columns() {
     let mut functions = 0;
-    for example in ["digits", "iris_scripted", "penguins", "sms_spam", "weather"] {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(example);
+    for folder in folders("examples") {
+        let example = folder.display().to_string();
+        if !folder.join("recipe.rhai").is_file() {
+            continue;
+        }
         let reports = Arc::new(Mutex::new(Vec::new()));
         let place = reports.clone();
         let host = Host::builder(&folder).instead_of_training(move |host, wanted| {
@@ -232,4 +250,88 @@ fn the_scripts_of_the_examples_run_on_columns() {
         }
     }
     assert!(functions >= 10, "{functions}");
+}
+
+/// Every record function of the standard library, with parameters that fit [`super::LOADER`].
+fn standard() -> Vec<(&'static str, Slot, serde_json::Value)> {
+    use serde_json::json;
+    let picture = |more: serde_json::Value| {
+        let mut params = json!({ "input": "picture" });
+        params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        params
+    };
+    let series = |more: serde_json::Value| {
+        let mut params = json!({ "input": "history" });
+        params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        params
+    };
+    vec![
+        ("std.loaders.image_file", Slot::Loader, json!({ "path": "image", "label": "s", "size": [4, 4] })),
+        ("std.loaders.text_file", Slot::Loader, json!({ "path": "file", "label": "s" })),
+        ("std.loaders.windows", Slot::Loader, json!({})),
+        ("std.transformers.standardise", Slot::Transformer, json!({ "inputs": ["v", "m", "a"] })),
+        ("std.transformers.min_max", Slot::Transformer, json!({ "inputs": ["v", "m"], "outputs": ["number"] })),
+        ("std.transformers.labels", Slot::Transformer, json!({ "outputs": ["label"] })),
+        ("std.transformers.vocabulary", Slot::Transformer, json!({ "input": "text", "maxlen": 6 })),
+        ("std.transformers.impute", Slot::Transformer, json!({ "inputs": ["v", "a"] })),
+        ("std.augmentors.noise", Slot::Augmentor, json!({ "input": "v" })),
+        ("std.augmentors.pictures.horizontal_flip", Slot::Augmentor, picture(json!({}))),
+        ("std.augmentors.pictures.vertical_flip", Slot::Augmentor, picture(json!({}))),
+        ("std.augmentors.pictures.random_crop", Slot::Augmentor, picture(json!({ "size": [4, 4], "padding": 1 }))),
+        ("std.augmentors.pictures.random_resized_crop", Slot::Augmentor, picture(json!({ "size": [4, 4] }))),
+        ("std.augmentors.pictures.translation", Slot::Augmentor, picture(json!({ "translate": [0.3, 0.3] }))),
+        ("std.augmentors.pictures.rotation", Slot::Augmentor, picture(json!({}))),
+        ("std.augmentors.pictures.erasing", Slot::Augmentor, picture(json!({}))),
+        (
+            "std.augmentors.pictures.colour_jitter",
+            Slot::Augmentor,
+            picture(json!({ "brightness": 0.3, "contrast": 0.3 })),
+        ),
+        ("std.augmentors.pictures.random_grayscale", Slot::Augmentor, picture(json!({ "p": 0.5 }))),
+        ("std.augmentors.series.jitter", Slot::Augmentor, series(json!({}))),
+        ("std.augmentors.series.scaling", Slot::Augmentor, series(json!({}))),
+        ("std.augmentors.series.time_shift", Slot::Augmentor, series(json!({ "most": 2 }))),
+        ("std.augmentors.series.window", Slot::Augmentor, series(json!({ "length": 4 }))),
+        ("std.augmentors.series.reverse", Slot::Augmentor, series(json!({}))),
+        ("std.augmentors.series.dropout", Slot::Augmentor, series(json!({ "length": 3 }))),
+        // `mixup` and `cutmix` take whole batches: there is nothing to vectorise.
+        ("std.augmentors.mix.label_smoothing", Slot::Augmentor, json!({ "outputs": ["hot"] })),
+    ]
+}
+
+#[test]
+fn the_standard_library_runs_on_columns() {
+    let records = table(200);
+    let mut wrong = String::new();
+    for (import, slot, params) in standard() {
+        let subject = Subject { script: "", import, slot, params };
+        for mode in [Mode::Train, Mode::Score] {
+            if slot == Slot::Augmentor && mode == Mode::Score {
+                continue;
+            }
+            if let Some(why) = subject.same(&records, mode) {
+                writeln!(wrong, "{import}: {why}").unwrap();
+            }
+        }
+    }
+    for folder in ["loaders", "transformers", "augmentors"] {
+        for script in folders(&format!("stdlib/{folder}")) {
+            let name = script.file_stem().unwrap().to_string_lossy();
+            let import = format!("std.{folder}.{name}");
+            let listed = |known: &str| known == import || known.starts_with(&format!("{import}."));
+            if !standard().iter().any(|(known, ..)| listed(known)) {
+                writeln!(wrong, "{import} is not in the list of this test").unwrap();
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// What is in a folder of the project, sorted; nothing when there is none.
+fn folders(name: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let mut all: Vec<PathBuf> =
+        std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+    all.sort();
+    all
 }

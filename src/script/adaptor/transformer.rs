@@ -1,16 +1,22 @@
-//! A scripted transformer: `fit(records)`, `transform(data_record)`, `postprocess(score)`.
+//! A scripted transformer: `fit(records)`, or `fit_partial(records)`, `merge(a, b)` and `finish(state)`, which fit in
+//! parts; `transform(data_record)`, `postprocess(score)`.
 
 use std::path::Path;
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use rhai::Dynamic;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 use crate::record::{DataRecord, DataRecords, Fields, Loader, Mode, Records, Transformer};
 use crate::registry::Params;
 use crate::script::api::loader::LoaderHandle;
 use crate::script::vectorise::{Argument, Calls, Chunk, Follower};
 use crate::script::{Component, cast, state};
+
+/// Records of a part when a transformer is fitted in parts: how records are cut depends on nothing else, so that the
+/// number of threads shows in no bit.
+const PART: usize = 4096;
 
 /// A script behind the trait of transformers.
 pub struct ScriptTransformer {
@@ -26,9 +32,42 @@ impl ScriptTransformer {
     pub fn new(component: Component, loader: Arc<dyn Loader>, mode: Mode) -> Result<Self> {
         component.slot("transform", 1..=1, "fn transform(data_record) { data_record }")?;
         component.set("loader", Dynamic::from(LoaderHandle::new(loader, mode)));
+        if component.has("fit_partial") {
+            check_parts(&component)?;
+        }
         component.init(mode)?;
         let follower = Follower::new(&component, "transformer", "transform", 1);
         Ok(ScriptTransformer { component, follower })
+    }
+
+    /// Returns what one part of the records tells.
+    fn part(&self, records: &Records) -> Result<Dynamic> {
+        self.component.call("fit_partial", Mode::Train, &mut [Dynamic::from(records.clone())])
+    }
+
+    /// Returns what all records tell: parts of them are looked at side by side, and put together in order.
+    fn parts(&self, records: &Records) -> Result<Dynamic> {
+        let starts: Vec<usize> = (0..records.len()).step_by(PART).collect();
+        let part = |start: &usize| {
+            let end = records.len().min(start + PART);
+            self.part(&records.take(&(*start..end).collect::<Vec<_>>())?)
+        };
+        let parts: Vec<Result<Dynamic>> = match starts.len() {
+            0 | 1 => starts.iter().map(part).collect(),
+            _ => starts.par_iter().map(part).collect(),
+        };
+        self.together(parts)
+    }
+
+    fn together(&self, parts: impl IntoIterator<Item = Result<Dynamic>>) -> Result<Dynamic> {
+        let mut parts = parts.into_iter();
+        let first = parts.next().ok_or_else(|| Error::data("there are no records to fit to"))??;
+        parts.try_fold(first, |all, part| self.component.call("merge", Mode::Train, &mut [all, part?]))
+    }
+
+    fn stored(&self, parts: &[Vec<u8>]) -> Result<Dynamic> {
+        let damaged = || Error::artifact("what was fitted in parts is damaged").hint("fit the parts again");
+        self.together(parts.iter().map(|part| state::from_bytes(part).ok_or_else(damaged)))
     }
 
     fn interpret(&self, mut rows: Vec<DataRecord>, mode: Mode) -> Result<Vec<DataRecord>> {
@@ -46,10 +85,33 @@ impl Transformer for ScriptTransformer {
     fn fit(&mut self, records: &Records, loader: &dyn Loader) -> Result<()> {
         // The script reaches the same loader as `this.loader`.
         let _ = loader;
+        if self.component.has("fit_partial") {
+            let state = self.parts(records)?;
+            return self.component.change("finish", Mode::Train, &mut [state]).map(drop);
+        }
         match self.component.has("fit") {
             true => self.component.change("fit", Mode::Train, &mut [Dynamic::from(records.clone())]).map(drop),
             false => Ok(()),
         }
+    }
+
+    fn fit_part(&self, records: &Records) -> Result<Option<Vec<u8>>> {
+        match self.component.has("fit_partial") {
+            true => {
+                let state = self.parts(records)?;
+                state::to_bytes(&state).map(Some).map_err(|error| self.component.returned("fit_partial", error))
+            }
+            false => Ok(None),
+        }
+    }
+
+    fn merge_parts(&self, parts: &[Vec<u8>]) -> Result<Vec<u8>> {
+        state::to_bytes(&self.stored(parts)?).map_err(|error| self.component.returned("merge", error))
+    }
+
+    fn fit_parts(&mut self, parts: &[Vec<u8>]) -> Result<()> {
+        let state = self.stored(parts)?;
+        self.component.change("finish", Mode::Train, &mut [state]).map(drop)
     }
 
     fn transform(&self, chunk: DataRecords, mode: Mode) -> Result<DataRecords> {
@@ -130,4 +192,24 @@ impl Transformer for ScriptTransformer {
                 .map_err(|error| error.within(format!("the state of `{}`", self.component.import()))),
         }
     }
+}
+
+/// Checks that a transformer that is fitted in parts has all that takes.
+fn check_parts(component: &Component) -> Result<()> {
+    for (name, count, wanted) in [
+        ("fit_partial", 1, "fn fit_partial(records) { … }"),
+        ("merge", 2, "fn merge(a, b) { … }"),
+        ("finish", 1, "fn finish(state) { this.… = …; }"),
+    ] {
+        if !component.arities(name).contains(&count) {
+            return Err(Error::recipe(format!(
+                "a transformer that is fitted in parts needs `{wanted}`, `{}` has none",
+                component.script().label
+            ))
+            .coded(codes::NO_FUNCTION)
+            .hint("`fit_partial` looks at some records, `merge` puts two results together, `finish` keeps the last one")
+            .within(format!("import `{}`", component.import())));
+        }
+    }
+    Ok(())
 }

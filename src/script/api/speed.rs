@@ -25,7 +25,7 @@ const INTRO: &str = "Interpreting a script takes about a microsecond a record. S
     A function of the manual that has no form for columns is called record by record, natively; the rest of the script still runs \
     on columns.\n\n\
     ## What is not\n\n\
-    `switch`, `try`, `do`, `?.`, `print` and `debug`, `type_of`, `to_string` and text with other values in it, `timestamp`, `break` with a \
+    `switch`, `try`, `do`, `?.`, `print` and `debug`, `type_of` of what differs from record to record, `to_string` and text with other values in it, `timestamp`, `break` with a \
     value, variables that a closure changes, functions as values, methods declared for a type, functions that an embedding program \
     adds, and the generator of `rng(seed)` kept in `this`. A script with one of these on a path that records take is interpreted as a \
     whole, and so is one whose values have another form in every record: a map with a field that only some have, say.\n\n\

@@ -4,7 +4,7 @@ use rhai::plugin::*;
 use rhai::{Array as List, Dynamic, Engine, Map};
 
 use crate::error::Error;
-use crate::media::{Cutting, Padding, Vocabulary, pad_sequences as pad};
+use crate::media::{Cutting, Padding, Vocabulary, WordCounts, pad_sequences as pad};
 use crate::script::api::arguments::{Answer, texts};
 use crate::script::api::{Page, options::Options};
 use crate::script::cast;
@@ -22,7 +22,19 @@ pub const PAGE: Page = Page {
 
 fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Vocabulary>("Vocabulary");
+    engine.register_type_with_name::<WordCounts>("WordCounts");
     engine.register_global_module(exported_module!(functions).into());
+}
+
+/// Takes how texts are cut into words.
+fn cutting(options: &mut Options) -> Answer<Cutting> {
+    let plain = Cutting::default();
+    Ok(Cutting {
+        lower: options.flag("lower")?.unwrap_or(plain.lower),
+        filters: options.text("filters")?.unwrap_or(plain.filters),
+        split: options.text("split")?.unwrap_or(plain.split),
+        char_level: options.flag("char_level")?.unwrap_or(plain.char_level),
+    })
 }
 
 /// Takes `maxlen`, `padding`, `truncating` and `value`.
@@ -80,17 +92,68 @@ mod functions {
     pub fn vocabulary_with(texts: List, options: Map) -> Answer<Vocabulary> {
         let texts = super::texts(&texts, "`vocabulary`")?;
         let mut options = Options::new("vocabulary", options);
-        let plain = Cutting::default();
-        let cutting = Cutting {
-            lower: options.flag("lower")?.unwrap_or(plain.lower),
-            filters: options.text("filters")?.unwrap_or(plain.filters),
-            split: options.text("split")?.unwrap_or(plain.split),
-            char_level: options.flag("char_level")?.unwrap_or(plain.char_level),
-        };
+        let cutting = cutting(&mut options)?;
         let num_words = options.whole("num_words")?.map(|words| words as usize);
         let oov_token = options.text("oov_token")?;
         options.finish()?;
         Ok(Vocabulary::learn(texts.iter().map(String::as_str), cutting, num_words, oov_token.as_deref()))
+    }
+
+    /// Returns how often each word of an array of texts occurs: what some of the records tell a transformer that is fitted
+    /// in parts. Options as for `vocabulary`, without `num_words` and `oov_token`.
+    ///
+    /// ```rhai
+    /// count_words(["The cat sat.", "the cat!"]).len // => 3
+    /// ```
+    #[rhai_fn(name = "count_words", return_raw)]
+    pub fn count_words(texts: List) -> Answer<WordCounts> {
+        count_words_with(texts, Map::new())
+    }
+
+    #[rhai_fn(name = "count_words", return_raw)]
+    pub fn count_words_with(texts: List, options: Map) -> Answer<WordCounts> {
+        let texts = super::texts(&texts, "`count_words`")?;
+        let mut options = Options::new("count_words", options);
+        let cutting = cutting(&mut options)?;
+        options.finish()?;
+        Ok(WordCounts::count(texts.iter().map(String::as_str), cutting))
+    }
+
+    /// Returns the number of different words.
+    ///
+    /// ```rhai
+    /// count_words(["a b b"]).len() // => 2
+    /// ```
+    #[rhai_fn(get = "len", name = "len")]
+    pub fn len(counts: WordCounts) -> i64 {
+        counts.len() as i64
+    }
+
+    /// Returns the counts of two parts together; the texts of `after` come later.
+    ///
+    /// # Errors
+    /// Texts that were cut into words in different ways.
+    ///
+    /// ```rhai
+    /// count_words(["b a"]).merge(count_words(["a c"])).vocabulary(#{}).words // => ["a", "b", "c"]
+    /// ```
+    #[rhai_fn(name = "merge", return_raw)]
+    pub fn merge(counts: WordCounts, after: WordCounts) -> Answer<WordCounts> {
+        counts.merge(&after).map_err(raise)
+    }
+
+    /// Returns the vocabulary of counted words: the same as of their texts. Options: `num_words`, `oov_token`.
+    ///
+    /// ```rhai
+    /// count_words(["a b b"]).vocabulary(#{ num_words: 2 }).words // => ["b"]
+    /// ```
+    #[rhai_fn(name = "vocabulary", return_raw)]
+    pub fn counted_vocabulary(counts: WordCounts, options: Map) -> Answer<Vocabulary> {
+        let mut options = Options::new("vocabulary", options);
+        let num_words = options.whole("num_words")?.map(|words| words as usize);
+        let oov_token = options.text("oov_token")?;
+        options.finish()?;
+        Ok(counts.vocabulary(num_words, oov_token.as_deref()))
     }
 
     /// Returns the numbers of the words of a text (i64).

@@ -82,6 +82,17 @@ const TRANSFORMERS: &str = "A transformer is fitted once on the training records
         data_record.x.flower -= this.mean;\n    \
         data_record\n\
     }\n\
+    ```\n\n\
+    In place of `fit` it may define `fit_partial(records)`, which returns what some of the records tell, `merge(a, b)`, which puts \
+    two such results together, and `finish(state)`, which keeps the last one in `this`. Parts of the records are then \
+    looked at side by side, and by several machines with `barrage fit --shard`:\n\n\
+    ```rhai\n\
+    fn fit_partial(records) {\n    \
+        let values = this.loader.load_all(records).x.flower;\n    \
+        #{ count: values.shape[0], sum: values.sum(0) }\n\
+    }\n\
+    fn merge(a, b) { #{ count: a.count + b.count, sum: a.sum + b.sum } }\n\
+    fn finish(state) { this.mean = state.sum / state.count; }\n\
     ```";
 
 const AUGMENTORS: &str = "An augmentor changes the training records anew in each epoch. A recipe lists them at `dataset.augmentor`; \

@@ -16,6 +16,14 @@ pub(super) fn call(run: &mut Run, name: &str, arguments: &mut [Value], len: usiz
     if arguments.iter().any(|value| matches!(value, Value::Same(value) if is_shared_rng(value))) {
         return Err(Halt::new("draws from a generator that all records share"));
     }
+    if name == natives::TYPE_OF {
+        return match arguments {
+            [Value::Same(value)] => Ok(Value::text(run.natives.type_name(value))),
+            [Value::List(_)] => Ok(Value::text("array")),
+            [Value::Map(_)] => Ok(Value::text("map")),
+            _ => Err(Halt::new("asks for a type with `type_of`")),
+        };
+    }
     let found = match arguments.first() {
         Some(Value::List(_)) => lists::call(run, name, arguments, len)?,
         Some(Value::Map(_)) => maps::call(name, arguments, len)?,

@@ -155,7 +155,27 @@ fn merged(parts: &mut [Frame], slot: usize, order: &[u32]) -> Outcome<Value> {
 
 /// Returns the lanes of all frames in order, and for each its position in the frames one after another.
 fn union(parts: &[Frame]) -> (Vec<u32>, Vec<u32>) {
-    let lanes: Vec<u32> = parts.iter().flat_map(|part| part.lanes.iter().copied()).collect();
+    ordered(&parts.iter().map(|part| part.lanes.as_slice()).collect::<Vec<_>>())
+}
+
+/// Returns lanes that were apart in order, and for each its position in the parts one after another.
+fn ordered(parts: &[&[u32]]) -> (Vec<u32>, Vec<u32>) {
+    if let [first, second] = parts {
+        // The two sides of a condition: both ascend.
+        let len = first.len() + second.len();
+        let (mut lanes, mut order) = (Vec::with_capacity(len), Vec::with_capacity(len));
+        let (mut a, mut b) = (0, 0);
+        while lanes.len() < len {
+            let from_first = a < first.len() && (b == second.len() || first[a] < second[b]);
+            let (lane, at) = if from_first { (first[a], a) } else { (second[b], first.len() + b) };
+            lanes.push(lane);
+            order.push(at as u32);
+            a += usize::from(from_first);
+            b += usize::from(!from_first);
+        }
+        return (lanes, order);
+    }
+    let lanes: Vec<u32> = parts.iter().flat_map(|part| part.iter().copied()).collect();
     let mut order: Vec<u32> = (0..lanes.len() as u32).collect();
     order.sort_by_key(|&at| lanes[at as usize]);
     (order.iter().map(|&at| lanes[at as usize]).collect(), order)
@@ -167,10 +187,9 @@ pub(super) fn put_together(parts: &[(Positions, Value)]) -> Outcome<Value> {
     match parts.as_slice() {
         [] => Ok(Value::UNIT),
         [(_, value)] => Ok(value.clone()),
+        [(_, first), rest @ ..] if rest.iter().all(|(_, value)| first.is_one_with(value)) => Ok(first.clone()),
         parts => {
-            let lanes: Vec<u32> = parts.iter().flat_map(|(lanes, _)| lanes.iter().copied()).collect();
-            let mut order: Vec<u32> = (0..lanes.len() as u32).collect();
-            order.sort_by_key(|&at| lanes[at as usize]);
+            let (_, order) = ordered(&parts.iter().map(|(lanes, _)| lanes.as_slice()).collect::<Vec<_>>());
             let values: Vec<(&Value, usize)> = parts.iter().map(|(lanes, value)| (value, lanes.len())).collect();
             Value::merge(&values, &order)
         }
@@ -179,12 +198,20 @@ pub(super) fn put_together(parts: &[(Positions, Value)]) -> Outcome<Value> {
 
 /// Returns the positions of `some` in `all`; both ascend.
 pub(super) fn positions_in(all: &[u32], some: &[u32]) -> Vec<u32> {
-    some.iter().map(|lane| all.partition_point(|known| known < lane) as u32).collect()
+    let mut at = 0;
+    let position = |lane: &u32| {
+        while at < all.len() && all[at] < *lane {
+            at += 1;
+        }
+        at as u32
+    };
+    some.iter().map(position).collect()
 }
 
 pub(super) fn split(each: &[bool]) -> (Positions, Positions) {
-    let of = |wanted: bool| -> Positions {
-        Arc::new((0..each.len() as u32).filter(|&at| each[at as usize] == wanted).collect())
-    };
-    (of(true), of(false))
+    let (mut on, mut off) = (Vec::with_capacity(each.len()), Vec::with_capacity(each.len()));
+    for (at, &truth) in each.iter().enumerate() {
+        if truth { on.push(at as u32) } else { off.push(at as u32) }
+    }
+    (Arc::new(on), Arc::new(off))
 }

@@ -33,6 +33,7 @@ mod records;
 mod report;
 mod rngs;
 mod run;
+mod select;
 mod tensors;
 mod texts;
 mod value;
@@ -44,7 +45,7 @@ use crate::batch;
 use crate::clock::{Stopwatch, Total};
 use crate::error::{Error, Place, Result};
 use crate::random::Random;
-use crate::record::{DataColumns, DataRecord, DataRecords, Mode, Record};
+use crate::record::{DataColumns, DataRecord, DataRecords, Mode, Record, Rows};
 use crate::script::{Component, Limits};
 pub(super) use halt::{Halt, Outcome};
 use native::Natives;
@@ -284,7 +285,9 @@ impl Follower {
         len: usize,
     ) -> Outcome<DataColumns> {
         let value = |argument: &Argument| match argument {
-            Argument::Records(records) => Ok(Value::Records(Arc::new(records.to_vec()))),
+            Argument::Records(records) => {
+                Rows::of(records).map(Value::Records).ok_or_else(|| Halt::new("records of several tables"))
+            }
             Argument::DataRecords(chunk) => convert::from_columns(chunk),
             Argument::Params => Ok(Value::from_dynamic(component.params())),
             Argument::Rngs(random) => Ok(Value::Rngs(Rngs::new(random))),

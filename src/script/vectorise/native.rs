@@ -22,6 +22,11 @@ impl<'a> Natives<'a> {
         Natives { host, state: None }
     }
 
+    /// Returns the name of a value's type, as `type_of` gives it.
+    pub fn type_name(&self, value: &Dynamic) -> &'a str {
+        self.host.engine().map_type_name(value.type_name())
+    }
+
     /// Calls a function; its first argument may be changed.
     ///
     /// # Errors

@@ -56,6 +56,11 @@ fn on_columns(operator: Operator, left: &Value, right: &Value) -> Outcome<Option
     Ok(texts::compare(operator, left, right))
 }
 
+/// Applies an operator to two numbers of which one has a fraction; `None` when neither is a column.
+pub(super) fn with_fraction(operator: Operator, left: &Value, right: &Value) -> Option<Value> {
+    on_floats(operator, &floats(left)?, &floats(right)?)
+}
+
 fn ints(value: &Value) -> Option<Side<i64>> {
     match value {
         Value::Ints(values) => Some(Side::Column(values.clone())),

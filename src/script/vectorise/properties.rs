@@ -15,12 +15,12 @@ pub(super) fn property(run: &mut Run, of: &Value, name: &str, len: usize) -> Out
         Value::Map(fields) => {
             return fields.get(name).cloned().ok_or_else(|| Halt::new(format!("a map has no field `{name}`")));
         }
-        Value::Records(records) => {
-            if let Some(value) = records::field(records, name)? {
+        Value::Records(rows) => {
+            if let Some(value) = records::field(rows, name)? {
                 return Ok(value);
             }
-            let field = |record: &crate::record::Record| Ok(crate::script::cast::from_value(record.get(name)?));
-            let values = records.iter().map(field).collect::<Outcome<Vec<Dynamic>>>()?;
+            let field = |record: crate::record::Record| Ok(crate::script::cast::from_value(record.get(name)?));
+            let values = rows.records().map(field).collect::<Outcome<Vec<Dynamic>>>()?;
             return Ok(Value::compact(values));
         }
         Value::List(items) if name == "len" => return Ok(Value::int(items.len() as i64)),

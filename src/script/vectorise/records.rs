@@ -1,23 +1,21 @@
 //! Fields of records, as columns straight from the table.
 
-use std::sync::Arc;
-
 use rhai::ImmutableString;
 
 use super::halt::{Halt, Outcome};
 use super::value::Value;
-use crate::record::{Cells64, Column, ColumnType, Name, Record, gather_cells64, gather_list};
+use crate::record::{Cells64, Column, ColumnType, Name, Rows};
 use crate::tensor::Tensor;
 
 /// Returns a field of each record; `None` when it has no column form.
 ///
 /// # Errors
 /// A field that does not exist, and a missing value.
-pub(super) fn field(records: &[Record], name: &str) -> Outcome<Option<Value>> {
+pub(super) fn field(rows: &Rows, name: &str) -> Outcome<Option<Value>> {
     if name == "row" {
-        return Ok(Some(Value::ints(records.iter().map(|record| record.index() as i64).collect())));
+        return Ok(Some(Value::ints(rows.records().map(|record| record.index() as i64).collect())));
     }
-    Ok(gather_cells64(records, name)?.and_then(value))
+    Ok(rows.cells64(name)?.and_then(value))
 }
 
 fn value(cells: Cells64) -> Option<Value> {
@@ -32,22 +30,22 @@ fn value(cells: Cells64) -> Option<Value> {
 
 /// Functions of a record.
 pub(super) fn call(name: &str, arguments: &[Value]) -> Outcome<Option<Value>> {
-    let Some((Value::Records(records), rest)) = arguments.split_first() else { return Ok(None) };
+    let Some((Value::Records(rows), rest)) = arguments.split_first() else { return Ok(None) };
     match (name, rest) {
         ("gather", [Value::List(names)]) => {
             let names: Option<Vec<ImmutableString>> = names.iter().map(Value::same_text).collect();
             match names {
-                Some(names) => gathered(records, &names),
+                Some(names) => gathered(rows, &names),
                 None => Err(Halt::new("gathers fields whose names differ from record to record")),
             }
         }
         ("get", [name, default]) => {
             let Some(name) = name.same_text() else { return Ok(None) };
-            let known = records.first().is_some_and(|record| record.keys().iter().any(|key| **key == *name.as_str()));
+            let known = rows.record(0).is_some_and(|record| record.keys().iter().any(|key| **key == *name.as_str()));
             match known {
                 false => Ok(Some(default.clone())),
                 // A missing value is that of its lane alone.
-                true => Ok(gather_cells64(records, &name).ok().flatten().and_then(value)),
+                true => Ok(rows.cells64(&name).ok().flatten().and_then(value)),
             }
         }
         _ => Ok(None),
@@ -56,16 +54,16 @@ pub(super) fn call(name: &str, arguments: &[Value]) -> Outcome<Option<Value>> {
 
 /// Numbers side by side: i64 when all are whole, else f32. A mixture with `true` and `false` is left to the
 /// function itself.
-fn gathered(records: &Arc<Vec<Record>>, names: &[ImmutableString]) -> Outcome<Option<Value>> {
+fn gathered(rows: &Rows, names: &[ImmutableString]) -> Outcome<Option<Value>> {
     let names: Vec<Name> = names.iter().map(|name| Name::from(name.as_str())).collect();
-    let Some(first) = records.first().filter(|_| !names.is_empty()) else { return Ok(None) };
+    let Some(first) = rows.record(0).filter(|_| !names.is_empty()) else { return Ok(None) };
     let kinds: Vec<Option<ColumnType>> = names.iter().map(|name| first.kind(name)).collect();
     let numbers = kinds.iter().all(|kind| matches!(kind, Some(ColumnType::Int | ColumnType::Float)));
     let bools = kinds.iter().all(|kind| matches!(kind, Some(ColumnType::Bool)));
     if !numbers && !bools {
         return Ok(None);
     }
-    Ok(match gather_list(records, &names)? {
+    Ok(match rows.list(&names)? {
         Some(Column::Dense(Tensor::Host(array))) => Some(Value::Tensors(array)),
         _ => None,
     })

@@ -13,7 +13,7 @@ use super::halt::{Halt, Outcome};
 use super::native::Natives;
 use super::program::{Block, Function, Node, Operator, Place, Program, Statement, Step};
 use super::value::{Closure, Positions, Value};
-use super::{numbers, properties};
+use super::{numbers, properties, select};
 
 /// One run of a program.
 pub(super) struct Run<'a> {
@@ -158,6 +158,9 @@ impl Run<'_> {
             Truth::Same(false) => return self.block(frame, no, exits),
             Truth::Each(each) => each,
         };
+        if let Some(value) = select::branch(frame, &each, yes, no) {
+            return Ok(value);
+        }
         let (then, other) = split(&each);
         let mut first = frame.side(&then);
         let mut second = frame.side(&other);

@@ -9,7 +9,7 @@ use rhai::{Array as List, Dynamic, Identifier, ImmutableString, Map};
 
 use super::halt::{Halt, Outcome};
 use super::rngs::Rngs;
-use crate::record::Record;
+use crate::record::Rows;
 use crate::script::api::random::Rng;
 use crate::tensor::{Array, Tensor};
 
@@ -36,7 +36,7 @@ pub(super) enum Value {
     Tensors(Array),
     /// Anything, lane by lane.
     Each(Arc<Vec<Dynamic>>),
-    Records(Arc<Vec<Record>>),
+    Records(Rows),
     Rngs(Rngs),
     /// A function with captured values.
     Closure(Arc<Closure>),
@@ -132,7 +132,7 @@ impl Value {
             Value::Texts(values) => Dynamic::from(ImmutableString::from(&**values.get(at)?)),
             Value::Tensors(array) => Dynamic::from(Tensor::Host(array.row(at))),
             Value::Each(values) => values.get(at)?.clone(),
-            Value::Records(records) => Dynamic::from(records.get(at)?.clone()),
+            Value::Records(rows) => Dynamic::from(rows.record(at)?),
             Value::Rngs(rngs) => Dynamic::from(Rng::new(rngs.stream(at)?)),
             Value::Closure(_) => return None,
         })
@@ -166,7 +166,7 @@ impl Value {
                 Value::Tensors(array.take_rows(&rows).unwrap_or_else(|_| array.clone()))
             }
             Value::Each(values) => Value::Each(pick(values, at)),
-            Value::Records(records) => Value::Records(pick(records, at)),
+            Value::Records(rows) => Value::Records(rows.take(at)),
             Value::Rngs(rngs) => Value::Rngs(rngs.take(at)),
             Value::Closure(closure) => Value::Closure(Arc::new(Closure {
                 function: closure.function,
@@ -243,8 +243,8 @@ impl Value {
         if let Some(array) = merge_tensors(parts, order) {
             return Ok(Value::Tensors(array));
         }
-        if let Some(records) = gathered(parts, order, Value::as_records) {
-            return Ok(Value::Records(Arc::new(records)));
+        if let Some(rows) = merge_records(parts, order) {
+            return Ok(Value::Records(rows));
         }
         if let Some(rngs) = Rngs::merge(parts, order) {
             return Ok(Value::Rngs(rngs));
@@ -262,7 +262,7 @@ impl Value {
     }
 
     /// Returns whether both are the same one value of all lanes, bit for bit.
-    fn is_one_with(&self, other: &Value) -> bool {
+    pub fn is_one_with(&self, other: &Value) -> bool {
         match (self, other) {
             (Value::Same(a), Value::Same(b)) => same_scalar(a, b),
             (Value::List(a), Value::List(b)) => a.len() == b.len() && a.iter().zip(&**b).all(|(a, b)| a.is_one_with(b)),
@@ -274,7 +274,7 @@ impl Value {
         }
     }
 
-    fn as_ints(&self, len: usize) -> Option<Arc<Vec<i64>>> {
+    pub fn as_ints(&self, len: usize) -> Option<Arc<Vec<i64>>> {
         match self {
             Value::Ints(values) => Some(values.clone()),
             Value::Same(value) => value.as_int().ok().map(|value| Arc::new(vec![value; len])),
@@ -282,7 +282,7 @@ impl Value {
         }
     }
 
-    fn as_floats(&self, len: usize) -> Option<Arc<Vec<f64>>> {
+    pub fn as_floats(&self, len: usize) -> Option<Arc<Vec<f64>>> {
         match self {
             Value::Floats(values) => Some(values.clone()),
             Value::Same(value) => value.as_float().ok().map(|value| Arc::new(vec![value; len])),
@@ -290,7 +290,7 @@ impl Value {
         }
     }
 
-    fn as_bools(&self, len: usize) -> Option<Arc<Vec<bool>>> {
+    pub fn as_bools(&self, len: usize) -> Option<Arc<Vec<bool>>> {
         match self {
             Value::Bools(values) => Some(values.clone()),
             Value::Same(value) => value.as_bool().ok().map(|value| Arc::new(vec![value; len])),
@@ -305,13 +305,6 @@ impl Value {
                 let text: Arc<str> = value.as_immutable_string_ref().ok()?.as_str().into();
                 Some(Arc::new(vec![text; len]))
             }
-            _ => None,
-        }
-    }
-
-    fn as_records(&self, _: usize) -> Option<Arc<Vec<Record>>> {
-        match self {
-            Value::Records(records) => Some(records.clone()),
             _ => None,
         }
     }
@@ -421,6 +414,15 @@ fn merge_maps(parts: &[(&Value, usize)], order: &[u32]) -> Option<Outcome<Value>
         Ok((name.clone(), Value::merge(&parts, order)?))
     };
     Some(names.iter().map(field).collect::<Outcome<BTreeMap<_, _>>>().map(|fields| Value::Map(Arc::new(fields))))
+}
+
+fn merge_records(parts: &[(&Value, usize)], order: &[u32]) -> Option<Rows> {
+    let rows = |part: &Value| match part {
+        Value::Records(rows) => Some(rows.clone()),
+        _ => None,
+    };
+    let parts: Vec<Rows> = parts.iter().map(|(part, _)| rows(part)).collect::<Option<_>>()?;
+    Rows::concat(&parts).map(|all| all.take(order))
 }
 
 fn gathered<T: Clone>(
