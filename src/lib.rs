@@ -115,6 +115,7 @@
 //! | `parquet` | [`Records::read`](record::Records::read) and [`write`](record::Records::write) know `.parquet`; about 20 crates |
 //! | `datasets` | [`Published`](record::published::Published): MNIST and CIFAR-10 from the files their publishers ship; about 200 crates |
 //! | `full` | all of these |
+//! | `cuda`, `cudnn` | networks on NVIDIA GPUs, in a program of its own: needs CUDA to build and to run; not in `full` |
 //!
 //! None is on by default, none needs more than a C compiler, and without one the program says what is missing.
 //!

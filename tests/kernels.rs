@@ -122,6 +122,10 @@ fn kernels_change_no_more_than_rounding_and_threads_change_nothing() {
             assert_eq!(weight, other, "{name}");
             assert!(planned.same(threaded), "{name}: `{weight}` depends on the number of threads");
             let (planned, composed) = (planned.to_f64_vec(), composed.to_f64_vec());
+            // A constant before a normalisation has no effect: its gradient is rounding, which Adam makes large.
+            if name == "ucr" && weight.starts_with("conv1d") && weight.ends_with("/bias") {
+                continue;
+            }
             let worst = planned.iter().zip(&composed).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
             assert!(worst <= 1e-4, "{name}: `{weight}` differs by {worst:e}");
             moved += usize::from(worst > 0.0);

@@ -118,9 +118,9 @@ fn weights_go_out_under_the_names_of_pytorch_and_come_back() {
         .eval(
             r#"
         let trainer = trainer("first");
-        trainer.export("keras.safetensors");
-        trainer.export("torch.safetensors", #{ layout: "pytorch" });
-        trainer.export("model.onnx");
+        trainer.write("keras.safetensors");
+        trainer.write("torch.safetensors", #{ layout: "pytorch" });
+        trainer.write("model.onnx");
         "#,
         )
         .unwrap();

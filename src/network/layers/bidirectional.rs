@@ -88,6 +88,9 @@ impl Bidirectional {
             true => forward.reversed(),
             false => inner("backward_layer").map_err(|error| error.within("parameter `backward_layer`"))?,
         };
+        if forward.activity().or(backward.activity()).is_some() {
+            return Err(a.refuse("layer", "a layer without `activity_regularizer`: only what is merged is a value"));
+        }
         if forward.outputs() != backward.outputs() {
             return Err(
                 a.refuse("backward_layer", "the same `return_sequences` and `return_state` as those of `layer`")

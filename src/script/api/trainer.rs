@@ -320,24 +320,24 @@ mod functions {
     ///
     /// ```rhai
     /// fn ship(trainer) {
-    ///     trainer.export("model.onnx");
-    ///     trainer.export("weights.safetensors", #{ layout: "pytorch" });
+    ///     trainer.write("model.onnx");
+    ///     trainer.write("weights.safetensors", #{ layout: "pytorch" });
     /// }
     /// ```
-    #[rhai_fn(name = "export", return_raw)]
-    pub fn export(context: NativeCallContext, trainer: TrainerHandle, file: &str) -> Answer<()> {
-        export_with(context, trainer, file, Map::new())
+    #[rhai_fn(name = "write", return_raw)]
+    pub fn write(context: NativeCallContext, trainer: TrainerHandle, file: &str) -> Answer<()> {
+        write_with(context, trainer, file, Map::new())
     }
 
-    #[rhai_fn(name = "export", return_raw)]
-    pub fn export_with(context: NativeCallContext, trainer: TrainerHandle, file: &str, options: Map) -> Answer<()> {
+    #[rhai_fn(name = "write", return_raw)]
+    pub fn write_with(context: NativeCallContext, trainer: TrainerHandle, file: &str, options: Map) -> Answer<()> {
         let host = Host::of(&context)?;
-        let mut options = Options::new("export", options);
+        let mut options = Options::new("write", options);
         let layout = match options.text("layout")? {
             None => None,
             Some(name) => Some(Layout::parse(&name).ok_or_else(|| {
                 raise(
-                    Error::script(format!("`export`: there is no layout `{name}`"))
+                    Error::script(format!("`write`: there is no layout `{name}`"))
                         .hint(format!("layouts: {}", crate::error::list(Layout::NAMES.iter().copied()))),
                 )
             })?),

@@ -133,6 +133,9 @@ impl MultiHeadAttention {
             trainable: a.bool("trainable"),
             terms: Terms::new(a, &[("kernel", "kernel"), ("bias", "bias")])?,
         };
+        if own.scores && own.terms.activity().is_some() {
+            return Err(a.refuse("activity_regularizer", "null where `return_attention_scores` is set"));
+        }
         Ok(MultiHeadAttention { own: Arc::new(own), looks: Looks::new(a.bool("use_causal_mask")) })
     }
 
@@ -224,8 +227,7 @@ impl Layer for MultiHeadAttention {
     }
 
     fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
-        // With the weights of attention beside it, the value is not the output alone.
-        self.own.terms.activity().filter(|_| !self.own.scores)
+        self.own.terms.activity()
     }
 
     fn onnx(&self, step: &mut Step<'_>) -> Result<String> {

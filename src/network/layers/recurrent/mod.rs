@@ -165,6 +165,9 @@ impl Recurrent {
             trainable: a.bool("trainable"),
             terms: Terms::new(a, &[("kernel", "kernel"), ("recurrent", "recurrent_kernel"), ("bias", "bias")])?,
         };
+        if own.return_state && own.terms.activity().is_some() {
+            return Err(a.refuse("activity_regularizer", "null where `return_state` is set"));
+        }
         let zero_output_for_mask = a.bool("zero_output_for_mask") && own.return_sequences;
         let go_backwards = a.bool("go_backwards");
         Ok(Recurrent { own: Arc::new(own), started: false, masked: false, zero_output_for_mask, go_backwards })
@@ -331,8 +334,7 @@ impl Layer for Recurrent {
     }
 
     fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
-        // With the states beside it, the value is not the output alone.
-        self.own.terms.activity().filter(|_| !self.own.return_state)
+        self.own.terms.activity()
     }
 
     fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
