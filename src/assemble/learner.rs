@@ -6,12 +6,12 @@ use crate::artifact;
 use crate::assemble::{blame, kernels, model, open};
 use crate::dataset::{self, Batch, Dataset};
 use crate::error::{Error, Result};
-use crate::recipe::Recipe;
+use crate::recipe::{Precision, Recipe};
 use crate::record::{DataRecords, Loader, Mode, Name, Record, Records, Value};
 use crate::registry::Params;
 use crate::script::Host;
 use crate::script::batches::model::{Arrays, Learner};
-use crate::trainer::{Parts, Trainer};
+use crate::trainer::{Checkpoints, Parts, Trainer};
 use crate::transformer::IdentityTransformer;
 
 /// Makes the model of a recipe.
@@ -32,7 +32,7 @@ pub fn learner(host: &Host, recipe: &Recipe) -> Result<Box<dyn Learner>> {
     let parts = Parts {
         weights: network.initialise(seed)?,
         outputs: model::outputs(host, &recipe.model.outputs)?,
-        optimizer: model::optimizer(&recipe.solver.optimizer.import)?,
+        optimizer: model::optimizer(&recipe.solver)?,
         rate: model::rate(host, &recipe.solver.optimizer.learning_rate)?,
         train: Dataset::new(records, stations, Mode::Train, 1, seed, dataset::Options::default())?,
         validation: None,
@@ -41,6 +41,8 @@ pub fn learner(host: &Host, recipe: &Recipe) -> Result<Box<dyn Learner>> {
         seed,
         device: open(recipe.solver.device)?,
         kernels: kernels(),
+        mixed: recipe.solver.precision == Precision::Bfloat16,
+        checkpoints: Checkpoints::default(),
         folder: std::path::PathBuf::new(),
         graph: Vec::new(),
         network,

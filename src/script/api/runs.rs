@@ -186,7 +186,7 @@ fn place(data: &Dataset, epoch: i64, batch: i64) -> Answer<(u64, usize)> {
 }
 
 /// Resolves the config of a run as `train` does; `None` when it was shown instead.
-fn recipe(
+pub(super) fn recipe(
     host: &Host,
     context: &NativeCallContext,
     config: Map,

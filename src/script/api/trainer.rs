@@ -12,10 +12,9 @@ use crate::error::Error;
 use crate::network::transfer::Layout;
 use crate::record::{BatchLoader, Records};
 use crate::script::api::arguments::Answer;
-use crate::script::api::{Page, options::Options};
+use crate::script::api::{Page, options::Options, runs};
 use crate::script::cast;
 use crate::script::host::{Host, Wanted};
-use crate::script::literal;
 use crate::script::traceback::raise;
 use crate::trainer::History;
 
