@@ -14,11 +14,11 @@ use crate::script::Wanted;
 use crate::script::resolver::Roots;
 use crate::{Result, trainer};
 
-/// Check a recipe or a config without training, and say all that is wrong
+/// Check a recipe or a config, and say all that is wrong
 ///
 /// A recipe runs up to its `train(…)`; scripts, imports, parameters, a first batch, shapes, losses, metrics, one step
 /// and monitors are checked, the records looked at, the cost of the run estimated. A config needs its records, or
-/// `--config-only`. Nothing is written. The exit code is 3 or 4 when something is wrong.
+/// `--config-only`. Nothing is written.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples: barrage check recipe.rhai\n          barrage check config.json --records train.csv validation.csv"

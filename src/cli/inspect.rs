@@ -19,7 +19,7 @@ use crate::script::resolver::Roots;
 use crate::tensor::Array;
 use crate::{Error, Result, assemble};
 
-/// Show what is in an artifact folder, a checkpoint, a data file, a config or a recipe
+/// Show what is in a run, a checkpoint, a data file or a recipe
 ///
 /// A recipe is run up to its training: shown is what it would train, and nothing is written.
 #[derive(clap::Args)]

@@ -10,7 +10,7 @@ use crate::cli::terminal;
 use crate::error::codes;
 use crate::{Error, Result, artifact};
 
-/// Start a project: a folder with a recipe, its components and a small real data set
+/// Start a project with a recipe, components and real data
 #[derive(clap::Args)]
 #[command(after_help = "Example: barrage new flowers --template tabular && barrage run flowers/recipe.rhai")]
 pub struct Args {

@@ -45,7 +45,7 @@ pub struct Args {
     #[arg(long)]
     overwrite: bool,
 
-    /// Take over scripts that are saved meanwhile, between two epochs
+    /// Take over scripts that are saved between two epochs
     ///
     /// An edited script is checked on a batch first; one with a mistake is shown, and the run goes on with what it has.
     #[arg(long)]

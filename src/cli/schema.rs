@@ -4,7 +4,7 @@ use crate::Result;
 use crate::cli::{events, terminal};
 use crate::recipe;
 
-/// Print the JSON Schema of a config, for completion and checks in editors
+/// Print the JSON Schema of a config, for editors
 ///
 /// A config names it as `"$schema": "./config.schema.json"`. It is draft 2020-12; what it cannot say stands in its
 /// `$comment`, and `barrage check --config-only` knows it.

@@ -12,14 +12,12 @@ use crate::script::Wanted;
 use crate::script::resolver::Roots;
 use crate::{Error, Result, assemble};
 
-/// Train from a config file, training records and validation records
-///
-/// The config is JSON (comments allowed), TOML or YAML.
+/// Train from a config file and two files of records
 #[derive(clap::Args)]
 #[command(after_help = "Examples: barrage train config.json train.csv validation.csv -a artifacts\n          \
 barrage train config.json train.csv validation.csv solver.epochs=3")]
 pub struct Args {
-    /// The config
+    /// The config: JSON with comments, TOML or YAML
     #[arg(required_unless_present = "resume")]
     config: Option<PathBuf>,
 
@@ -49,7 +47,7 @@ pub struct Args {
     #[arg(long)]
     overwrite: bool,
 
-    /// Take over scripts that are saved meanwhile, between two epochs
+    /// Take over scripts that are saved between two epochs
     ///
     /// An edited script is checked on a batch first; one with a mistake is shown, and the run goes on with what it has.
     #[arg(long)]

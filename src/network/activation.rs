@@ -103,7 +103,7 @@ pub static LIST: &[Entry<dyn Activation>] = &[
         "Splits an axis in halves a and b and returns a * sigmoid(b), of half the length (Dauphin and others, 2017); only \
          in the layer `Activation`.",
         &[Parameter::optional("axis", Type::Int, "-1", "the axis that is split, counted with the batch axis as 0")],
-        |a| Ok(Box::new(Glu { axis: a.int("axis") })),
+        |a| Ok(Box::new(Glu { axis: a.int("axis"), arguments: [a.int("axis") as f64] })),
     ),
     entry("softplus", &[], "Returns log(1 + exp(x)).", &[], |a| {
         function(a, &[], |x, _| define(x, plus, |x, _, g| g.mul(&logistic(x)?)))
@@ -460,6 +460,7 @@ fn axis(x: &Graph, axis: f64) -> Result<usize> {
 #[derive(Debug)]
 struct Glu {
     axis: i64,
+    arguments: [f64; 1],
 }
 
 impl Glu {
@@ -473,6 +474,10 @@ impl Glu {
 impl Activation for Glu {
     fn name(&self) -> &'static str {
         "glu"
+    }
+
+    fn arguments(&self) -> &[f64] {
+        &self.arguments
     }
 
     fn keeps_shape(&self) -> bool {

@@ -49,7 +49,7 @@ fn matching(root: &Path, pattern: &str, options: FileOptions, found: &mut Vec<Pa
     let named = parts.iter().take_while(|part| !part.contains(['*', '?', '['])).count().min(parts.len() - 1);
     let folder = root.join(parts[..named].join("/"));
     let mut paths: Vec<(String, PathBuf)> = Vec::new();
-    for entry in WalkDir::new(&folder).sort_by_file_name() {
+    for entry in WalkDir::new(&folder).min_depth(1).sort_by_file_name() {
         let entry = entry.map_err(|error| {
             let place = error.path().unwrap_or(&folder).display().to_string();
             match error.io_error().map(std::io::Error::kind) {

@@ -42,7 +42,7 @@ impl Draw {
     pub fn expression(&self) -> String {
         match self {
             Draw::Uniform(low, high) => format!("uniform({low:?}, {high:?})"),
-            Draw::LogUniform(low, high) => format!("log_uniform({low:?}, {high:?})"),
+            Draw::LogUniform(low, high) => format!("log_between({low:?}, {high:?})"),
             Draw::Integers(low, high) => format!("integers({low}, {high})"),
             Draw::Choice(values) => format!("choice({})", Value::from(values.clone())),
         }

@@ -28,6 +28,9 @@ fn an_entry_goes_on_until_its_brackets_are_closed() {
     session.send_line("fn double(x) {").unwrap();
     session.send_line("2 * x").unwrap();
     session.send_line("}").unwrap();
+    // The end of the entry, then the next prompt: what is typed before it may be lost.
+    session.exp_string("\u{1b}[?2004l").unwrap();
+    session.exp_string("barrage> ").unwrap();
     session.send_line("double(2100) + 11").unwrap();
     session.exp_string("4211").unwrap();
 }

@@ -39,7 +39,7 @@ fn sha256(path: &Path) -> String {
     text(&output.stdout).split_whitespace().next().unwrap().to_owned()
 }
 
-/// A run that would take hours.
+/// A run that is long enough. It must tell little: nobody reads its streams before it has ended.
 fn endless() -> tempfile::TempDir {
     let project = project();
     edit(&project, "recipe.rhai", "epochs: 2", "epochs: 9999");
@@ -55,7 +55,10 @@ fn a_saved_augmentor_is_in_effect_at_the_next_epoch_and_a_broken_one_is_refused(
     let project = endless();
     let augmentor = project.path().join("components/noise.rhai");
     let sound = fs::read_to_string(&augmentor).unwrap();
-    let mut child = Running(start(&project, &["run", "recipe.rhai", "--watch"]));
+    let log = project.path().join("told.txt");
+    let streams = || std::process::Stdio::from(fs::File::options().create(true).append(true).open(&log).unwrap());
+    let mut watching = super::command(&project, &["run", "recipe.rhai", "--watch"]);
+    let mut child = Running(watching.stdout(streams()).stderr(streams()).spawn().unwrap());
     wait_for_event(&project, |event| event["event"] == "epoch" && event["epoch"] == 2);
 
     // One with a mistake: shown and refused; the run goes on.
@@ -76,8 +79,7 @@ fn a_saved_augmentor_is_in_effect_at_the_next_epoch_and_a_broken_one_is_refused(
     wait_for_event(&project, |event| event["event"] == "epoch" && event["epoch"].as_u64() > Some(from + 1));
     signal(child.0.id(), "-INT");
     let status = child.0.wait().unwrap();
-    let mut told = String::new();
-    std::io::Read::read_to_string(child.0.stderr.as_mut().unwrap(), &mut told).unwrap();
+    let told = fs::read_to_string(&log).unwrap();
     assert_eq!(status.code(), Some(130), "{told}");
     assert!(told.contains("components/noise.rhai:4:"), "the mistake is shown where it is\n{told}");
     assert!(told.contains("`components/noise.rhai` refused: the run goes on with what it has"), "{told}");
@@ -110,7 +112,7 @@ fn a_network_that_is_edited_waits_for_the_next_run() {
     let project = endless();
     let network = project.path().join("components/network.rhai");
     let sound = fs::read_to_string(&network).unwrap();
-    let _child = Running(start(&project, &["run", "recipe.rhai", "--watch"]));
+    let _child = Running(start(&project, &["run", "recipe.rhai", "--watch", "--progress", "none"]));
     wait_for_event(&project, |event| event["event"] == "epoch");
     fs::write(&network, sound.replace("relu", "tanh").replace("x.dense(params.units,", "x.dense(params.units + 1,"))
         .unwrap();

@@ -137,6 +137,8 @@ const OPERATIONS: &[&str] = &[
     "Concat",
     "Conv",
     "ConvTranspose",
+    "Einsum",
+    "Split",
     "CumSum",
     "Div",
     "Elu",

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::tensor::Graph;
 
+use super::super::onnx::Step;
 use super::super::{Integers, Layer, Pass, Regularizer, Shape, Weight};
 
 /// A layer whose inputs, and outputs of the same rank, have the channels before the other axes.
@@ -51,6 +52,27 @@ impl Layer for ChannelsFirst {
 
     fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
         self.0.weights(&self.inner(inputs))
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let axes = |rank: usize| -> Vec<usize> { (0..=rank).collect() };
+        let moved: Vec<String> = (0..step.inputs.len())
+            .map(|at| {
+                let (x, mut order) = (step.x(at), axes(step.shapes[at].len()));
+                order[1..].rotate_left(1);
+                step.to.transpose(&x, &order)
+            })
+            .collect();
+        let (given, shapes) = (step.shapes.clone(), self.inner(&step.shapes));
+        let rank = self.0.output_shape(&shapes)?.len();
+        let weights = 0..step.weights.len();
+        let y = step.within(&*self.0, moved, shapes, weights)?;
+        if given.first().is_none_or(|input| input.len() != rank) || rank == 0 {
+            return Ok(y);
+        }
+        let mut order = axes(rank);
+        order[1..].rotate_right(1);
+        Ok(step.to.transpose(&y, &order))
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> Result<Graph> {

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
+use super::super::onnx::{self, Step};
 use super::super::{Activation, Initializer, Layer, Pass, Regularizer, Shape, Weight, shape, show_shape};
 use super::conv::{BIAS_INITIALIZER, KERNEL_INITIALIZER};
 use super::terms::{
@@ -214,6 +215,16 @@ impl Layer for EinsumDense {
             weights.push(weight("bias", bias, &self.bias, self.trainable)?);
         }
         self.terms.on(weights)
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let (x, kernel) = (step.x(0), step.weight(0));
+        let mut y = step.to.node("Einsum", &[&x, &kernel], vec![onnx::text("equation", &self.equation)]);
+        if !self.bias_axes.is_empty() {
+            let bias = step.weight(1);
+            y = step.to.two("Add", &y, &bias);
+        }
+        step.to.activate(&*self.activation, &y)
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], _: &mut Pass) -> Result<Graph> {

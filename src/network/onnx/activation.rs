@@ -78,6 +78,11 @@ pub(super) fn write(to: &mut Writer, activation: &dyn Activation, x: &str) -> Re
             let gate = to.one("Sigmoid", x);
             to.two("Mul", x, &gate)
         }
+        "glu" => {
+            let halves = to.node_of("Split", &[x], vec![int("axis", p(0) as i64)], 2);
+            let gate = to.one("Sigmoid", &halves[1]);
+            to.two("Mul", &halves[0], &gate)
+        }
         "hard_silu" => {
             let gate = hard(to, x);
             to.two("Mul", x, &gate)
