@@ -42,7 +42,13 @@ pub fn parts(workload: &str, (batch, batches): (usize, usize)) -> Result<Parts> 
     let output = network.outputs()[0].name.clone();
     Ok(Parts {
         weights: network.initialise(1)?,
-        outputs: vec![OutputSpec { name: output.clone(), loss, loss_weight: 1.0, metrics: Vec::new() }],
+        outputs: vec![OutputSpec {
+            name: output.clone(),
+            loss,
+            loss_weight: 1.0,
+            class_weights: Default::default(),
+            metrics: Vec::new(),
+        }],
         optimizer: optimizer::make(rule, params.as_object().unwrap_or(&serde_json::Map::new()))?,
         rate: Rate::Constant(rate),
         train: dataset((network.inputs()[0].name.clone(), inputs), (output, targets), batch)?,
@@ -52,6 +58,8 @@ pub fn parts(workload: &str, (batch, batches): (usize, usize)) -> Result<Parts> 
         seed: 1,
         device: device::cpu(),
         kernels: std::env::var_os("BARRAGE_KERNELS").is_none_or(|value| value != "off"),
+        mixed: false,
+        checkpoints: Default::default(),
         folder: PathBuf::new(),
         graph: Vec::new(),
         network,

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::layout::Position;
 use super::weights::{self, Named};
 use super::{cpu, exact, file, layout};
 use crate::error::{Error, Result, codes};
@@ -24,6 +25,8 @@ pub struct Checkpoint {
     pub optimizer: Named,
     /// Arrays that services keep, each under `<service>/<name>`.
     pub services: Named,
+    /// Arrays that metrics keep within an epoch, each under its log name, or `<log name>/<name>`.
+    pub metrics: Named,
     /// Everything else.
     pub state: State,
 }
@@ -44,11 +47,14 @@ pub struct State {
     /// The learning rate of the next step, when it is not a schedule's.
     #[serde(with = "exact")]
     pub learning_rate: f64,
+    /// The learning rate of the latest step, which the report of an epoch names.
+    #[serde(with = "exact", default = "unknown_rate")]
+    pub latest_learning_rate: f64,
     /// The CPU's architecture and vector extensions, see [`cpu::features`].
     pub cpu: String,
     /// What each service gave, by its name.
     pub services: Map<String, Value>,
-    /// What each metric has gathered of the epoch that goes on, by its log name.
+    /// What each metric has gathered of the epoch that goes on besides arrays, by its log name.
     pub metrics: Map<String, Value>,
     /// Size and checksum of the other files; filled in when the checkpoint is written.
     #[serde(default)]
@@ -81,26 +87,37 @@ pub struct Best {
 }
 
 impl State {
-    /// Creates the state after `epoch` finished epochs and `step` updates, on this CPU, with nothing gathered.
-    pub fn new(epoch: usize, step: u64, seed: u64, learning_rate: f64) -> Self {
+    /// Creates the state at a position and after `step` steps, on this CPU, with nothing gathered.
+    pub fn new(position: Position, step: u64, seed: u64, learning_rate: f64) -> Self {
         State {
             format: FORMAT,
-            epoch,
+            epoch: position.epochs,
             step,
-            data_position: 0,
+            data_position: position.batches,
             seed,
             learning_rate,
+            latest_learning_rate: learning_rate,
             cpu: cpu::features(),
             services: Map::new(),
             metrics: Map::new(),
             files: BTreeMap::new(),
         }
     }
+
+    /// Returns where the run stands.
+    pub fn position(&self) -> Position {
+        Position { epochs: self.epoch, batches: self.data_position }
+    }
+}
+
+/// What checkpoints of earlier versions say of the latest learning rate.
+fn unknown_rate() -> f64 {
+    f64::NAN
 }
 
 impl Checkpoint {
-    /// Writes the checkpoint below `parent` as `epoch_0001`: a temporary folder, synced, then renamed. An
-    /// older checkpoint of the same epoch is replaced.
+    /// Writes the checkpoint below `parent` under the name of its position: a temporary folder, synced, then
+    /// renamed. An older checkpoint of the same position is replaced.
     ///
     /// # Errors
     /// Whatever the disk says; the error names the path.
@@ -132,13 +149,14 @@ impl Checkpoint {
             weights: part(layout::MODEL)?,
             optimizer: part(layout::OPTIMIZER)?,
             services: part(layout::SERVICES)?,
+            metrics: part(layout::METRICS)?,
             state,
         })
     }
 
     /// Writes everything into the temporary folder; nothing is forced to the disk yet.
     pub(super) fn stage(&self, parent: &Path) -> Result<Staged> {
-        let target = parent.join(layout::epoch(self.state.epoch));
+        let target = parent.join(self.state.position().name());
         let temporary = layout::partial(&target, "");
         let mut files = vec![(layout::MODEL, weights::encode(&self.weights)?)];
         if !self.optimizer.is_empty() {
@@ -146,6 +164,9 @@ impl Checkpoint {
         }
         if !self.services.is_empty() {
             files.push((layout::SERVICES, weights::encode(&self.services)?));
+        }
+        if !self.metrics.is_empty() {
+            files.push((layout::METRICS, weights::encode(&self.metrics)?));
         }
         let mut state = self.state.clone();
         state.files = files.iter().map(|(name, bytes)| ((*name).to_owned(), fingerprint(bytes))).collect();
@@ -209,31 +230,45 @@ pub fn read_best(folder: &Path) -> Result<(Named, Best)> {
     Ok((weights::load(&folder.join(layout::MODEL))?, best?))
 }
 
-/// Returns the checkpoints below `parent`, oldest first: finished epochs and folder. Half-made ones are not
-/// among them.
-pub(super) fn list(parent: &Path) -> Result<Vec<(usize, PathBuf)>> {
-    let mut found: Vec<(usize, PathBuf)> = file::names(parent)?
+/// Returns the checkpoints below `parent`, oldest first: position and folder. Half-made ones are not among them.
+pub(super) fn list(parent: &Path) -> Result<Vec<(Position, PathBuf)>> {
+    let mut found: Vec<(Position, PathBuf)> = file::names(parent)?
         .into_iter()
-        .filter_map(|name| layout::parse_epoch(&name).map(|epoch| (epoch, parent.join(name))))
+        .filter_map(|name| Position::parse(&name).map(|position| (position, parent.join(name))))
         .collect();
     found.sort();
     Ok(found)
 }
 
-/// Removes all checkpoints below `parent` but the newest `keep` (at least one).
-pub fn prune(parent: &Path, keep: usize) -> Result<()> {
+/// Removes checkpoints below `parent` that are not needed: those within an epoch but for the newest of all, and
+/// finished epochs but for the newest `keep` (at least one).
+pub fn prune(parent: &Path, keep: Option<usize>) -> Result<()> {
     let found = list(parent)?;
-    let surplus = found.len().saturating_sub(keep.max(1));
-    remove_all(found.into_iter().take(surplus))
+    let stays = needed(&found.iter().map(|(position, _)| *position).collect::<Vec<_>>(), keep);
+    remove_all(found.into_iter().zip(stays).filter(|(_, stays)| !stays).map(|(found, _)| found))
 }
 
-/// Removes the checkpoints below `parent` that are of more than `epochs` finished epochs: a run that goes
-/// on from there makes them anew.
-pub fn remove_after(parent: &Path, epochs: usize) -> Result<()> {
-    remove_all(list(parent)?.into_iter().filter(|(found, _)| *found > epochs))
+/// Returns which checkpoints stay, of some that are sorted.
+pub(super) fn needed(positions: &[Position], keep: Option<usize>) -> Vec<bool> {
+    let epochs = positions.iter().filter(|position| position.batches == 0).count();
+    let mut surplus = keep.map_or(0, |keep| epochs.saturating_sub(keep.max(1)));
+    let stays = |(at, position): (usize, &Position)| match position.batches {
+        0 if surplus > 0 => {
+            surplus -= 1;
+            false
+        }
+        0 => true,
+        _ => at + 1 == positions.len(),
+    };
+    positions.iter().enumerate().map(stays).collect()
 }
 
-fn remove_all(checkpoints: impl Iterator<Item = (usize, PathBuf)>) -> Result<()> {
+/// Removes the checkpoints below `parent` that are of later positions: a run that goes on from there makes them anew.
+pub fn remove_after(parent: &Path, position: Position) -> Result<()> {
+    remove_all(list(parent)?.into_iter().filter(|(found, _)| *found > position))
+}
+
+fn remove_all(checkpoints: impl Iterator<Item = (Position, PathBuf)>) -> Result<()> {
     for (_, path) in checkpoints {
         // Renamed first, so that a half-removed checkpoint is never taken for one.
         let hidden = layout::partial(&path, "");
@@ -300,12 +335,13 @@ mod tests {
     }
 
     fn checkpoint(epoch: usize) -> Checkpoint {
-        let mut state = State::new(epoch, 10 * epoch as u64, u64::MAX, 0.1 + 0.2);
+        let mut state = State::new(Position::after(epoch), 10 * epoch as u64, u64::MAX, 0.1 + 0.2);
         state.services.insert("early".to_owned(), serde_json::json!({ "wait": 2 }));
         Checkpoint {
             weights: vec![("dense/kernel".to_owned(), array(&[epoch as f32, 0.5]))],
             optimizer: vec![("dense/kernel/m".to_owned(), array(&[0.25, 0.125]))],
             services: vec![("early/dense/kernel".to_owned(), array(&[1.0, 2.0]))],
+            metrics: vec![],
             state,
         }
     }
@@ -397,12 +433,36 @@ mod tests {
         for epoch in 1..=5 {
             checkpoint(epoch).write(folder.path()).unwrap();
         }
-        prune(folder.path(), 3).unwrap();
+        prune(folder.path(), Some(3)).unwrap();
         assert_eq!(file::names(folder.path()).unwrap(), ["epoch_0003", "epoch_0004", "epoch_0005"]);
-        remove_after(folder.path(), 4).unwrap();
+        remove_after(folder.path(), Position::after(4)).unwrap();
         assert_eq!(file::names(folder.path()).unwrap(), ["epoch_0003", "epoch_0004"]);
-        prune(folder.path(), 0).unwrap();
+        prune(folder.path(), Some(0)).unwrap();
         assert_eq!(file::names(folder.path()).unwrap(), ["epoch_0004"]);
+    }
+
+    #[test]
+    fn of_checkpoints_within_epochs_only_the_newest_stays() {
+        let at = |epochs, batches| Position { epochs, batches };
+        let all = [at(0, 5), at(0, 9), at(1, 0), at(1, 5), at(2, 0), at(2, 3), at(2, 6)];
+        assert_eq!(needed(&all, None), [false, false, true, false, true, false, true]);
+        assert_eq!(needed(&all[..5], None), [false, false, true, false, true]);
+        assert_eq!(needed(&all, Some(1)), [false, false, false, false, true, false, true]);
+        assert_eq!(needed(&all[..2], Some(3)), [false, true]);
+
+        let folder = tempfile::tempdir().unwrap();
+        for position in all {
+            let mut own = checkpoint(position.epochs);
+            own.state.data_position = position.batches;
+            own.metrics = vec![("accuracy".to_owned(), array(&[0.5]))];
+            own.write(folder.path()).unwrap();
+        }
+        prune(folder.path(), None).unwrap();
+        assert_eq!(file::names(folder.path()).unwrap(), ["epoch_0001", "epoch_0002", "epoch_0002_batch_000006"]);
+        let read = Checkpoint::read(&folder.path().join("epoch_0002_batch_000006")).unwrap();
+        assert_eq!((read.state.position(), first(&read.metrics)), (at(2, 6), 0.5));
+        remove_after(folder.path(), at(2, 5)).unwrap();
+        assert_eq!(file::names(folder.path()).unwrap(), ["epoch_0001", "epoch_0002"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
+use super::layout::Position;
 use super::{Checkpoint, checkpoint, file, layout};
 use crate::error::{Error, Result, codes};
 
@@ -75,8 +76,8 @@ impl Folder {
         self.path.join(name)
     }
 
-    /// Returns the checkpoints the run can be resumed from: finished epochs and folder, oldest first.
-    pub fn checkpoints(&self) -> Result<Vec<(usize, PathBuf)>> {
+    /// Returns the checkpoints the run can be resumed from: position and folder, oldest first.
+    pub fn checkpoints(&self) -> Result<Vec<(Position, PathBuf)>> {
         checkpoint::list(&self.join(layout::RESUME_CHECKPOINTS))
     }
 

@@ -40,6 +40,8 @@ pub const MODEL: &str = "model.safetensors";
 pub const OPTIMIZER: &str = "optimizer.safetensors";
 /// Arrays that services keep (the weights of the best epoch), inside a checkpoint.
 pub const SERVICES: &str = "services.safetensors";
+/// What metrics have gathered of an epoch that goes on, inside a checkpoint.
+pub const METRICS: &str = "metrics.safetensors";
 /// Everything else of a checkpoint.
 pub const STATE: &str = "state.json";
 
@@ -50,10 +52,47 @@ pub fn epoch(epochs: usize) -> String {
     format!("epoch_{epochs:04}")
 }
 
-/// Returns the number in a checkpoint's name, when it is one that [`epoch`] makes.
-pub fn parse_epoch(name: &str) -> Option<usize> {
-    let epochs = name.strip_prefix("epoch_")?.parse().ok()?;
-    (epoch(epochs) == name).then_some(epochs)
+/// Where a run stands: finished epochs, and batches of the one that goes on. Later positions are larger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Finished epochs.
+    pub epochs: usize,
+    /// Batches of the next epoch that are done; 0 between epochs.
+    pub batches: u64,
+}
+
+impl Position {
+    /// Returns the position after so many finished epochs.
+    pub fn after(epochs: usize) -> Self {
+        Position { epochs, batches: 0 }
+    }
+
+    /// Returns the name of the checkpoint written here: `epoch_0001` after the first epoch, `epoch_0001_batch_000020`
+    /// after 20 batches of the second.
+    pub fn name(self) -> String {
+        match self.batches {
+            0 => epoch(self.epochs),
+            batches => format!("{}_batch_{batches:06}", epoch(self.epochs)),
+        }
+    }
+
+    /// Reads a checkpoint's name, when it is one that [`Position::name`] makes.
+    pub fn parse(name: &str) -> Option<Self> {
+        let rest = name.strip_prefix("epoch_")?;
+        let (epochs, batches) = rest.split_once("_batch_").unwrap_or((rest, "0"));
+        let position = Position { epochs: epochs.parse().ok()?, batches: batches.parse().ok()? };
+        (position.name() == name).then_some(position)
+    }
+}
+
+impl std::fmt::Display for Position {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.batches {
+            0 => write!(f, "after epoch {}", self.epochs),
+            1 => write!(f, "after the first batch of epoch {}", self.epochs + 1),
+            batches => write!(f, "after {batches} batches of epoch {}", self.epochs + 1),
+        }
+    }
 }
 
 /// Returns where a file or folder is made before it is renamed to `path`: hidden, in the same folder.
@@ -86,11 +125,27 @@ mod tests {
     fn epochs_have_at_least_four_digits_and_read_back() {
         for (epochs, name) in [(1, "epoch_0001"), (9999, "epoch_9999"), (12345, "epoch_12345")] {
             assert_eq!(epoch(epochs), name);
-            assert_eq!(parse_epoch(name), Some(epochs));
+            assert_eq!(Position::parse(name), Some(Position::after(epochs)));
         }
         for name in ["epoch_1", "epoch_00001", "epoch_", "epoch_-001", "best", ".epoch_0001.partial"] {
-            assert_eq!(parse_epoch(name), None, "{name}");
+            assert_eq!(Position::parse(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn positions_within_epochs_have_names_in_their_order() {
+        let positions = [(0, 7), (1, 0), (1, 20), (1, 1_000_000), (2, 0)];
+        let positions = positions.map(|(epochs, batches)| Position { epochs, batches });
+        assert!(positions.is_sorted());
+        assert_eq!(positions[2].name(), "epoch_0001_batch_000020");
+        for position in positions {
+            assert_eq!(Position::parse(&position.name()), Some(position));
+        }
+        for name in ["epoch_0001_batch_000000", "epoch_0001_batch_20", "epoch_0001_batch_", "epoch_0001_step_000020"] {
+            assert_eq!(Position::parse(name), None, "{name}");
+        }
+        assert_eq!(positions[2].to_string(), "after 20 batches of epoch 2");
+        assert_eq!(positions[1].to_string(), "after epoch 1");
     }
 
     #[test]

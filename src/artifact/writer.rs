@@ -13,8 +13,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::checkpoint::{self, Best, Checkpoint, Staged};
+use super::file;
+use super::layout::Position;
 use super::weights::Named;
-use super::{file, layout};
 use crate::error::{Error, Result};
 use crate::tensor::Array;
 
@@ -234,7 +235,8 @@ impl Job {
             Job::Append { bytes, .. } | Job::Replace { bytes, .. } => bytes.len(),
             Job::Best { arrays: weights, .. } => arrays(weights),
             Job::Checkpoint { checkpoint, .. } => {
-                arrays(&checkpoint.weights) + arrays(&checkpoint.optimizer) + arrays(&checkpoint.services)
+                let parts = [&checkpoint.weights, &checkpoint.optimizer, &checkpoint.services, &checkpoint.metrics];
+                parts.into_iter().map(arrays).sum()
             }
         }
     }
@@ -273,10 +275,10 @@ fn burst(jobs: VecDeque<Job>) -> Result<Vec<Saved>> {
         }
     }
     // What would be pruned at the end of the burst need not be written at all.
-    if let Some((_, _, Some(keep))) = checkpoints.last() {
-        let surplus = checkpoints.len().saturating_sub((*keep).max(1));
-        checkpoints.drain(..surplus);
-    }
+    let keep = checkpoints.last().and_then(|(_, _, keep)| *keep);
+    let positions: Vec<Position> = checkpoints.iter().map(|(_, checkpoint, _)| checkpoint.state.position()).collect();
+    let mut stays = checkpoint::needed(&positions, keep).into_iter();
+    checkpoints.retain(|_| stays.next().unwrap_or(true));
 
     for (path, bytes) in &logs {
         let appended = file::append(path, bytes).and_then(|log| log.sync_data());
@@ -292,11 +294,15 @@ fn burst(jobs: VecDeque<Job>) -> Result<Vec<Saved>> {
         checkpoint::write_best(folder, arrays, best)?;
         saved.push(Saved { purpose: Purpose::Best, path: folder.clone(), epoch: best.epoch, step: best.step });
     }
-    saved.extend(checkpoints.iter().map(|(parent, checkpoint, _)| Saved {
-        purpose: Purpose::Resume,
-        path: parent.join(layout::epoch(checkpoint.state.epoch)),
-        epoch: checkpoint.state.epoch.saturating_sub(1),
-        step: checkpoint.state.step,
+    saved.extend(checkpoints.iter().map(|(parent, checkpoint, _)| {
+        let position = checkpoint.state.position();
+        Saved {
+            purpose: Purpose::Resume,
+            path: parent.join(position.name()),
+            // The epoch that goes on has shaped them already.
+            epoch: position.epochs.saturating_sub(usize::from(position.batches == 0)),
+            step: checkpoint.state.step,
+        }
     }));
     publish(checkpoints)?;
     Ok(saved)
@@ -312,7 +318,7 @@ fn publish(checkpoints: Vec<(PathBuf, Box<Checkpoint>, Option<usize>)>) -> Resul
     }
     staged.into_iter().try_for_each(Staged::publish)?;
     file::sync_folder(&parent).map_err(|error| file::failed("write", &parent, &error))?;
-    keep.map_or(Ok(()), |keep| checkpoint::prune(&parent, keep))
+    checkpoint::prune(&parent, keep)
 }
 
 #[cfg(test)]
@@ -324,7 +330,8 @@ mod tests {
 
     fn checkpoint(epoch: usize) -> Checkpoint {
         let weights = vec![("w".to_owned(), Array::F32(arr1(&[epoch as f32]).into_dyn().into_shared()))];
-        Checkpoint { weights, optimizer: vec![], services: vec![], state: State::new(epoch, 0, 0, 0.1) }
+        let state = State::new(Position::after(epoch), 0, 0, 0.1);
+        Checkpoint { weights, optimizer: vec![], services: vec![], metrics: vec![], state }
     }
 
     #[test]
@@ -361,14 +368,14 @@ mod tests {
             assert_eq!(found.len(), expected);
             let saved = writer.take_saved();
             assert!(saved.len() >= expected && writer.take_saved().is_empty());
-            let (epoch, path) = found.last().unwrap();
+            let (position, path) = found.last().unwrap();
             assert_eq!(
                 saved.last().unwrap(),
-                &Saved { purpose: Purpose::Resume, path: path.clone(), epoch: epoch - 1, step: 0 }
+                &Saved { purpose: Purpose::Resume, path: path.clone(), epoch: position.epochs - 1, step: 0 }
             );
-            assert_eq!(found.last().unwrap().0, 9);
-            for (epoch, path) in found {
-                assert_eq!(Checkpoint::read(&path).unwrap().state.epoch, epoch);
+            assert_eq!(found.last().unwrap().0, Position::after(9));
+            for (position, path) in found {
+                assert_eq!(Checkpoint::read(&path).unwrap().state.position(), position);
             }
         }
     }

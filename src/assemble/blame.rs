@@ -88,7 +88,7 @@ fn place(recipe: &Recipe, error: &Error) -> Option<Place> {
     match said("metric `") {
         Some(metric) => {
             let last = |import: &&Import| import.path.rsplit('.').next() == Some(metric.as_str());
-            output.metrics.iter().find(last).and_then(|import| import.place.clone())
+            output.metrics.iter().chain(&output.weighted_metrics).find(last).and_then(|import| import.place.clone())
         }
         None => output.loss.place.clone(),
     }

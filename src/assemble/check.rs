@@ -3,14 +3,14 @@
 
 use std::path::Path;
 
-use crate::assemble::leaks;
 use crate::assemble::run::{Fitted, Run, assemble};
+use crate::assemble::{blame, leaks};
 use crate::dataset::{Arrays, Dataset};
 use crate::error::{Error, Result};
 use crate::recipe::Recipe;
 use crate::script::{Host, Wanted, vectorise};
 use crate::service::clock;
-use crate::trainer::Footprint;
+use crate::trainer::{Footprint, GradientCheck};
 
 /// What checking found.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +50,8 @@ pub struct Facts {
     pub records_bytes: usize,
     /// What steps took.
     pub time: Time,
+    /// Gradients against differences of the loss, where that was asked for.
+    pub gradients: Vec<GradientCheck>,
 }
 
 /// A named array of a batch.
@@ -92,7 +94,9 @@ const STEPS: usize = 12;
 const ENOUGH_SECONDS: f64 = 0.25;
 
 /// Checks a run that is not started; nothing is written. What is wrong is in the report.
-pub fn check(host: &Host, wanted: &Wanted) -> Report {
+///
+/// With `gradients`, those of losses and weights are compared with differences of the loss, too.
+pub fn check(host: &Host, wanted: &Wanted, gradients: bool) -> Report {
     let note = |note: &String| Error::recipe(note.clone());
     let mut report = Report { warnings: wanted.notes.iter().map(note).collect(), ..Report::default() };
     // Records are looked at whatever else is wrong.
@@ -100,14 +104,14 @@ pub fn check(host: &Host, wanted: &Wanted) -> Report {
         Ok(found) => report.warnings.extend(found),
         Err(error) => report.errors.extend(error.split()),
     }
-    match run(host, wanted, &mut report) {
+    match run(host, wanted, gradients, &mut report) {
         Ok(facts) => report.facts = Some(facts),
         Err(error) => report.errors.extend(error.split()),
     }
     report
 }
 
-fn run(host: &Host, wanted: &Wanted, report: &mut Report) -> Result<Facts> {
+fn run(host: &Host, wanted: &Wanted, gradients: bool, report: &mut Report) -> Result<Facts> {
     let mut recipe = wanted.recipe.clone();
     recipe.dataset.seed.get_or_insert(0);
     let mut run = assemble(host, &recipe, Fitted::Afresh, wanted.train, wanted.validation, Path::new("artifacts"))?;
@@ -119,7 +123,36 @@ fn run(host: &Host, wanted: &Wanted, report: &mut Report) -> Result<Facts> {
     let loops = host.functions();
     report.warnings.extend(loops.iter().filter_map(vectorise::Report::warning));
     report.warnings.extend(leaks::unseen_classes(run.trainer.train_data(), run.trainer.validation_data())?);
-    facts(&recipe, &mut run, first_load)
+    let compared = match gradients {
+        true => compare_gradients(&recipe, &run, report)?,
+        false => Vec::new(),
+    };
+    Ok(Facts { gradients: compared, ..facts(&recipe, &mut run, first_load)? })
+}
+
+/// Compares gradients on the first batch; those that are wrong are errors of the report.
+fn compare_gradients(recipe: &Recipe, run: &Run, report: &mut Report) -> Result<Vec<GradientCheck>> {
+    let batch = run.trainer.train_data().epoch(0).batch(0)?;
+    let found = run.trainer.check_gradients(&batch)?;
+    // A wrong loss makes the gradients of all weights wrong.
+    let of_loss = |check: &&GradientCheck| check.what.starts_with("the prediction");
+    let wrong: Vec<&GradientCheck> = found.iter().filter(|check| check.disagreement.is_some()).collect();
+    let losses = wrong.iter().any(of_loss);
+    for check in wrong.into_iter().filter(|check| !losses || of_loss(check)) {
+        let Some((gradient, difference)) = check.disagreement else { continue };
+        let error = Error::recipe(format!(
+            "the gradient of the loss by {} is {gradient:.6e}, differences of the loss say {difference:.6e}",
+            check.what
+        ));
+        let hint = match of_loss(&check) {
+            true => {
+                "an operation of the loss cuts the gradient off or has another one: `detach`, `round`, a comparison, `to_array`"
+            }
+            false => "a scripted layer on the way, or an operation without a gradient, is differentiated wrongly",
+        };
+        report.errors.push(blame::blame(recipe, error.hint(hint)));
+    }
+    Ok(found)
 }
 
 fn facts(recipe: &Recipe, run: &mut Run, first_load: f64) -> Result<Facts> {
@@ -152,6 +185,7 @@ fn facts(recipe: &Recipe, run: &mut Run, first_load: f64) -> Result<Facts> {
         // More than this is not kept.
         records_bytes: if kept <= crate::dataset::CACHE_BUDGET_BYTES as usize { kept } else { 0 },
         time,
+        gradients: Vec::new(),
     })
 }
 

@@ -4,13 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::artifact::{self, Folder, layout};
-use crate::assemble::{kernels, model, open_for_scores, provenance, run, stations};
+use crate::assemble::{kernels, model, open_for_scores, provenance, resume, run, stations};
 use crate::error::{Error, Kind, Result, codes};
 use crate::network::{Network, Port};
 use crate::predictor::Predictor;
 use crate::recipe::{Recipe, Written};
 use crate::record::{Fields, Mode, Name, Records, Schema, Transformer};
-use crate::registry::Params;
 use crate::script::Host;
 use crate::service::Logs;
 
@@ -107,7 +106,7 @@ pub fn load(host: &Host, folder: &Path) -> Result<Model> {
     let folder = Folder::open(folder)?;
     provenance::check_scripts(&folder)?;
     let recipe = read_recipe(&folder)?;
-    let network_params: Params = artifact::read_json(&folder.join(layout::NETWORK_PARAMS))?;
+    let network_params = resume::network_params(&folder)?;
 
     let loader = stations::loader(host, &recipe.dataset)?;
     let mut transformer = stations::transformer(host, &recipe.dataset, &loader, Mode::Score)?;

@@ -24,6 +24,7 @@ mod services;
 mod stations;
 mod summary;
 mod train;
+mod verify;
 
 pub use check::{Facts, Report, Time, Values, check};
 pub use explain::explain;
@@ -35,6 +36,7 @@ pub use resume::resume;
 pub use run::{Fitted, Run, assemble, check_not_empty, refuse_divergence};
 pub use stations::data_loaders;
 pub use train::{fresh_seed, train};
+pub use verify::{Extent, Stop, verify_resume};
 
 use crate::error::{Error, Result, codes};
 use crate::record::{Field, Fields};

@@ -9,14 +9,14 @@ use crate::error::{Error, Result, codes};
 use crate::loss::{self, Loss};
 use crate::metric::{self, MetricTarget};
 use crate::network::{self, Network};
-use crate::optimizer::{self, Configured};
+use crate::optimizer::{self, Clip, Configured};
 use crate::recipe::{self, Import, Output};
 use crate::record::Name;
 use crate::registry::{self, Params};
 use crate::schedule;
 use crate::script::Host;
 use crate::script::adaptor::{ScriptLoss, ScriptMetric, ScriptSchedule, build_network};
-use crate::trainer::{MetricSpec, OutputSpec, Rate};
+use crate::trainer::{ClassWeights, MetricSpec, OutputSpec, Rate};
 
 /// The name of the network that is declared rather than scripted.
 const SEQUENTIAL: &str = "sequential_from_config";
@@ -91,12 +91,18 @@ pub fn outputs(host: &Host, outputs: &[Output]) -> Result<Vec<OutputSpec>> {
     let mut specs = Vec::with_capacity(outputs.len());
     for output in outputs {
         let loss = faults.take(loss(host, &output.loss));
-        let metrics = output.metrics.iter().filter_map(|import| faults.take(metric_spec(host, import))).collect();
+        let lists = [(&output.metrics, false), (&output.weighted_metrics, true)];
+        let all = lists.iter().flat_map(|(list, weighted)| list.iter().map(|import| (import, *weighted)));
+        let metrics = all.filter_map(|(import, weighted)| faults.take(metric_spec(host, import, weighted))).collect();
+        let classes = output.class_weight.iter().flatten();
         if let Some(loss) = loss {
             specs.push(OutputSpec {
                 name: Name::from(output.name.as_str()),
                 loss,
                 loss_weight: output.loss_weight,
+                class_weights: ClassWeights::new(
+                    classes.map(|(class, weight)| (i64::from(*class), *weight as f32)).collect(),
+                ),
                 metrics,
             });
         }
@@ -111,7 +117,7 @@ fn loss(host: &Host, import: &Import) -> Result<Box<dyn Loss>> {
 
 /// What a metric's name means may depend on shapes, so it is made when they are known; its name and
 /// parameters are checked here.
-fn metric_spec(host: &Host, import: &Import) -> Result<MetricSpec> {
+fn metric_spec(host: &Host, import: &Import, weighted: bool) -> Result<MetricSpec> {
     let own = import.clone();
     let make: crate::trainer::MetricFactory = match is_built_in(&import.path) {
         true => {
@@ -131,7 +137,7 @@ fn metric_spec(host: &Host, import: &Import) -> Result<MetricSpec> {
             Box::new(move |_: &MetricTarget| scripted_metric(&host, &own))
         }
     };
-    Ok(MetricSpec { make, weighted: false })
+    Ok(MetricSpec { make, weighted })
 }
 
 /// Whether shapes decide what a metric's name means.
@@ -158,9 +164,26 @@ fn scripted_metric(host: &Host, import: &Import) -> Result<Box<dyn metric::Metri
     make().map_err(|error| import.locate(error))
 }
 
-/// Makes the optimizer.
-pub fn optimizer(import: &Import) -> Result<Configured> {
-    optimizer::make(&import.path, &import.params).map_err(|error| import.locate(error))
+/// Makes the optimizer, with what the solver says of gradients and averages.
+pub fn optimizer(solver: &recipe::Solver) -> Result<Configured> {
+    let import = &solver.optimizer.import;
+    let mut made = optimizer::make(&import.path, &import.params).map_err(|error| import.locate(error))?;
+    let common = &mut made.common;
+    if let Some(clip) = solver.gradient_clip {
+        common.clip = match clip {
+            recipe::Clip::Norm(limit) => Clip::Norm(limit as f32),
+            recipe::Clip::Value(limit) => Clip::Value(limit as f32),
+            recipe::Clip::GlobalNorm(limit) => Clip::GlobalNorm(limit as f32),
+        };
+    }
+    if let Some(batches) = solver.accumulate {
+        common.gradient_accumulation_steps = batches as u64;
+    }
+    if let Some(ema) = solver.ema {
+        common.ema_momentum = Some(ema.momentum as f32);
+        common.ema_overwrite_frequency = ema.overwrite_every.map(|updates| updates as u64);
+    }
+    Ok(made)
 }
 
 /// Makes the learning rate.

@@ -92,7 +92,17 @@ fn ready(host: &Host, wanted: &Wanted, change: impl FnOnce(&mut Recipe)) -> Resu
 /// # Errors
 /// A sample count that is none.
 pub fn limit_batches(host: &Host, recipe: &mut Recipe, train: &Records) -> Result<()> {
-    let Some(limit) = host.limit_batches() else { return Ok(()) };
+    match host.limit_batches() {
+        Some(limit) => shorten(host, recipe, limit, train),
+        None => Ok(()),
+    }
+}
+
+/// Limits the batches of an epoch, of training and of validation.
+///
+/// # Errors
+/// A sample count that is none.
+pub(super) fn shorten(host: &Host, recipe: &mut Recipe, limit: usize, train: &Records) -> Result<()> {
     let steps = match recipe.solver.steps {
         Some(steps) => steps,
         None => run::batches_per_pass(host, recipe, train)?,

@@ -11,12 +11,12 @@ use crate::assemble::{blame, kernels, model, open, pretrained, screen, services,
 use crate::dataset::{self, Dataset, Pad, Stations};
 use crate::error::{Error, Kind, Result, codes};
 use crate::network::LayerInfo;
-use crate::recipe::{Cache, Recipe};
+use crate::recipe::{Cache, Precision, Recipe};
 use crate::record::{Loader, Mode, Name, Records, Transformer};
 use crate::registry::Params;
 use crate::script::{Host, imports};
 use crate::service::{GraphNode, terminate_on_nan};
-use crate::trainer::{History, Parts, Progress, Trainer};
+use crate::trainer::{Checkpoints, History, Parts, Progress, Trainer};
 
 /// What the transformer already knows.
 pub enum Fitted<'a> {
@@ -72,15 +72,14 @@ impl Run {
     /// Says how an interrupted run goes on.
     fn goes_on(&self) -> String {
         let folder = shown(&self.folder);
-        let after = match self.trainer.epochs() {
-            0 => return format!("no epoch was finished: `{}` starts at step 0 again", self.resume_command(&folder)),
-            _ if !self.resumable => {
-                return "the service `resume_checkpoints` is off: it cannot be resumed, but its best weights can score"
-                    .to_owned();
-            }
-            epochs => format!("after epoch {epochs}, the last that was finished"),
-        };
-        format!("`{}` goes on {after}", self.resume_command(&folder))
+        if !self.resumable {
+            return match self.trainer.epochs() {
+                0 => "no epoch was finished, and the service `resume_checkpoints` is off: train again".to_owned(),
+                _ => "the service `resume_checkpoints` is off: it cannot be resumed, but its best weights can score"
+                    .to_owned(),
+            };
+        }
+        format!("`{}` goes on {}", self.resume_command(&folder), self.trainer.position())
     }
 
     fn resume_command(&self, folder: &str) -> String {
@@ -108,9 +107,11 @@ fn shown(folder: &Path) -> String {
 /// It did.
 pub fn refuse_divergence(history: &History) -> Result<()> {
     match history.stopped.as_ref().filter(|reason| reason.starts_with(terminate_on_nan::REASON)) {
-        Some(reason) => Err(Error::run(reason.clone())
-            .coded(codes::NOT_FINITE)
-            .hint("lower the learning rate, scale the inputs, or look for values that are not finite")),
+        Some(reason) => {
+            let error = Error::run(reason.clone()).coded(codes::NOT_FINITE);
+            let error = history.details.iter().fold(error, |error, line| error.hint(line.clone()));
+            Err(error.hint("lower the learning rate, scale the inputs, or look for values that are not finite"))
+        }
         None => Ok(()),
     }
 }
@@ -187,7 +188,7 @@ pub fn assemble(
         })
     });
     let outputs = faults.take(model::outputs(host, &recipe.model.outputs));
-    let optimizer = faults.take(model::optimizer(&recipe.solver.optimizer.import));
+    let optimizer = faults.take(model::optimizer(&recipe.solver));
     let rate = faults.take(model::rate(host, &recipe.solver.optimizer.learning_rate));
     let device = faults.take(open(recipe.solver.device).map_err(|error| blame::key(recipe, error, "solver.device")));
     let services = faults.take(services::services(host, recipe));
@@ -230,6 +231,8 @@ pub fn assemble(
         seed,
         device,
         kernels: kernels(),
+        mixed: recipe.solver.precision == Precision::Bfloat16,
+        checkpoints: checkpoints(recipe),
         folder: folder.to_owned(),
         graph: network.layers().into_iter().map(graph_node).collect(),
         network,
@@ -282,6 +285,16 @@ fn fit(
         }
     };
     Ok((Arc::from(transformer), params))
+}
+
+/// Returns when checkpoints within an epoch are written; where none are kept, a stop loses the epoch.
+fn checkpoints(recipe: &Recipe) -> Checkpoints {
+    let every = recipe.solver.checkpoint_every;
+    Checkpoints {
+        steps: every.and_then(|every| every.steps).map(|steps| steps as u64),
+        minutes: every.and_then(|every| every.minutes),
+        stop: recipe.services.resume_checkpoints,
+    }
 }
 
 fn options(host: &Host, recipe: &Recipe) -> Result<dataset::Options> {

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::artifact::{self, Folder, layout};
-use crate::assemble::run::{Fitted, assemble};
+use crate::artifact::{self, Folder, Prepared, layout};
+use crate::assemble::run::{Fitted, Run, assemble};
 use crate::assemble::{pretrained, provenance, rehearse, screen, summary};
 use crate::error::Result;
 use crate::recipe::{self, OnError, Recipe};
@@ -39,8 +39,35 @@ pub fn train(
         recipe.solver.device = recipe::Device::parse(&device::name(&device::auto())).unwrap_or(recipe::Device::Auto);
     }
     rehearse::limit_batches(host, &mut recipe, train)?;
-    let mut run = assemble(host, &recipe, Fitted::Afresh, train, validation, prepared.path())?;
-    run.check(&recipe)?;
+    let path = prepared.path().to_owned();
+    let mut run = begin(host, &recipe, train, validation, prepared)?;
+
+    let mut progress = host.progress();
+    for note in notes {
+        progress.message(&format!("note: {note}"));
+    }
+    for note in &run.notes {
+        progress.message(note);
+    }
+    if !run.refused.is_empty() {
+        progress.message(&format!("{} records could not be loaded and are left out", run.refused.len()));
+    }
+    summary::train(host, &mut run, &path, &mut *progress)
+}
+
+/// Checks a run and makes its artifact folder; what is left is to train. The recipe must have its seed.
+///
+/// # Errors
+/// Anything wrong with the recipe, the scripts or the records.
+pub(super) fn begin(
+    host: &Host,
+    recipe: &Recipe,
+    train: &Records,
+    validation: &Records,
+    prepared: Prepared,
+) -> Result<Run> {
+    let mut run = assemble(host, recipe, Fitted::Afresh, train, validation, prepared.path())?;
+    run.check(recipe)?;
     host.trace(|| "checked a first batch, losses, metrics and gradients".to_owned());
 
     let made = prepared.create()?;
@@ -55,21 +82,9 @@ pub fn train(
     if matches!(recipe.dataset.on_error, OnError::Quarantine(_)) && !run.refused.is_empty() {
         screen::write(&made.join(layout::QUARANTINE), &run.refused)?;
     }
-    let folder = made.path().to_owned();
     made.keep()?;
     host.trace(|| "the artifact folder is made".to_owned());
-
-    let mut progress = host.progress();
-    for note in notes {
-        progress.message(&format!("note: {note}"));
-    }
-    for note in &run.notes {
-        progress.message(note);
-    }
-    if !run.refused.is_empty() {
-        progress.message(&format!("{} records could not be loaded and are left out", run.refused.len()));
-    }
-    summary::train(host, &mut run, &folder, &mut *progress)
+    Ok(run)
 }
 
 /// Returns a seed that differs from run to run; it is recorded in the artifact folder.

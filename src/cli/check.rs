@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::assemble::{self, Facts, Report};
-use crate::cli::options::{Overrides, Scripts};
+use crate::cli::options::{OUTPUT, Overrides, Scripts};
 use crate::cli::{check_json, exit, terminal, trial, watch};
 use crate::error::{self, Error, Kind};
 use crate::recipe::{Recipe, Written};
@@ -16,13 +16,12 @@ use crate::{Result, trainer};
 
 /// Check a recipe or a config without training, and say all that is wrong
 ///
-/// A recipe runs up to its `train(…)`: scripts, imports, parameters, a first batch, shapes, losses, metrics, one step,
-/// monitors are checked, the cost is estimated. A config needs its records for that; with `--config-only` its text
-/// alone is checked. The exit code is 0 when all is right, 3 or 4 when it is not.
+/// A recipe runs up to its `train(…)`; scripts, imports, parameters, a first batch, shapes, losses, metrics, one step
+/// and monitors are checked, the records looked at, the cost of the run estimated. A config needs its records, or
+/// `--config-only`. Nothing is written. The exit code is 3 or 4 when something is wrong.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples: barrage check recipe.rhai\n          barrage check config.json --records train.csv validation.csv\n          \
-                        barrage check --config-only config.json"
+    after_help = "Examples: barrage check recipe.rhai\n          barrage check config.json --records train.csv validation.csv"
 )]
 pub struct Args {
     /// The recipe, or a config
@@ -44,10 +43,17 @@ pub struct Args {
     #[arg(long)]
     config_only: bool,
 
+    /// Compare gradients with differences of the loss
+    ///
+    /// Of each prediction and each trained weight, on eight records of the first batch, in 64-bit numbers: shows whether a
+    /// scripted loss or layer is differentiated right.
+    #[arg(long, conflicts_with_all = ["config_only", "print_config"])]
+    gradients: bool,
+
     /// Print one JSON object instead of text
     ///
     /// It has the keys `file`, `ok`, `errors` and `warnings`, and without errors those of what the run costs.
-    #[arg(long, conflicts_with_all = ["watch", "print_config"])]
+    #[arg(long, conflicts_with_all = ["watch", "print_config"], help_heading = OUTPUT)]
     json: bool,
 
     /// Check again whenever a file is saved, until Ctrl-C
@@ -122,7 +128,7 @@ fn config(args: &Args) -> Result<Report> {
             let host = args.scripts.host(Roots::project_of(&args.file)).build()?;
             let (recipe, notes, folder) = (&recipe, &*notes, std::path::Path::new("artifacts"));
             let wanted = Wanted { recipe, notes, train: &train, validation: &validation, folder, overwrite: true };
-            Ok(assemble::check(&host, &wanted))
+            Ok(assemble::check(&host, &wanted, args.gradients))
         }
         (Err(error), Err(other)) => Err(error.and(other)),
         (Err(error), _) | (_, Err(error)) => Err(error),
@@ -142,9 +148,9 @@ fn made(args: &Args, recipe: &Recipe) -> Result<(Records, Records)> {
 fn recipe(args: &Args) -> Result<Report> {
     let builder = args.scripts.host(Roots::project_of(&args.file)).overrides(args.overrides.all());
     let report = Arc::new(Mutex::new(None));
-    let place = report.clone();
+    let (place, gradients) = (report.clone(), args.gradients);
     trial::run_recipe(builder, &args.file, move |host, wanted| {
-        *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(assemble::check(host, wanted));
+        *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(assemble::check(host, wanted, gradients));
         Ok(())
     })?;
     let report = report.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -167,7 +173,8 @@ fn print_config(args: &Args) -> Result<()> {
 /// Shows a report: errors and warnings on standard error, what the run is on standard output.
 fn show(args: &Args, report: &Report) {
     let (errors, warnings) = (&report.errors, &report.warnings);
-    for warning in warnings {
+    let told = terminal::settings().verbosity > terminal::Verbosity::Quiet;
+    for warning in warnings.iter().filter(|_| told) {
         terminal::message(&format!("{}\n", error::draw_warning(warning, terminal::colored())));
     }
     let counted = |count: usize, what: &str| match count {
@@ -185,6 +192,7 @@ fn show(args: &Args, report: &Report) {
     }
     if let Some(facts) = &report.facts {
         terminal::data(&text(facts));
+        terminal::data(&gradients(facts));
     }
     let but = if found.is_empty() { found } else { format!(", with {found}") };
     let what = if args.config_only { "a right config" } else { "right" };
@@ -235,6 +243,22 @@ fn text(facts: &Facts) -> String {
         seconds(time.first_load),
         time.measured,
     )
+}
+
+/// What gradients were compared, where they were.
+fn gradients(facts: &Facts) -> String {
+    let of_losses = facts.gradients.iter().filter(|check| check.what.starts_with("the prediction")).count();
+    let numbers: usize = facts.gradients.iter().map(|check| check.numbers).sum();
+    let worst = facts.gradients.iter().map(|check| check.worst).fold(0.0, f64::max);
+    let bits = if facts.gradients.iter().all(|check| check.exact) { "64" } else { "32, which a script insists on" };
+    match facts.gradients.len() {
+        0 => String::new(),
+        all => format!(
+            "gradients   those of {of_losses} predictions and {} weights are right: {numbers} numbers against differences \
+             of the loss, the worst off by {worst:.0e}; in numbers of {bits} bits\n",
+            all - of_losses
+        ),
+    }
 }
 
 fn seconds(time: f64) -> String {

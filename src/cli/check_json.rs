@@ -45,6 +45,9 @@ fn run(facts: &Facts) -> Value {
         values.iter().map(one).collect()
     };
     let time = &facts.time;
+    let gradients = facts.gradients.iter().map(|check| {
+        json!({"of": check.what, "numbers": check.numbers, "worst_relative_error": check.worst, "right": check.disagreement.is_none()})
+    });
     json!({
         "records": {"train": facts.records, "validation": facts.validation_records},
         "batch_size": facts.batch_size,
@@ -67,6 +70,7 @@ fn run(facts: &Facts) -> Value {
             "run": time.epoch * facts.epochs as f64 + time.first_load,
             "steps_measured": time.measured,
         },
+        "gradients": if facts.gradients.is_empty() { Value::Null } else { gradients.collect() },
         "bound_by": if time.is_data_bound() { "data" } else { "compute" },
     })
 }

@@ -81,6 +81,7 @@ pub fn end(history: &History, seconds: f64) {
             "steps": history.steps,
             "seconds": seconds,
             "stopped": history.stopped,
+            "details": history.details,
             "interrupted": history.interrupted,
         }),
     );

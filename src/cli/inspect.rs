@@ -103,7 +103,7 @@ fn run_folder(path: &Path, scripts: &Scripts) -> Result<Found> {
         let _ = writeln!(text, "best: epoch {}, {} {}", best.epoch + 1, best.monitor, best.value);
     }
     let kept = folder.checkpoints()?;
-    let newest = kept.last().map(|(epochs, _)| format!(", the newest after epoch {epochs}")).unwrap_or_default();
+    let newest = kept.last().map(|(position, _)| format!(", the newest {position}")).unwrap_or_default();
     let _ = writeln!(text, "checkpoints to resume from: {}{newest}", kept.len());
 
     // A run that cannot score still has a past.
@@ -125,8 +125,8 @@ fn run_folder(path: &Path, scripts: &Scripts) -> Result<Found> {
         "best": best.map(|best| json!({
             "epoch": best.epoch, "step": best.step, "monitor": best.monitor, "value": events::number(best.value),
         })),
-        "checkpoints": kept.iter().map(|(epochs, path)| json!({
-            "epochs": epochs, "path": path.display().to_string(),
+        "checkpoints": kept.iter().map(|(position, path)| json!({
+            "epochs": position.epochs, "batches": position.batches, "path": path.display().to_string(),
         })).collect::<Vec<_>>(),
         "layers": network,
     });
@@ -162,11 +162,11 @@ fn saved(path: &Path) -> Result<Found> {
         });
         return Ok(Found { text, json });
     }
-    let Checkpoint { weights, optimizer, services, state } = Checkpoint::read(path)?;
+    let Checkpoint { weights, optimizer, services, state, .. } = Checkpoint::read(path)?;
     let names: Vec<&String> = state.services.keys().collect();
     let text = format!(
-        "checkpoint after {} epochs, step {}, seed {}, learning rate {}\nwritten on {}\nservices: {}\n\nweights\n{}\noptimizer\n{}",
-        state.epoch,
+        "checkpoint {}, step {}, seed {}, learning rate {}\nwritten on {}\nservices: {}\n\nweights\n{}\noptimizer\n{}",
+        state.position(),
         state.step,
         state.seed,
         state.learning_rate,
@@ -178,6 +178,7 @@ fn saved(path: &Path) -> Result<Found> {
     let json = json!({
         "kind": "checkpoint",
         "epochs": state.epoch,
+        "batches": state.data_position,
         "step": state.step,
         "seed": state.seed,
         "learning_rate": events::number(state.learning_rate),

@@ -30,6 +30,7 @@ mod signals;
 mod terminal;
 mod train;
 mod trial;
+mod verify_resume;
 mod watch;
 
 use std::process::ExitCode;
@@ -64,6 +65,7 @@ enum Verb {
     Evaluate(evaluate::Args),
     Export(export::Args),
     Check(check::Args),
+    VerifyResume(verify_resume::Args),
     Explain(explain::Args),
     Inspect(inspect::Args),
     New(new::Args),
@@ -142,6 +144,7 @@ fn run(verb: Verb) -> ExitCode {
         Verb::Pack(args) => pack::run(args),
         Verb::Fit(args) => fit::run(args),
         Verb::Check(args) => return check::run(&args),
+        Verb::VerifyResume(args) => verify_resume::run(args),
         Verb::Explain(args) => explain::run(args),
         Verb::Schema(args) => schema::run(args),
         Verb::Evaluate(args) => evaluate::run(args),

@@ -1,6 +1,6 @@
 //! `barrage resume`: goes on with a run that was stopped or killed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::options::{Scripts, Training};
 use crate::{Result, artifact, assemble};
@@ -25,7 +25,16 @@ pub struct Args {
 /// Resumes.
 pub fn run(args: Args) -> Result<()> {
     args.training.set();
-    let folder = artifact::Folder::open(&args.artifacts)?;
-    let host = args.scripts.host(folder.join(artifact::layout::SCRIPTS)).build()?;
-    assemble::resume(&host, &args.artifacts, None).map(drop)
+    go_on(&args.artifacts, &args.scripts)
+}
+
+/// Goes on with the run in a folder.
+///
+/// # Errors
+/// See [`assemble::resume`]; a loss that became no number.
+pub fn go_on(artifacts: &Path, scripts: &Scripts) -> Result<()> {
+    let folder = artifact::Folder::open(artifacts)?;
+    let host = scripts.host(folder.join(artifact::layout::SCRIPTS)).build()?;
+    let history = assemble::resume(&host, artifacts, None)?;
+    assemble::refuse_divergence(&history)
 }

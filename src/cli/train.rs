@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use crate::cli::options::{Limits, Overrides, Prepared, Scripts, Training};
-use crate::cli::terminal;
 use crate::cli::trial::Trials;
+use crate::cli::{resume, terminal};
 use crate::error::Kind;
 use crate::recipe::{self, Recipe, Written};
 use crate::record::Records;
@@ -20,7 +20,8 @@ use crate::{Error, Result, assemble};
 barrage train config.json train.csv validation.csv solver.epochs=3")]
 pub struct Args {
     /// The config
-    config: PathBuf,
+    #[arg(required_unless_present = "resume")]
+    config: Option<PathBuf>,
 
     /// The training records
     ///
@@ -29,6 +30,14 @@ pub struct Args {
 
     /// The validation records
     validation: Option<PathBuf>,
+
+    /// Go on with the run in DIR, which needs nothing else
+    ///
+    /// The same as `barrage resume DIR`.
+    #[arg(long, value_name = "DIR")]
+    #[arg(conflicts_with_all = ["config", "artifacts", "overwrite", "bare", "set", "print_config", "limit_batches"])]
+    #[arg(conflicts_with_all = ["dry_run", "overfit_batch", "lr_find"])]
+    resume: Option<PathBuf>,
 
     /// The artifact folder
     ///
@@ -63,6 +72,12 @@ pub struct Args {
 /// Trains.
 pub fn run(args: Args) -> Result<()> {
     args.training.set();
+    if let Some(folder) = &args.resume {
+        return resume::go_on(folder, &args.scripts);
+    }
+    let Some(config) = &args.config else {
+        return Err(Error::new(Kind::Usage, "a config is needed"));
+    };
     // Without data files the first changes to the config stand in their places.
     let (data, misplaced): (Vec<PathBuf>, Vec<PathBuf>) = [args.train, args.validation]
         .into_iter()
@@ -74,15 +89,14 @@ pub fn run(args: Args) -> Result<()> {
     }
     let misplaced = misplaced.into_iter().map(|name| name.to_string_lossy().into_owned());
     let changes: Vec<String> = misplaced.chain(args.overrides.all()).collect();
-    let written = Written::read(&args.config)?.overridden(&changes)?;
+    let written = Written::read(config)?.overridden(&changes)?;
     let (recipe, notes) = Recipe::resolve(&written)?;
     if args.overrides.print_config {
         terminal::notes(&notes);
         terminal::data(&recipe.explain(&written));
         return Ok(());
     }
-    let builder =
-        args.scripts.host(Roots::project_of(&args.config)).overwrite(args.overwrite).fitted(args.prepared.fitted);
+    let builder = args.scripts.host(Roots::project_of(config)).overwrite(args.overwrite).fitted(args.prepared.fitted);
     let host = builder.limit_batches(args.limits.batches()).build()?;
     let (train, validation) = match data.as_slice() {
         [train, validation] => {

@@ -28,8 +28,6 @@ pub const MISSING_KEY: &str = "B0102";
 pub const WRONG_TYPE: &str = "B0103";
 /// A value of the right type that the key does not take.
 pub const OUT_OF_RANGE: &str = "B0104";
-/// A key that is known and does nothing yet.
-pub const PLANNED: &str = "B0105";
 /// Two outputs with one name.
 pub const SAME_NAME: &str = "B0106";
 /// One of several outputs without a weight.

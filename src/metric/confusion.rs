@@ -1,6 +1,7 @@
 //! True and false positives and negatives at thresholds, summed over batches: what `Precision`, `Recall`, `AUC` and
 //! their kin are computed from.
 
+use super::MetricState;
 use super::values::{Values, pair, weight_of};
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
@@ -65,6 +66,27 @@ impl Confusion {
 
     pub(super) fn reset(&mut self) {
         self.start(1);
+    }
+
+    /// Returns the counts, those of each kind one after the other.
+    pub(super) fn state(&self) -> MetricState {
+        let counts = [&self.true_positives, &self.false_positives, &self.true_negatives, &self.false_negatives];
+        MetricState::of(counts.into_iter().flatten().copied())
+    }
+
+    /// Takes back what [`Confusion::state`] gave.
+    pub(super) fn restore(&mut self, metric: &str, state: &MetricState) -> Result<()> {
+        let (counts, thresholds) = (state.numbers.len() / 4, self.thresholds.len());
+        if thresholds == 0 || counts == 0 || counts * 4 != state.numbers.len() || !counts.is_multiple_of(thresholds) {
+            return Err(super::state::foreign(metric));
+        }
+        self.start(counts / thresholds);
+        let places =
+            [&mut self.true_positives, &mut self.false_positives, &mut self.true_negatives, &mut self.false_negatives];
+        for (place, values) in places.into_iter().zip(state.numbers.chunks_exact(counts)) {
+            *place = values.to_vec();
+        }
+        Ok(())
     }
 
     /// Takes in a batch.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::confusion::{Confusion, Look, shares};
-use super::{Metric, NAME, mean};
+use super::{Metric, MetricState, NAME, mean};
 use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Tensor;
@@ -96,6 +96,14 @@ impl Metric for AtThresholds {
 
     fn reset(&mut self) {
         self.confusion.reset();
+    }
+
+    fn state(&self) -> Result<MetricState> {
+        Ok(self.confusion.state())
+    }
+
+    fn restore(&mut self, state: &MetricState) -> Result<()> {
+        self.confusion.restore(&self.name, state)
     }
 
     fn update(&mut self, y_true: &Tensor, y_pred: &Tensor, weight: Option<&Tensor>) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use super::confusion::EPSILON;
 use super::values::{argmax, misfit, pair, weight_of};
-use super::{Metric, NAME, mean};
+use super::{Metric, MetricState, NAME, mean};
 use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Tensor;
@@ -91,6 +91,15 @@ impl Metric for FScore {
 
     fn reset(&mut self) {
         self.sums.clear();
+    }
+
+    fn state(&self) -> Result<MetricState> {
+        Ok(MetricState::of(self.sums.as_flattened().iter().copied()))
+    }
+
+    fn restore(&mut self, state: &MetricState) -> Result<()> {
+        self.sums = state.rows(&self.name)?;
+        Ok(())
     }
 
     fn update(&mut self, y_true: &Tensor, y_pred: &Tensor, weight: Option<&Tensor>) -> Result<()> {

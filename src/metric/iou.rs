@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::confusion::EPSILON;
 use super::values::{Values, argmax, misfit, weight_of};
-use super::{Metric, NAME, mean};
+use super::{Metric, MetricState, NAME, mean, state};
 use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Tensor;
@@ -139,6 +139,17 @@ impl Metric for Iou {
 
     fn reset(&mut self) {
         self.matrix.fill(0.0);
+    }
+
+    fn state(&self) -> Result<MetricState> {
+        Ok(MetricState::of(self.matrix.iter().copied()))
+    }
+
+    fn restore(&mut self, state: &MetricState) -> Result<()> {
+        match state.numbers.len() == self.matrix.len() {
+            true => Ok(self.matrix.copy_from_slice(&state.numbers)),
+            false => Err(state::foreign(&self.name)),
+        }
     }
 
     fn update(&mut self, y_true: &Tensor, y_pred: &Tensor, weight: Option<&Tensor>) -> Result<()> {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::mean::{self, Mean};
-use super::{Metric, NAME};
+use super::{Metric, MetricState, NAME};
 use crate::error::Result;
 use crate::loss::{self, Loss};
 use crate::registry::{Arguments, Entry, Parameter, Params, Type};
@@ -68,6 +68,14 @@ impl Metric for LossMetric {
 
     fn result(&self) -> Result<f64> {
         Ok(self.mean.result())
+    }
+
+    fn state(&self) -> Result<MetricState> {
+        Ok(self.mean.state())
+    }
+
+    fn restore(&mut self, state: &MetricState) -> Result<()> {
+        self.mean.restore(&self.name, state)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The running mean over samples that most metrics are.
 
-use super::Metric;
 use super::values::weight_of;
+use super::{Metric, MetricState};
 use crate::error::Result;
 use crate::registry::Arguments;
 use crate::tensor::Tensor;
@@ -36,6 +36,15 @@ impl Mean {
             self.total += mean * f64::from(*weight) / positions;
             self.count += f64::from(*weight) / positions;
         }
+        Ok(())
+    }
+
+    pub(super) fn state(&self) -> MetricState {
+        MetricState::of([self.total, self.count])
+    }
+
+    pub(super) fn restore(&mut self, metric: &str, state: &MetricState) -> Result<()> {
+        [self.total, self.count] = state.exactly(metric)?;
         Ok(())
     }
 
@@ -99,5 +108,13 @@ where
 
     fn result(&self) -> Result<f64> {
         Ok((self.result)(&self.mean))
+    }
+
+    fn state(&self) -> Result<MetricState> {
+        Ok(self.mean.state())
+    }
+
+    fn restore(&mut self, state: &MetricState) -> Result<()> {
+        self.mean.restore(&self.name, state)
     }
 }

@@ -18,6 +18,7 @@ mod regression;
 
 mod make;
 mod mean;
+mod state;
 mod values;
 
 use crate::error::Result;
@@ -26,6 +27,7 @@ use crate::tensor::Tensor;
 
 pub use loss_metric::LossMetric;
 pub use make::{MetricTarget, make};
+pub use state::MetricState;
 
 /// A running result over the batches of an epoch.
 pub trait Metric: Send {
@@ -55,6 +57,18 @@ pub trait Metric: Send {
     fn results(&self) -> Result<Vec<f64>> {
         Ok(vec![self.result()?])
     }
+
+    /// Returns what it has gathered of the epoch so far, for a checkpoint within an epoch.
+    ///
+    /// # Errors
+    /// None for built-ins; a state of a script that cannot be stored.
+    fn state(&self) -> Result<MetricState>;
+
+    /// Takes back what [`Metric::state`] gave.
+    ///
+    /// # Errors
+    /// A state of another metric.
+    fn restore(&mut self, state: &MetricState) -> Result<()>;
 }
 
 /// The built-in metrics that are not losses as well.

@@ -1,7 +1,7 @@
 //! The coefficient of determination.
 
 use super::values::{misfit, pair, weight_of};
-use super::{Metric, NAME, mean};
+use super::{Metric, MetricState, NAME, mean, state};
 use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Tensor;
@@ -75,6 +75,17 @@ impl Metric for R2Score {
     fn reset(&mut self) {
         self.sums.clear();
         self.values = 0.0;
+    }
+
+    fn state(&self) -> Result<MetricState> {
+        Ok(MetricState::of(std::iter::once(self.values).chain(self.sums.as_flattened().iter().copied())))
+    }
+
+    fn restore(&mut self, state: &MetricState) -> Result<()> {
+        let (values, sums) = state.numbers.split_first().ok_or_else(|| state::foreign(&self.name))?;
+        self.values = *values;
+        self.sums = MetricState::of(sums.iter().copied()).rows(&self.name)?;
+        Ok(())
     }
 
     fn update(&mut self, y_true: &Tensor, y_pred: &Tensor, weight: Option<&Tensor>) -> Result<()> {

@@ -13,16 +13,29 @@ use crate::kernel::activation::Activation as Kernel;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
-use super::component;
 use super::gradient::define;
+use super::{Shape, component, show_shape};
 
-/// A function of the values of a layer that keeps their shape.
+/// A function of the values of a layer; all but `glu` keep their shape.
 pub trait Activation: Send + Sync + std::fmt::Debug {
     /// Returns the Keras name: `relu`.
     fn name(&self) -> &'static str;
 
     /// Computes it, by differentiable operations. `x` has the batch axis first.
     fn compose(&self, x: &Graph) -> Result<Graph>;
+
+    /// Returns whether the output has the shape of the input; `glu` halves an axis.
+    fn keeps_shape(&self) -> bool {
+        true
+    }
+
+    /// Returns the output's shape, both without the batch axis.
+    ///
+    /// # Errors
+    /// An axis that the activation cannot work on.
+    fn output_shape(&self, input: &Shape) -> Result<Shape> {
+        Ok(input.clone())
+    }
 
     /// Returns the same function on slices, for kernels; `None` where there is none.
     fn kernel(&self) -> Option<Kernel> {
@@ -83,6 +96,14 @@ pub static LIST: &[Entry<dyn Activation>] = &[
         "Returns the logarithm of softmax.",
         &[Parameter::optional("axis", Type::Int, "-1", "the axis of the sum, counted with the batch axis as 0")],
         |a| function(a, &["axis"], |x, p| log_softmax(x, axis(x, p[0])?)),
+    ),
+    entry(
+        "glu",
+        &[],
+        "Splits an axis in halves a and b and returns a * sigmoid(b), of half the length (Dauphin and others, 2017); only \
+         in the layer `Activation`.",
+        &[Parameter::optional("axis", Type::Int, "-1", "the axis that is split, counted with the batch axis as 0")],
+        |a| Ok(Box::new(Glu { axis: a.int("axis"), arguments: [a.int("axis") as f64] })),
     ),
     entry("softplus", &[], "Returns log(1 + exp(x)).", &[], |a| {
         function(a, &[], |x, _| define(x, plus, |x, _, g| g.mul(&logistic(x)?)))
@@ -432,6 +453,66 @@ fn axis(x: &Graph, axis: f64) -> Result<usize> {
         true => Ok(index as usize),
         false => Err(Error::recipe(format!("`axis`: expected 1 to {} or -1 to -{}, found {axis}", rank - 1, rank - 1))
             .hint("axis 0 is the batch: records are never mixed")),
+    }
+}
+
+/// The gated linear unit.
+#[derive(Debug)]
+struct Glu {
+    axis: i64,
+    arguments: [f64; 1],
+}
+
+impl Glu {
+    /// Returns the axis among those without the batch, which has an even length.
+    fn axis(&self, rank: usize) -> Option<usize> {
+        let counted = if self.axis < 0 { self.axis + 1 + rank as i64 } else { self.axis };
+        usize::try_from(counted - 1).ok().filter(|axis| *axis < rank)
+    }
+}
+
+impl Activation for Glu {
+    fn name(&self) -> &'static str {
+        "glu"
+    }
+
+    fn arguments(&self) -> &[f64] {
+        &self.arguments
+    }
+
+    fn keeps_shape(&self) -> bool {
+        false
+    }
+
+    fn output_shape(&self, input: &Shape) -> Result<Shape> {
+        let axis = self.axis(input.len());
+        let halved = axis.and_then(|axis| Some((axis, input[axis].filter(|length| length.is_multiple_of(2))? / 2)));
+        let Some((axis, half)) = halved else {
+            return Err(Error::recipe(format!(
+                "`glu` needs an even length on axis {}, found shape {}",
+                self.axis,
+                show_shape(input)
+            )));
+        };
+        let mut shape = input.clone();
+        shape[axis] = Some(half);
+        Ok(shape)
+    }
+
+    fn compose(&self, x: &Graph) -> Result<Graph> {
+        let rank = x.rank().saturating_sub(1);
+        let axis = self.axis(rank).map(|axis| axis + 1).filter(|axis| x.dims()[*axis].is_multiple_of(2));
+        let Some(axis) = axis else {
+            return Err(Error::recipe(format!(
+                "`glu` needs an even length on axis {}, found {:?}",
+                self.axis,
+                x.dims()
+            )));
+        };
+        let half = x.dims()[axis] / 2;
+        let (a, b) = (x.narrow(axis, 0, half)?, x.narrow(axis, half, half)?.contiguous()?);
+        let gate = define(&b, logistic, |_, y, g| g.mul(y)?.mul(&y.affine(-1.0, 1.0)?))?;
+        Ok(a.contiguous()?.mul(&gate)?)
     }
 }
 

@@ -32,9 +32,10 @@ pub(super) fn define(
     }
 }
 
-/// Returns `x · kernel + bias` for `x` of shape `[rows, in]`, kernel `[in, out]`, bias `[out]`.
+/// Returns `x · kernel + bias` for `x` of shape `[rows, in]`, kernel `[in, out]`, bias `[out]`. A kernel of bfloat16 is
+/// mixed precision: products forward and backward are of bfloat16 values, sums and results have the dtype of `x`.
 pub(super) fn linear(x: &Graph, kernel: &Graph, bias: Option<&Graph>) -> Result<Graph> {
-    let product = x.detach().matmul(&kernel.detach())?;
+    let product = x.detach().to_dtype(kernel.dtype())?.matmul(&kernel.detach())?.to_dtype(x.dtype())?;
     let value = match bias {
         None => product,
         Some(bias) => product.broadcast_add(&bias.detach())?,
@@ -80,8 +81,15 @@ struct Linear {
 
 impl Linear {
     fn gradients(x: &Graph, kernel: &Graph, gradient: &Graph) -> CandleResult<(Option<Graph>, Option<Graph>)> {
-        let of_x = if x.track_op() { Some(gradient.matmul(&kernel.detach().t()?)?) } else { None };
-        let of_kernel = if kernel.track_op() { Some(x.detach().t()?.matmul(gradient)?) } else { None };
+        let own = gradient.to_dtype(kernel.dtype())?;
+        let of_x = match x.track_op() {
+            true => Some(own.matmul(&kernel.detach().t()?)?.to_dtype(x.dtype())?),
+            false => None,
+        };
+        let of_kernel = match kernel.track_op() {
+            true => Some(x.detach().to_dtype(kernel.dtype())?.t()?.matmul(&own)?),
+            false => None,
+        };
         Ok((of_x, of_kernel))
     }
 }

@@ -16,7 +16,7 @@ use crate::tensor::{Array, Dtype, Graph};
 
 use super::names::{self, Names};
 use super::symbol::{Inner, LayerInstance, Source};
-use super::{Constraint, Initializer, Integers, Layer, Pass, Regularizer, Shape, Symbol, summary};
+use super::{Constraint, Initializer, Integers, Layer, NotFinite, Pass, Regularizer, Shape, Symbol, summary};
 
 /// A named input or output.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +65,18 @@ impl Port {
             _ => Ok(()),
         }
     }
+}
+
+/// Layers whose kernel goes into one matrix product, which mixed precision computes of bfloat16 values.
+const PRODUCTS: [&str; 3] = ["Dense", "Conv1D", "Conv2D"];
+
+/// Returns kernels in bfloat16; biases stay as they are.
+fn halved(weights: &[Graph]) -> Result<Vec<Graph>> {
+    let half = |weight: &Graph| match weight.rank() {
+        0 | 1 => Ok(weight.clone()),
+        _ => Ok(weight.to_dtype(DType::BF16)?),
+    };
+    weights.iter().map(half).collect()
 }
 
 /// One application of a layer. Values are numbered: the inputs first, then the nodes in order.
@@ -205,7 +217,15 @@ impl Network {
                 node.layer.output_shape(&shapes).map_err(within)?;
             }
             let mut own = Pass::new(pass.training, pass.random.derive(position as u64));
-            let value = node.layer.compose(&arguments, &weights[node.weights.clone()], &mut own).map_err(within)?;
+            let own_weights = &weights[node.weights.clone()];
+            let value = match pass.mixed && PRODUCTS.contains(&node.layer.kind()) {
+                true => node.layer.compose(&arguments, &halved(own_weights)?, &mut own),
+                false => node.layer.compose(&arguments, own_weights, &mut own),
+            }
+            .map_err(within)?;
+            if pass.look && pass.not_finite.is_none() {
+                pass.not_finite = NotFinite::look(&node.name, node.layer.kind(), &value)?;
+            }
             if let Some(activity) = node.layer.activity() {
                 let rows = value.dims().first().copied().unwrap_or(1).max(1);
                 pass.penalties.push(activity.compose(&value)?.affine(1.0 / rows as f64, 0.0)?);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::random::Random;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 
@@ -17,6 +17,14 @@ use super::component;
 pub trait Initializer: Send + Sync + std::fmt::Debug {
     /// Returns the values in row-major order.
     fn values(&self, shape: &[usize], random: &mut Random) -> Vec<f32>;
+
+    /// Checks that it can fill a weight of this shape.
+    ///
+    /// # Errors
+    /// It cannot.
+    fn check(&self, _shape: &[usize]) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// The built-in initializers.
@@ -120,6 +128,36 @@ pub static LIST: &[Entry<dyn Initializer>] = &[
          others, 2014). All axes but the last are rows.",
         &[Parameter::optional("gain", Type::Float, "1.0", "the length of each vector")],
         |a| Ok(Box::new(Orthogonal { gain: a.float("gain") })),
+    ),
+    entry(
+        "identity",
+        &["Identity", "IdentityInitializer"],
+        "Fills a matrix with 1 on its diagonal and 0 elsewhere, times `gain`; for weights of two axes only.",
+        &[Parameter::optional("gain", Type::Float, "1.0", "what stands on the diagonal")],
+        |a| Ok(Box::new(Identity { gain: a.float("gain") as f32 })),
+    ),
+    entry(
+        "stft",
+        &["STFT", "STFTInitializer"],
+        "Fills the kernel of a `Conv1D` of one channel with the waves of a short-time Fourier transform: cosines, or \
+         sines with `side: \"imag\"`, of frequencies from 0 to half the sampling rate, below a window.",
+        &[
+            Parameter::optional("side", Type::Text, "\"real\"", "`real` or `imag`"),
+            Parameter::optional("window", Type::Any, "\"hann\"", "`hann`, `hamming`, or null for none"),
+            Parameter::optional(
+                "scaling",
+                Type::Any,
+                "\"density\"",
+                "what the window is divided by: `density`, the root of its sum of squares; `spectrum`, its sum; null, 1",
+            ),
+            Parameter::optional(
+                "periodic",
+                Type::Bool,
+                "false",
+                "whether the window is periodic rather than symmetric",
+            ),
+        ],
+        stft,
     ),
 ];
 
@@ -268,6 +306,80 @@ fn orthonormal(others: &[Vec<f64>], length: usize, random: &mut Random) -> Vec<f
     }
 }
 
+#[derive(Debug)]
+struct Identity {
+    gain: f32,
+}
+
+impl Initializer for Identity {
+    fn values(&self, shape: &[usize], _: &mut Random) -> Vec<f32> {
+        let columns = shape.last().copied().unwrap_or(0);
+        let value = |at: usize| if columns > 0 && at / columns == at % columns { self.gain } else { 0.0 };
+        (0..shape.iter().product()).map(value).collect()
+    }
+
+    fn check(&self, shape: &[usize]) -> Result<()> {
+        match shape {
+            [_, _] => Ok(()),
+            _ => Err(Error::recipe(format!("`identity` fills weights of two axes, found shape {shape:?}"))
+                .hint("`orthogonal` fills weights of any shape")),
+        }
+    }
+}
+
+/// The formula is that of Keras 3 (`keras/src/initializers/constant_initializers.py`, `STFT`).
+#[derive(Debug)]
+struct Stft {
+    sine: bool,
+    /// a - (1 - a) cos(…) of the window; none without a window.
+    window: Option<f64>,
+    scaling: Option<bool>,
+    periodic: bool,
+}
+
+fn stft(a: &Arguments) -> Result<Box<dyn Initializer>> {
+    let text = |name: &str, choices: &[&'static str]| match a.is_null(name) {
+        true => Ok(None),
+        false => a.choice(name, choices).map(Some),
+    };
+    Ok(Box::new(Stft {
+        sine: a.choice("side", &["real", "imag"])? == "imag",
+        window: text("window", &["hann", "hamming"])?.map(|window| if window == "hann" { 0.5 } else { 0.54 }),
+        scaling: text("scaling", &["density", "spectrum"])?.map(|scaling| scaling == "density"),
+        periodic: a.bool("periodic"),
+    }))
+}
+
+impl Initializer for Stft {
+    fn values(&self, shape: &[usize], _: &mut Random) -> Vec<f32> {
+        use std::f64::consts::TAU;
+        let [frame, _, frequencies] = *shape else { return Vec::new() };
+        let length = (frequencies.max(2) - 1) * 2;
+        let around = if self.periodic { frame } else { frame.saturating_sub(1) }.max(1) as f64;
+        let window = |time: usize| self.window.map_or(1.0, |a| a - (1.0 - a) * (TAU * time as f64 / around).cos());
+        let scale = match (self.window, self.scaling) {
+            (Some(_), Some(true)) => (0..frame).map(|time| window(time).powi(2)).sum::<f64>().sqrt(),
+            (Some(_), Some(false)) => (0..frame).map(|time| window(time).abs()).sum::<f64>(),
+            _ => 1.0,
+        };
+        let wave = |time: usize, frequency: usize| {
+            // Whole turns are taken away first, which keeps the digits.
+            let turns = (time * frequency % length) as f64 / length as f64;
+            let value = if self.sine { (-TAU * turns).sin() } else { (-TAU * turns).cos() };
+            (value * window(time) / scale) as f32
+        };
+        (0..frame).flat_map(|time| (0..frequencies).map(move |frequency| wave(time, frequency))).collect()
+    }
+
+    fn check(&self, shape: &[usize]) -> Result<()> {
+        match shape {
+            [_, 1, frequencies] if *frequencies >= 2 => Ok(()),
+            _ => Err(Error::recipe(format!("`stft` fills kernels of shape [frame, 1, frequencies], found {shape:?}"))
+                .hint("use it in a `Conv1D` whose input has one channel, with at least 2 filters")),
+        }
+    }
+}
+
 const fn entry(
     name: &'static str,
     aliases: &'static [&'static str],
@@ -377,6 +489,29 @@ mod tests {
                     assert!((dot - if i == j { 4.0 } else { 0.0 }).abs() < 1e-5, "{shape:?} {i} {j}: {dot}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn identity_and_waves_are_what_keras_makes() {
+        let values = |value: serde_json::Value, shape: &[usize]| {
+            let initializer = from_value(&value).unwrap();
+            initializer.check(shape).unwrap();
+            initializer.values(shape, &mut Random::new(5, Stream::Weights, &[0]))
+        };
+        let gain = json!({"import": "identity", "params": {"gain": 2.0}});
+        assert_eq!(values(gain, &[2, 3]), [2.0, 0.0, 0.0, 0.0, 2.0, 0.0]);
+        // A window of 4 is 0, 0.75, 0.75, 0; its root of the sum of squares 1.0607.
+        let found = values(json!("stft"), &[4, 1, 3]);
+        let share = 0.75 / (2.0f32 * 0.75 * 0.75).sqrt();
+        let expected = [0.0, 0.0, 0.0, share, 0.0, -share, share, -share, share, 0.0, 0.0, 0.0];
+        assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?} {expected:?}");
+        let plain = json!({"import": "STFT", "params": {"side": "imag", "window": null}});
+        let found = values(plain, &[2, 1, 3]);
+        let expected = [0.0, 0.0, 0.0, 0.0, -1.0, 0.0];
+        assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
+        for (name, shape) in [("identity", vec![2, 3, 4]), ("stft", vec![4, 2, 3])] {
+            assert!(from_value(&json!(name)).unwrap().check(&shape).is_err());
         }
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::{Constraint, Kernel, Regularizer, Symbol};
+use super::{Constraint, Kernel, NotFinite, Regularizer, Symbol};
 use crate::error::{Error, Result, codes};
 use crate::kernel::activation::Activation;
 use crate::random::Random;
@@ -44,12 +44,28 @@ pub struct Pass {
     pub masks: Vec<Option<Graph>>,
     /// Penalties on values, which join the loss.
     pub penalties: Vec<Graph>,
+    /// Whether layers that are matrix products compute them of bfloat16 values (`Dense`, `Conv1D`, `Conv2D`); all else is
+    /// computed in the dtype of the weights.
+    pub mixed: bool,
+    /// Whether the network looks for values that are not finite, which costs time.
+    pub look: bool,
+    /// The first layer that gave some, when it was looked for.
+    pub not_finite: Option<NotFinite>,
 }
 
 impl Pass {
     /// Creates a pass; `random` is the stream of this step.
     pub fn new(training: bool, random: Random) -> Self {
-        Pass { training, random, updates: Vec::new(), masks: Vec::new(), penalties: Vec::new() }
+        Pass {
+            training,
+            random,
+            updates: Vec::new(),
+            masks: Vec::new(),
+            penalties: Vec::new(),
+            mixed: false,
+            look: false,
+            not_finite: None,
+        }
     }
 }
 
@@ -151,6 +167,11 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
     /// computes.
     fn frozen(&self) -> Option<Arc<dyn Layer>> {
         None
+    }
+
+    /// Returns whether its values have the channels before the other axes.
+    fn channels_first(&self) -> bool {
+        false
     }
 
     /// Returns the layer that this one applies to parts of its input, with the same weights.

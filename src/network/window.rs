@@ -43,8 +43,8 @@ pub(super) fn check_data_format(arguments: &Arguments) -> Result<()> {
     match arguments.text("data_format") {
         "channels_last" => Ok(()),
         _ => Err(arguments
-            .refuse("data_format", "`channels_last`")
-            .hint("put the channels on the last axis in the loader: [height, width, channels]")),
+            .refuse("data_format", "`channels_last` or `channels_first`")
+            .hint("channels last is faster: [height, width, channels]")),
     }
 }
 

@@ -12,7 +12,7 @@ pub(super) const ENTRY: Entry<dyn Optimizer> = Entry {
     aliases: &["adadelta"],
     doc: "w -= rate × g × rms(steps) / rms(gradients), rms(x) = sqrt(running mean of x² + epsilon); a rate of 1 is the \
           original (Zeiler, 2012).",
-    parameters: &with_common::<2, 11>([
+    parameters: &with_common::<2, 12>([
         Parameter::optional("rho", Type::Float, "0.95", "The share of the old means that is kept, 0 to 1"),
         EPSILON,
     ]),

@@ -11,7 +11,7 @@ pub(super) const ENTRY: Entry<dyn Optimizer> = Entry {
     aliases: &["adafactor"],
     doc: "For a matrix, the mean of squared gradients is kept as a row and a column whose product it is; steps are in \
           proportion to the parameter's root mean square (Shazeer and Stern, 2018).",
-    parameters: &with_common::<5, 14>([
+    parameters: &with_common::<5, 15>([
         Parameter::optional("beta_2_decay", Type::Float, "-0.8", "The means keep 1 - step^beta_2_decay"),
         Parameter::optional("epsilon_1", Type::Float, "1e-30", "Added to squared gradients"),
         Parameter::optional("epsilon_2", Type::Float, "0.001", "The least root mean square of a parameter"),

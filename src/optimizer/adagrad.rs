@@ -11,7 +11,7 @@ pub(super) const ENTRY: Entry<dyn Optimizer> = Entry {
     name: "Adagrad",
     aliases: &["adagrad"],
     doc: "Sum a of squared gradients; w -= rate × g / sqrt(a + epsilon) (Duchi et al., 2011).",
-    parameters: &with_common::<2, 11>([INITIAL_ACCUMULATOR, EPSILON]),
+    parameters: &with_common::<2, 12>([INITIAL_ACCUMULATOR, EPSILON]),
     build,
 };
 

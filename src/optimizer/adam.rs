@@ -29,7 +29,7 @@ pub(super) const ADAM: Entry<dyn Optimizer> = Entry {
     aliases: &["adam"],
     doc: "Running means m of the gradient and v of its square; w -= rate × m / (sqrt(v) + epsilon), both corrected for \
           their start at 0 (Kingma and Ba, 2014).",
-    parameters: &with_common::<4, 13>([BETA_1, BETA_2, EPSILON, AMSGRAD]),
+    parameters: &with_common::<4, 14>([BETA_1, BETA_2, EPSILON, AMSGRAD]),
     build: |arguments| build("Adam", arguments),
 };
 
@@ -38,7 +38,7 @@ pub(super) const ADAMW: Entry<dyn Optimizer> = Entry {
     name: "AdamW",
     aliases: &["adamw", "adam_w"],
     doc: "Adam with weight decay that does not pass through the gradient (Loshchilov and Hutter, 2019).",
-    parameters: &with_decay(with_common::<4, 13>([BETA_1, BETA_2, EPSILON, AMSGRAD]), "0.004"),
+    parameters: &with_decay(with_common::<4, 14>([BETA_1, BETA_2, EPSILON, AMSGRAD]), "0.004"),
     build: |arguments| build("AdamW", arguments),
 };
 

@@ -11,7 +11,7 @@ pub(super) const ENTRY: Entry<dyn Optimizer> = Entry {
     aliases: &["adamax"],
     doc: "Running mean m of the gradient, u = max(beta_2 × u, |g|); w -= rate × m / (u + epsilon), m corrected for its \
           start at 0 (Kingma and Ba, 2014, section 7).",
-    parameters: &with_common::<3, 12>([BETA_1, BETA_2, EPSILON]),
+    parameters: &with_common::<3, 13>([BETA_1, BETA_2, EPSILON]),
     build: |arguments| Ok(Box::new(Adamax { moments: Moments::from(arguments)? })),
 };
 

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::registry::{Arguments, Parameter, Type};
 
 /// The parameters every optimizer has besides its own, with Keras's defaults.
-const PARAMETERS: [Parameter; 9] = [
+const PARAMETERS: [Parameter; 10] = [
     Parameter::optional(
         "weight_decay",
         Type::Float,
@@ -36,9 +36,15 @@ const PARAMETERS: [Parameter; 9] = [
         "null",
         "How many batches' gradients are averaged for one update",
     ),
+    Parameter::optional(
+        "exclude_from_weight_decay",
+        Type::Texts,
+        "[]",
+        "Weights that are not decayed: parts of their names, such as `bias` or `norm/`; `*` stands for any text",
+    ),
 ];
 
-/// Returns an optimizer's own parameters followed by the common ones; `M` = `N` + 9.
+/// Returns an optimizer's own parameters followed by the common ones; `M` = `N` + 10.
 pub(super) const fn with_common<const N: usize, const M: usize>(own: [Parameter; N]) -> [Parameter; M] {
     assert!(M == N + PARAMETERS.len(), "own and common parameters fill the list");
     let mut all = [PARAMETERS[0]; M];
@@ -72,6 +78,8 @@ pub struct Common {
     pub loss_scale_factor: Option<f32>,
     /// Batches for one update; at least 1.
     pub gradient_accumulation_steps: u64,
+    /// Parts of the names of weights that are not decayed.
+    pub exclude_from_weight_decay: Vec<String>,
 }
 
 /// How gradients are clipped.
@@ -125,7 +133,16 @@ impl Common {
             ema_overwrite_frequency: int("ema_overwrite_frequency")?,
             loss_scale_factor: float("loss_scale_factor", positive, f64::INFINITY)?,
             gradient_accumulation_steps: int("gradient_accumulation_steps")?.unwrap_or(1),
+            exclude_from_weight_decay: match arguments.value("exclude_from_weight_decay").as_array() {
+                Some(parts) => parts.iter().filter_map(|part| part.as_str()).map(str::to_owned).collect(),
+                None => Vec::new(),
+            },
         })
+    }
+
+    /// Returns whether a weight of this name is decayed.
+    pub(super) fn decays(&self, name: &str) -> bool {
+        !self.exclude_from_weight_decay.iter().any(|part| holds(name, part))
     }
 }
 
@@ -143,13 +160,33 @@ impl Clip {
                 }
             }
             Clip::GlobalNorm(limit) => {
-                let norm = ranges.map(|range| sum_of_squares(&gradients[range])).sum::<f64>().sqrt() as f32;
-                // A norm that is not finite makes every gradient not a number, so that it is noticed.
-                let scale = if norm.is_finite() { limit * (1.0 / norm).min(1.0 / limit) } else { f32::NAN };
-                gradients.iter_mut().for_each(|value| *value *= scale);
+                let ranges: Vec<Range<usize>> = ranges.collect();
+                let squares = ranges.iter().map(|range| sum_of_squares(&gradients[range.clone()]));
+                let norm = squares.sum::<f64>().sqrt() as f32;
+                if norm.is_finite() {
+                    let scale = limit * (1.0 / norm).min(1.0 / limit);
+                    return gradients.iter_mut().for_each(|value| *value *= scale);
+                }
+                // Keras makes every gradient not a number, so that it is noticed; here only those that are to blame,
+                // so that they can be named, and the others are 0. Where the norm alone is too large all are.
+                let finite = |range: &Range<usize>| gradients[range.clone()].iter().all(|value| value.is_finite());
+                let spoilt: Vec<bool> = ranges.iter().map(|range| !finite(range)).collect();
+                let all = !spoilt.contains(&true);
+                for (range, spoilt) in ranges.into_iter().zip(spoilt) {
+                    gradients[range].fill(if spoilt || all { f32::NAN } else { 0.0 });
+                }
             }
         }
     }
+}
+
+/// Returns whether a pattern occurs in a name; `*` stands for any text.
+fn holds(name: &str, pattern: &str) -> bool {
+    let mut rest = Some(name);
+    for part in pattern.split('*') {
+        rest = rest.and_then(|rest| rest.find(part).map(|at| &rest[at + part.len()..]));
+    }
+    !pattern.is_empty() && rest.is_some()
 }
 
 /// Returns the sum of squares; eight partial sums, so that it runs on vectors and in a fixed order.
@@ -162,4 +199,26 @@ pub(super) fn sum_of_squares(values: &[f32]) -> f64 {
         }
     }
     sums.iter().sum::<f64>() + rest.iter().map(|value| f64::from(*value) * f64::from(*value)).sum::<f64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::holds;
+
+    #[test]
+    fn patterns_are_parts_of_names() {
+        for (pattern, expected) in [
+            ("bias", true),
+            ("dense_1/bias", true),
+            ("dense*bias", true),
+            ("*bias*", true),
+            ("bias*dense", false),
+            ("kernel", false),
+            ("dense/bias", false),
+            ("", false),
+            ("*", true),
+        ] {
+            assert_eq!(holds("dense_1/bias", pattern), expected, "{pattern}");
+        }
+    }
 }

@@ -18,6 +18,8 @@ pub struct Configured {
 /// One trainable parameter: a part of the slice of all parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
+    /// Its name: `dense/kernel`.
+    pub name: String,
     /// Its shape.
     pub shape: Vec<usize>,
     /// Where its values stand, row-major; its gradient stands at the same place among the gradients.
@@ -34,6 +36,8 @@ pub struct State {
     slots: Vec<Vec<Vec<f32>>>,
     accumulated: Vec<Vec<f32>>,
     averages: Vec<Vec<f32>>,
+    /// Which parameters are decayed.
+    decayed: Vec<bool>,
 }
 
 /// Numbers that a rule updates at a time where it may: few enough to stay in the cache between the steps of an update.
@@ -55,6 +59,16 @@ pub fn make(name: &str, params: &Params) -> Result<Configured> {
     Ok(Configured { rule, common: Common::from(&arguments)? })
 }
 
+/// One update of one parameter.
+#[derive(Clone, Copy)]
+struct Update<'a> {
+    /// Its number, from 1.
+    number: u64,
+    rate: f32,
+    shape: &'a [usize],
+    decayed: bool,
+}
+
 impl Configured {
     /// Returns the state before the first step, for parameters within these values.
     ///
@@ -63,7 +77,7 @@ impl Configured {
     pub fn start(&self, parameters: Vec<Parameter>, values: &[f32]) -> Result<State> {
         let slot_names = self.rule.slots();
         let (mut slots, mut accumulated, mut averages) = (Vec::new(), Vec::new(), Vec::new());
-        for Parameter { shape, range } in &parameters {
+        for Parameter { shape, range, .. } in &parameters {
             let values = values.get(range.clone()).filter(|values| values.len() == shape.iter().product::<usize>());
             let values = values.ok_or_else(|| Error::run(format!("no parameter of shape {shape:?} at {range:?}")))?;
             slots.push((0..slot_names.len()).map(|slot| self.rule.slot_start(slot, shape, values)).collect());
@@ -74,7 +88,8 @@ impl Configured {
                 averages.push(vec![0.0; values.len()]);
             }
         }
-        Ok(State { step: 0, parameters, slot_names, slots, accumulated, averages })
+        let decayed = parameters.iter().map(|parameter| self.common.decays(&parameter.name)).collect();
+        Ok(State { step: 0, parameters, slot_names, slots, accumulated, averages, decayed })
     }
 
     /// Does one step of training on all parameters, in the order of [`Configured::start`]: divides gradients by the
@@ -108,9 +123,12 @@ impl Configured {
         let due = accumulate(common.gradient_accumulation_steps, state, gradients);
         if due {
             common.clip.apply(gradients, &mut state.parameters.iter().map(|parameter| parameter.range.clone()));
-            for (parameter, slots) in state.parameters.iter().zip(&mut state.slots) {
+            let decayed = state.decayed.iter();
+            for ((parameter, slots), decayed) in state.parameters.iter().zip(&mut state.slots).zip(decayed) {
                 let (values, gradient) = (&mut values[parameter.range.clone()], &gradients[parameter.range.clone()]);
-                self.update(update_number, learning_rate, &parameter.shape, values, gradient, slots);
+                let step =
+                    Update { number: update_number, rate: learning_rate, shape: &parameter.shape, decayed: *decayed };
+                self.update(step, values, gradient, slots);
             }
         }
         if let Some(momentum) = common.ema_momentum {
@@ -128,16 +146,9 @@ impl Configured {
     }
 
     /// Decays and updates one parameter; pieces of it on several threads where the rule allows.
-    fn update(
-        &self,
-        step: u64,
-        rate: f32,
-        shape: &[usize],
-        values: &mut [f32],
-        gradient: &[f32],
-        slots: &mut [Vec<f32>],
-    ) {
-        let decay = self.rule.weight_decay(shape, self.common.weight_decay);
+    fn update(&self, step: Update, values: &mut [f32], gradient: &[f32], slots: &mut [Vec<f32>]) {
+        let Update { number: step, rate, shape, decayed } = step;
+        let decay = self.rule.weight_decay(shape, self.common.weight_decay).filter(|_| decayed);
         let decayed = |values: &mut [f32]| {
             if let Some(decay) = decay {
                 values.iter_mut().for_each(|value| *value -= *value * decay * rate);

@@ -11,7 +11,7 @@ pub(super) const ENTRY: Entry<dyn Optimizer> = Entry {
     name: "Ftrl",
     aliases: &["ftrl"],
     doc: "Follow the regularized leader, proximal, with L1, L2 and shrinkage (McMahan et al., 2013).",
-    parameters: &with_common::<6, 15>([
+    parameters: &with_common::<6, 16>([
         Parameter::optional(
             "learning_rate_power",
             Type::Float,

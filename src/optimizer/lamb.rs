@@ -10,7 +10,7 @@ pub(super) const ENTRY: Entry<dyn Optimizer> = Entry {
     name: "Lamb",
     aliases: &["lamb"],
     doc: "Adam's step u, scaled for each parameter by norm(w) / norm(u) (You et al., 2019).",
-    parameters: &with_common::<3, 12>([BETA_1, BETA_2, EPSILON]),
+    parameters: &with_common::<3, 13>([BETA_1, BETA_2, EPSILON]),
     build: |arguments| Ok(Box::new(Lamb { moments: Moments::from(arguments)? })),
 };
 

@@ -12,7 +12,7 @@ pub(super) const ENTRY: Entry<dyn Optimizer> = Entry {
     aliases: &["lion"],
     doc: "w -= rate × sign(beta_1 × m + (1 - beta_1) × g), then m = beta_2 × m + (1 - beta_2) × g: half of Adam's memory; \
           wants a smaller rate (Chen et al., 2023).",
-    parameters: &with_common::<2, 11>([
+    parameters: &with_common::<2, 12>([
         BETA_1,
         Parameter::optional("beta_2", Type::Float, "0.99", "The share of the old mean that is kept, 0 to 1"),
     ]),

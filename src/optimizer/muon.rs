@@ -13,7 +13,7 @@ pub(super) const ENTRY: Entry<dyn Optimizer> = Entry {
     doc: "For parameters of two axes, the momentum is replaced by the nearest matrix with orthogonal rows (Jordan, 2024); \
           all others are updated by Adam.",
     parameters: &with_decay(
-        with_common::<12, 21>([
+        with_common::<12, 22>([
             Parameter::optional("adam_beta_1", Type::Float, "0.9", "Adam's beta_1"),
             Parameter::optional("adam_beta_2", Type::Float, "0.999", "Adam's beta_2"),
             Parameter::optional("adam_weight_decay", Type::Float, "0.004", "Weight decay of what Adam updates"),

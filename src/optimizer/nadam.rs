@@ -13,7 +13,7 @@ pub(super) const ENTRY: Entry<dyn Optimizer> = Entry {
     name: "Nadam",
     aliases: &["nadam"],
     doc: "Adam with Nesterov momentum, which rises from beta_1 / 2 to beta_1 by 1 - 0.96^step / 2 (Dozat, 2016).",
-    parameters: &with_common::<3, 12>([BETA_1, BETA_2, EPSILON]),
+    parameters: &with_common::<3, 13>([BETA_1, BETA_2, EPSILON]),
     build: |arguments| Ok(Box::new(Nadam { moments: Moments::from(arguments)? })),
 };
 

@@ -11,7 +11,7 @@ pub(super) const ENTRY: Entry<dyn Optimizer> = Entry {
     name: "RMSprop",
     aliases: &["rmsprop", "RMSProp"],
     doc: "Running mean v of squared gradients; w -= rate × g / sqrt(v + epsilon) (Hinton, 2012).",
-    parameters: &with_common::<4, 13>([
+    parameters: &with_common::<4, 14>([
         Parameter::optional("rho", Type::Float, "0.9", "The share of the old mean that is kept, 0 to 1"),
         Parameter::optional("momentum", Type::Float, "0.0", "The share of the last update that is kept, 0 to 1"),
         EPSILON,

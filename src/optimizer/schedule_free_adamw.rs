@@ -12,7 +12,7 @@ pub(super) const ENTRY: Entry<dyn Optimizer> = Entry {
     aliases: &["schedule_free_adamw"],
     doc: "Adam without running mean, on a point between the iterate and the average of all iterates (Defazio et al., \
           2024). Weight decay only when given.",
-    parameters: &with_common::<4, 13>([
+    parameters: &with_common::<4, 14>([
         BETA_1,
         BETA_2,
         Parameter::optional("epsilon", Type::Float, "1e-8", "What keeps a division from 0"),

@@ -12,7 +12,7 @@ pub(super) const ENTRY: Entry<dyn Optimizer> = Entry {
     aliases: &["sgd"],
     doc: "Gradient descent: w -= rate × g. With momentum: m = momentum × m - rate × g and w += m; with nesterov \
           w += momentum × m - rate × g.",
-    parameters: &with_common::<2, 11>([
+    parameters: &with_common::<2, 12>([
         Parameter::optional("momentum", Type::Float, "0.0", "The share of the last update that is kept, 0 to 1"),
         Parameter::optional("nesterov", Type::Bool, "false", "Whether momentum looks ahead"),
     ]),

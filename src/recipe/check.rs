@@ -64,7 +64,6 @@ fn check_map(section: &'static Section, absent: Absent, node: &Node, path: &KeyP
     let mut meant = Vec::new();
     for entry in node.entries() {
         match section.key(&entry.key) {
-            Some(key) if matches!(key.kind, Kind::Planned) => report.faults.push(fault::planned(key, entry, path)),
             Some(key) => check(&key.kind, key.absent, &entry.node, &path.to(entry), report),
             None => {
                 let (error, guess) = fault::unknown_key(section, entry, path);

@@ -53,15 +53,6 @@ pub(super) fn missing_keys(missing: &[&Key], absent: Absent, node: &Node, path: 
     }
 }
 
-/// A key that is known and does nothing yet.
-pub(super) fn planned(key: &Key, entry: &Entry, path: &KeyPath) -> Error {
-    let at = path.to(entry);
-    place(Error::recipe(format!("`{at}` is not supported yet")), entry.place.clone())
-        .coded(codes::PLANNED)
-        .label("not supported yet")
-        .hint(format!("it will be {}; leave it out for now", key.doc.trim_end_matches(" (ours)")))
-}
-
 /// A value of a wrong type or out of its range.
 pub(super) fn wrong_value(kind: &Kind, absent: Absent, node: &Node, path: &KeyPath) -> Error {
     let expected = kind.describe();
@@ -101,6 +92,57 @@ pub(super) fn reducer_with_schedule(reducer: &Entry, schedule: &str) -> Error {
         .coded(codes::REDUCER_WITH_SCHEDULE)
         .label("excluded by the schedule")
         .hint("leave the reducer out, or make `solver.optimizer.learning_rate` a number")
+}
+
+/// A map that needs one of some keys and has none of them, or several.
+pub(super) fn one_of(node: &Node, path: &KeyPath, keys: &[&str], found: usize) -> Error {
+    let keys = joined(keys.iter().map(|key| format!("`{key}`")).collect(), "or");
+    let (message, label) = match found {
+        0 => (format!("`{path}` needs one of the keys {keys}"), "nothing is given here"),
+        _ => (format!("`{path}`: only one of the keys {keys} may be given"), "more than one is given"),
+    };
+    let code = if found == 0 { codes::MISSING_KEY } else { codes::GIVEN_TWICE };
+    place(Error::recipe(message), opening(node).or_else(|| node.mark()))
+        .coded(code)
+        .label(label)
+        .hint("leave out all but one")
+}
+
+/// A key of the solver beside a parameter of the optimizer that means the same.
+pub(super) fn set_twice(entry: &Entry, path: &KeyPath, parameter: &str) -> Error {
+    place(
+        Error::recipe(format!("`{path}` and the optimizer's parameter `{parameter}` mean the same")),
+        entry.place.clone(),
+    )
+    .coded(codes::GIVEN_TWICE)
+    .label("given here, too")
+    .hint("leave one of them out")
+}
+
+/// A checkpoint within an epoch where none is kept to resume from.
+pub(super) fn nothing_to_resume(entry: &Entry) -> Error {
+    let error =
+        Error::recipe("`solver.checkpoint_every` writes checkpoints, but `services.resume_checkpoints` is false");
+    place(error, entry.place.clone())
+        .coded(codes::GIVEN_TWICE)
+        .label("excluded by `services.resume_checkpoints`")
+        .hint("leave one of them out")
+}
+
+/// An entry of `class_weight` that is no class, or no weight.
+pub(super) fn class_weight(entry: &Entry, path: &KeyPath) -> Error {
+    let at = path.to(entry);
+    let (message, mark) = match entry.key.parse::<u32>() {
+        Err(_) => (
+            format!("`{path}`: expected the index of a class, from 0, found the key `{}`", entry.key),
+            entry.place.clone(),
+        ),
+        Ok(_) => (format!("`{at}`: expected a number of at least 0, found {}", entry.node.found()), entry.node.mark()),
+    };
+    place(Error::recipe(message), mark)
+        .coded(codes::OUT_OF_RANGE)
+        .label("no class and its weight")
+        .hint("write `{\"0\": 0.5, \"1\": 2.0}`: classes by their index, as text, and what their records count")
 }
 
 /// `extends` in a config that stands in no file.
@@ -249,7 +291,7 @@ fn search(section: &'static Section, at: &str, key: &str, found: &mut Vec<String
     // Import blocks are everywhere; that one of them has the key tells nothing.
     for known in section.keys.iter().filter(|known| !matches!(known.name, "import" | "params")) {
         let dotted = if at.is_empty() { known.name.to_owned() } else { format!("{at}.{}", known.name) };
-        if known.name == key && !matches!(known.kind, Kind::Planned) {
+        if known.name == key {
             found.push(at.to_owned());
         }
         if let Some(inner) = known.kind.section() {

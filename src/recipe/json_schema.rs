@@ -80,12 +80,11 @@ impl Sections {
     fn key(&mut self, key: &'static Key, part: bool) -> Value {
         let mut schema = self.kind(&key.kind, key.name, part);
         // In a part, `null` takes away what the other config has.
-        if part && !matches!(key.absent, Absent::Refused) && !matches!(key.kind, Kind::Planned) {
+        if part && !matches!(key.absent, Absent::Refused) {
             schema = json!({"anyOf": [schema, {"type": "null"}]});
         }
         let doc = key.doc.trim_end_matches(" (ours)");
         let doc = match key.kind {
-            Kind::Planned => format!("{doc}; not supported yet"),
             Kind::NoEffect(why) => format!("no effect: {why}"),
             _ => doc.to_owned(),
         };
@@ -126,7 +125,6 @@ impl Sections {
                 json!({"anyOf": kinds})
             }
             Kind::NoEffect(_) => json!({}),
-            Kind::Planned => json!({"not": {}}),
         }
     }
 }

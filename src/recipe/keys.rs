@@ -7,9 +7,7 @@
 
 use super::schema::Absent::{Default, Nothing, Refused};
 use super::schema::Bounds::{Any, Fraction, NotNegative, Positive};
-use super::schema::Kind::{
-    Choice, Flag, Free, Map, Maps, NoEffect, Null, Number, Off, OneOf, Planned, Text, Texts, Whole,
-};
+use super::schema::Kind::{Choice, Flag, Free, Map, Maps, NoEffect, Null, Number, Off, OneOf, Text, Texts, Whole};
 use super::schema::{Absent, Key, Kind, LARGEST, Section};
 
 /// The whole config.
@@ -198,7 +196,20 @@ pub static OUTPUT: Section = Section {
         key("loss", Map(&IMPORT), Refused, "what training makes small"),
         // Needed for each of several outputs; the rule stands in `model`.
         key("loss_weight", Number(NotNegative), Default("1.0"), "the loss's share of the total"),
-        key("metrics", IMPORTS, Default("[]"), "what is reported besides the loss"),
+        key("metrics", IMPORTS, Default("[]"), "what is reported besides the loss; every record counts once"),
+        key(
+            "weighted_metrics",
+            IMPORTS,
+            Default("[]"),
+            "what is reported besides, with sample and class weights; given names of their own where both lists have \
+             the same (ours)",
+        ),
+        key(
+            "class_weight",
+            Free,
+            Nothing,
+            "what records of a class count in training, by its index: `{\"0\": 0.5, \"1\": 2.0}`; others count 1 (ours)",
+        ),
         key(
             "sample_weight_mode",
             Text,
@@ -241,11 +252,73 @@ pub static SOLVER: Section = Section {
             Default(r#""auto""#),
             "where the network runs; `auto` takes a GPU when there is one (ours)",
         ),
-        key("precision", Planned, Nothing, "mixed precision (ours)"),
-        key("gradient_clip", Planned, Nothing, "a limit for the gradient (ours)"),
-        key("accumulate", Planned, Nothing, "batches for one update (ours)"),
-        key("ema", Planned, Nothing, "a moving average of the weights (ours)"),
-        key("checkpoint_every", Planned, Nothing, "checkpoints within an epoch (ours)"),
+        key(
+            "precision",
+            Choice(&["float32", "bf16"]),
+            Default(r#""float32""#),
+            "what layers compute in; `bf16` is mixed precision: products of bfloat16 values, float32 weights, losses and \
+             updates (ours)",
+        ),
+        key(
+            "gradient_clip",
+            OneOf(&[Number(Positive), Map(&CLIP)]),
+            Nothing,
+            "a limit for the gradient: a number limits the norm of all gradients together (ours)",
+        ),
+        key(
+            "accumulate",
+            Whole { least: 1, most: LARGEST },
+            Nothing,
+            "batches whose gradients are averaged for one update (ours)",
+        ),
+        key(
+            "ema",
+            OneOf(&[Flag, Map(&EMA)]),
+            Nothing,
+            "moving averages of the weights, which replace them at the end of training (ours)",
+        ),
+        key(
+            "checkpoint_every",
+            OneOf(&[Whole { least: 1, most: LARGEST }, Map(&CHECKPOINT_EVERY)]),
+            Nothing,
+            "checkpoints within an epoch, to resume from: a number counts steps; of them only the newest stays (ours)",
+        ),
+    ],
+};
+
+/// `solver.gradient_clip`, as the optimizers of Keras clip.
+pub static CLIP: Section = Section {
+    what: "a map with one of the keys `norm`, `value` and `global_norm`",
+    merges: false,
+    keys: &[
+        key("norm", Number(Positive), Nothing, "the largest norm of the gradient of each weight"),
+        key("value", Number(Positive), Nothing, "the largest size of each number of the gradient"),
+        key("global_norm", Number(Positive), Nothing, "the largest norm of all gradients together"),
+    ],
+};
+
+/// `solver.ema`; defaults of Keras' optimizers.
+pub static EMA: Section = Section {
+    what: "a map",
+    merges: false,
+    keys: &[
+        key("momentum", Number(Fraction), Default("0.99"), "the share of the old average that is kept"),
+        key(
+            "overwrite_every",
+            Whole { least: 1, most: LARGEST },
+            Nothing,
+            "updates after which the averages replace the weights; only at the end of training when left out",
+        ),
+    ],
+};
+
+/// `solver.checkpoint_every`.
+pub static CHECKPOINT_EVERY: Section = Section {
+    what: "a map with one of the keys `steps` and `minutes`, or both",
+    merges: false,
+    keys: &[
+        key("steps", Whole { least: 1, most: LARGEST }, Nothing, "steps of the run between two checkpoints"),
+        key("minutes", Number(Positive), Nothing, "minutes after which the next step is followed by a checkpoint"),
     ],
 };
 
@@ -425,6 +498,19 @@ pub static SYNONYMS: &[(&str, &str)] = &[
     ("val_early_stopping", "validation_early_stopping"),
     ("checkpoint", "best_checkpoint"),
     ("max_to_keep", "keep"),
+    ("clipnorm", "norm"),
+    ("clipvalue", "value"),
+    ("global_clipnorm", "global_norm"),
+    ("clip", "gradient_clip"),
+    ("gradient_accumulation_steps", "accumulate"),
+    ("accumulate_grad_batches", "accumulate"),
+    ("use_ema", "ema"),
+    ("decay", "momentum"),
+    ("ema_momentum", "momentum"),
+    ("ema_overwrite_frequency", "overwrite_every"),
+    ("save_freq", "checkpoint_every"),
+    ("mixed_precision", "precision"),
+    ("class_weights", "class_weight"),
     ("hparams", "hyperparameters"),
 ];
 

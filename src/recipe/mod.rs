@@ -61,7 +61,7 @@ pub use monitor::Better;
 pub use overrides::check_override;
 pub use read::Format;
 pub use services::{BestCheckpoint, EarlyStopping, Services, TensorBoard, UpdateFreq};
-pub use solver::{Device, Optimizer, Rate, Reducer, Solver};
+pub use solver::{CheckpointEvery, Clip, Device, Ema, Optimizer, Precision, Rate, Reducer, Solver};
 pub use written::{Entry, Node, Value as WrittenValue, Written};
 
 use crate::error::{Error, Place, Result};
@@ -125,6 +125,11 @@ impl Recipe {
             hyperparameters: fields.get("hyperparameters").0.to_map(),
             origin: Origin(written.root.clone()),
         };
+        if let Some(entry) = fields.map("solver").node().entry("checkpoint_every")
+            && !recipe.services.resume_checkpoints
+        {
+            report.faults.push(fault::nothing_to_resume(entry));
+        }
         let notes = std::mem::take(&mut report.notes);
         match report.into_error() {
             Some(error) => Err(error),
@@ -159,6 +164,7 @@ impl Recipe {
         for output in &self.model.outputs {
             imports.push(&output.loss);
             imports.extend(&output.metrics);
+            imports.extend(&output.weighted_metrics);
         }
         imports.push(&self.solver.optimizer.import);
         if let Rate::Schedule(schedule) = &self.solver.optimizer.learning_rate {

@@ -52,6 +52,10 @@ pub struct Output {
     pub loss_weight: f64,
     /// What is reported besides the loss.
     pub metrics: Vec<Import>,
+    /// What is reported besides, with sample and class weights.
+    pub weighted_metrics: Vec<Import>,
+    /// What records of some classes count in training, at least 0, by the class's index.
+    pub class_weight: Option<Vec<(u32, f64)>>,
     /// Accepted as Keras accepts it.
     pub sample_weight_mode: Option<String>,
 }
@@ -63,7 +67,7 @@ impl Model {
         check_weights(&outputs, report);
         Model {
             network: imports::one(fields, "network"),
-            outputs: outputs.iter().map(Output::resolve).collect(),
+            outputs: outputs.iter().map(|output| Output::resolve(output, report)).collect(),
             pretrained: fields.map_if_any("pretrained").map(|fields| Pretrained::resolve(&fields, report)),
             freeze: fields.texts("freeze"),
         }
@@ -110,12 +114,14 @@ impl Pretrained {
 }
 
 impl Output {
-    fn resolve(fields: &Fields) -> Self {
+    fn resolve(fields: &Fields, report: &mut Report) -> Self {
         Output {
             name: fields.text("name"),
             loss: imports::one(fields, "loss"),
             loss_weight: fields.number("loss_weight"),
             metrics: imports::list(fields, "metrics"),
+            weighted_metrics: imports::list(fields, "weighted_metrics"),
+            class_weight: class_weight(fields, report),
             sample_weight_mode: fields.text_if_any("sample_weight_mode"),
         }
     }
@@ -126,9 +132,30 @@ impl Output {
         map.insert("loss".to_owned(), self.loss.to_json());
         map.insert("loss_weight".to_owned(), json!(self.loss_weight));
         map.insert("metrics".to_owned(), imports::all_to_json(&self.metrics));
+        map.insert("weighted_metrics".to_owned(), imports::all_to_json(&self.weighted_metrics));
+        let weights = |weights: &Vec<(u32, f64)>| {
+            weights.iter().map(|(class, weight)| (class.to_string(), json!(weight))).collect::<Map<_, _>>()
+        };
+        map.extend(self.class_weight.as_ref().map(|own| ("class_weight".to_owned(), Value::Object(weights(own)))));
         map.extend(self.sample_weight_mode.as_ref().map(|mode| ("sample_weight_mode".to_owned(), json!(mode))));
         Value::Object(map)
     }
+}
+
+fn class_weight(fields: &Fields, report: &mut Report) -> Option<Vec<(u32, f64)>> {
+    let (node, path) = fields.get("class_weight");
+    let given = node.entries();
+    if given.is_empty() {
+        return None;
+    }
+    let mut weights = Vec::with_capacity(given.len());
+    for entry in given {
+        match (entry.key.parse(), entry.node.number().filter(|weight| *weight >= 0.0)) {
+            (Ok(class), Some(weight)) => weights.push((class, weight)),
+            _ => report.faults.push(fault::class_weight(entry, &path)),
+        }
+    }
+    Some(weights)
 }
 
 fn check_names(outputs: &[Fields], report: &mut Report) {

@@ -79,8 +79,6 @@ pub enum Kind {
     OneOf(&'static [Kind]),
     /// A key of the original that does nothing here: any value is welcome, a note says why.
     NoEffect(&'static str),
-    /// A key that is refused until it is built.
-    Planned,
 }
 
 /// The range of a number.
@@ -104,7 +102,7 @@ impl Section {
 
     /// Returns the keys that do something, in order.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + Clone {
-        let used = |key: &&Key| !matches!(key.kind, Kind::Planned | Kind::NoEffect(_));
+        let used = |key: &&Key| !matches!(key.kind, Kind::NoEffect(_));
         self.keys.iter().filter(used).map(|key| key.name)
     }
 }
@@ -135,7 +133,7 @@ impl Kind {
             Kind::Map(section) => section.what.to_owned(),
             Kind::Maps { what, .. } => (*what).to_owned(),
             Kind::Free => "a map".to_owned(),
-            Kind::NoEffect(_) | Kind::Planned => "any value".to_owned(),
+            Kind::NoEffect(_) => "any value".to_owned(),
         };
         vec![one]
     }

@@ -1,6 +1,7 @@
 //! The fitted state of a scripted transformer on disk: `state.json` for maps, lists, numbers and texts,
-//! `state.safetensors` for the tensors in them, which the JSON names as `{"$tensor": "path"}`;
-//! a vocabulary is `{"$vocabulary": {…}}`, and counts of words are `{"$words": {…}}`.
+//! `state.safetensors` for the tensors in them, which the JSON names as `{"$tensor": "path"}`; a vocabulary is
+//! `{"$vocabulary": {…}}`, counts of words are `{"$words": {…}}`, and a number that JSON cannot hold to the bit `{"$float": "inf"}`. Checkpoints keep the state of
+//! scripted services and metrics the same way.
 
 use std::path::Path;
 
@@ -23,6 +24,22 @@ const TENSORS: &str = "state.safetensors";
 /// vocabularies.
 pub fn check(state: &Map) -> Result<()> {
     take_apart(state, &mut Vec::new()).map(drop)
+}
+
+/// Takes a state apart for a checkpoint: JSON, and the tensors it names.
+///
+/// # Errors
+/// As [`check`].
+pub fn gather(state: &Map) -> Result<(Value, Vec<(String, Array)>)> {
+    let mut tensors = Vec::new();
+    let json = take_apart(state, &mut tensors)?;
+    Ok((json, tensors))
+}
+
+/// Puts together what [`gather`] took apart; `None` where it is not of that kind.
+pub fn put_back(json: &Value, tensors: &[(String, Array)]) -> Option<Vec<(String, Dynamic)>> {
+    let fields = json.as_object()?.iter();
+    fields.map(|(name, value)| Some((name.clone(), put_together(value, tensors)?))).collect()
 }
 
 /// Writes a state below a folder.
@@ -55,8 +72,7 @@ pub fn load(folder: &Path) -> Result<Vec<(String, Dynamic)>> {
     let json: Value = serde_json::from_str(&text).map_err(|_| damaged())?;
     let file = folder.join(TENSORS);
     let tensors = if file.exists() { artifact::weights::load(&file)? } else { Vec::new() };
-    let fields = json.as_object().ok_or_else(damaged)?;
-    fields.iter().map(|(name, value)| Ok((name.clone(), put_together(value, &tensors).ok_or_else(damaged)?))).collect()
+    put_back(&json, &tensors).ok_or_else(damaged)
 }
 
 /// Returns the bytes of one value: the length of its JSON, the JSON, the tensors in it.
@@ -110,6 +126,9 @@ fn part(value: &Dynamic, path: &str, tensors: &mut Vec<(String, Array)>) -> Resu
         let items = list.iter().enumerate().map(|(index, item)| part(item, &format!("{path}.{index}"), tensors));
         return Ok(Value::Array(items.collect::<Result<_>>()?));
     }
+    if let Some(number) = value.as_float().ok().filter(|number| !reads_back(*number)) {
+        return Ok(json!({ FLOAT: format!("{number:?}") }));
+    }
     cast::to_json(value).map_err(|_| {
         Error::script(format!(
             "the field `{path}` holds {}, which cannot be stored",
@@ -122,12 +141,24 @@ fn part(value: &Dynamic, path: &str, tensors: &mut Vec<(String, Array)>) -> Resu
     })
 }
 
+/// The key under which a number stands as text that JSON has no word for, or whose last digit its reader may change.
+const FLOAT: &str = "$float";
+
+/// Returns whether a number written as JSON reads back bit for bit.
+fn reads_back(number: f64) -> bool {
+    let read = serde_json::Number::from_f64(number).and_then(|number| number.to_string().parse::<Value>().ok());
+    read.and_then(|read| read.as_f64()).is_some_and(|read| read.to_bits() == number.to_bits())
+}
+
 fn put_together(value: &Value, tensors: &[(String, Array)]) -> Option<Dynamic> {
     match value {
         Value::Object(fields) => {
             if let Some(Value::String(path)) = fields.get("$tensor").filter(|_| fields.len() == 1) {
                 let (_, array) = tensors.iter().find(|(name, _)| name == path)?;
                 return Some(Dynamic::from(Tensor::Host(array.clone())));
+            }
+            if let Some(Value::String(number)) = fields.get(FLOAT).filter(|_| fields.len() == 1) {
+                return number.parse::<f64>().ok().map(Dynamic::from);
             }
             if let Some(words) = fields.get("$vocabulary").filter(|_| fields.len() == 1) {
                 return Vocabulary::from_json(words).ok().map(Dynamic::from);

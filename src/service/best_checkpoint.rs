@@ -62,8 +62,8 @@ impl Service for BestCheckpoint {
         moment.writer.best(&moment.folder.join(layout::BEST_CHECKPOINT), moment.weights.weights()?, best)
     }
 
-    fn state(&self) -> Value {
-        json!({ "best": self.best.map(exact::to_json) })
+    fn state(&self) -> Result<Value> {
+        Ok(json!({ "best": self.best.map(exact::to_json) }))
     }
 
     fn restore(&mut self, state: &Value, _: crate::artifact::weights::Named) -> Result<()> {

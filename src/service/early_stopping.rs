@@ -193,13 +193,13 @@ impl Service for EarlyStopping {
         Ok(())
     }
 
-    fn state(&self) -> Value {
-        json!({
+    fn state(&self) -> Result<Value> {
+        Ok(json!({
             "wait": self.wait,
             "best": self.best.map(exact::to_json),
             "best_epoch": self.best_epoch,
             "stopped_epoch": self.stopped_epoch,
-        })
+        }))
     }
 
     fn arrays(&self) -> Named {

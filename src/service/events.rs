@@ -34,7 +34,7 @@ impl Service for Events {
             false => String::new(),
         };
         write_atomic(&path, earlier.as_bytes())?;
-        let event = json!({ "resumed": moment.epoch > 0, "epoch": moment.epoch, "step": moment.step });
+        let event = json!({ "resumed": moment.step > 0, "epoch": moment.epoch, "step": moment.step });
         write(moment, "run_begin", event)
     }
 
@@ -47,7 +47,10 @@ impl Service for Events {
 
     fn on_train_end(&mut self, moment: &mut Moment) -> Result<()> {
         if let Some(reason) = moment.control.stop.clone() {
-            let event = json!({ "reason": reason, "epoch": moment.epoch, "step": moment.step });
+            let mut event = json!({ "reason": reason, "epoch": moment.epoch, "step": moment.step });
+            if !moment.control.details.is_empty() {
+                event["details"] = json!(moment.control.details);
+            }
             write(moment, "stop", event)?;
         }
         write(moment, "run_end", json!({ "step": moment.step }))

@@ -90,8 +90,8 @@ impl Service for LearningRateReducer {
         Ok(())
     }
 
-    fn state(&self) -> Value {
-        json!({ "wait": self.wait, "cooling": self.cooling, "best": self.best.map(exact::to_json) })
+    fn state(&self) -> Result<Value> {
+        Ok(json!({ "wait": self.wait, "cooling": self.cooling, "best": self.best.map(exact::to_json) }))
     }
 
     fn restore(&mut self, state: &Value, _: Named) -> Result<()> {

@@ -24,6 +24,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::artifact::layout::Position;
 use crate::artifact::weights::Named;
 use crate::artifact::{Checkpoint, State, Writer};
 use crate::error::{Error, Result};
@@ -61,7 +62,10 @@ pub struct Moment<'a> {
     pub writer: &'a Writer,
     /// The epoch, from 0.
     pub epoch: usize,
-    /// Optimizer updates done so far.
+    /// Batches of the epoch that are done, after a batch; also before the first step of a run that goes on within an
+    /// epoch. 0 elsewhere.
+    pub batches: u64,
+    /// Steps done so far.
     pub step: u64,
     /// The learning rate of the latest update, whether a schedule or the control gave it.
     pub learning_rate: f64,
@@ -75,6 +79,24 @@ pub struct Moment<'a> {
     pub control: &'a mut Control,
     /// The weights, for services that store or look at them.
     pub weights: &'a dyn Weights,
+}
+
+impl Moment<'_> {
+    /// Returns where the run goes on from when it begins: between epochs, or within one.
+    pub fn start(&self) -> Position {
+        Position { epochs: self.epoch, batches: self.batches }
+    }
+}
+
+/// What a run resumed from a checkpoint gets back, besides weights and the optimizer's state.
+#[derive(Clone, Debug)]
+pub struct Gathered {
+    /// Position, rates, and what services and metrics keep besides arrays.
+    pub state: State,
+    /// The arrays of services, each under `<service>/<name>`.
+    pub services: Named,
+    /// The arrays of metrics within an epoch.
+    pub metrics: Named,
 }
 
 /// Log names and values in the order they are reported.
@@ -105,6 +127,8 @@ pub struct Control {
     pub learning_rate: f64,
     /// Lines for the person, printed by the progress display.
     pub messages: Vec<String>,
+    /// What is known about why it stopped, a line each, for the record of the run.
+    pub details: Vec<String>,
     /// The weights that are put back when training has ended.
     pub restore: Option<Named>,
 }
@@ -155,10 +179,17 @@ pub trait Service: Send {
         Ok(())
     }
 
-    /// Called after each epoch once every service has seen its end: `state` and `arrays` (from [`gather`])
-    /// are what a run resumed from here gets back.
-    fn on_checkpoint(&mut self, moment: &mut Moment, state: &State, arrays: &[(String, Array)]) -> Result<()> {
-        let _ = (moment, state, arrays);
+    /// Called before the state of all services is gathered for a checkpoint: what is buffered goes to the writer, so
+    /// that the state knows of it.
+    fn before_checkpoint(&mut self, moment: &mut Moment) -> Result<()> {
+        let _ = moment;
+        Ok(())
+    }
+
+    /// Called after each epoch once every service has seen its end, and within epochs where the run asks for it:
+    /// `gathered` is what a run resumed from here gets back.
+    fn on_checkpoint(&mut self, moment: &mut Moment, gathered: &Gathered) -> Result<()> {
+        let _ = (moment, gathered);
         Ok(())
     }
 
@@ -169,8 +200,11 @@ pub trait Service: Send {
     }
 
     /// Returns what a resumed run needs to go on exactly; floating-point numbers by [`crate::artifact::exact`].
-    fn state(&self) -> Value {
-        Value::Null
+    ///
+    /// # Errors
+    /// Something that cannot be stored, in a scripted service.
+    fn state(&self) -> Result<Value> {
+        Ok(Value::Null)
     }
 
     /// Returns arrays that belong to the state.
@@ -195,17 +229,20 @@ pub trait Service: Send {
     }
 }
 
-/// Gathers the state of all services for a checkpoint: values into `state`, arrays as the result.
-pub fn gather(services: &[Box<dyn Service>], state: &mut State) -> Named {
+/// Gathers the state of all services for a checkpoint; metrics are left to who has them.
+///
+/// # Errors
+/// A state that cannot be stored, with the service's name.
+pub fn gather(services: &[Box<dyn Service>], mut state: State) -> Result<Gathered> {
     let mut arrays = Vec::new();
-    for service in services {
-        let value = service.state();
+    for (service, key) in services.iter().zip(keys(services)) {
+        let value = service.state().map_err(|error| error.within(format!("service `{}`", service.name())))?;
         if !value.is_null() {
-            state.services.insert(service.name().to_owned(), value);
+            state.services.insert(key.clone(), value);
         }
-        arrays.extend(service.arrays().into_iter().map(|(name, array)| (format!("{}/{name}", service.name()), array)));
+        arrays.extend(service.arrays().into_iter().map(|(name, array)| (format!("{key}/{name}"), array)));
     }
-    arrays
+    Ok(Gathered { state, services: arrays, metrics: Vec::new() })
 }
 
 /// Gives the services back what [`gather`] took; a service the checkpoint does not know starts afresh.
@@ -213,15 +250,25 @@ pub fn gather(services: &[Box<dyn Service>], state: &mut State) -> Named {
 /// # Errors
 /// A state that the service cannot understand.
 pub fn restore(services: &mut [Box<dyn Service>], checkpoint: &Checkpoint) -> Result<()> {
-    for service in services {
-        let prefix = format!("{}/", service.name());
+    let keys = keys(services);
+    for (service, key) in services.iter_mut().zip(keys) {
+        let prefix = format!("{key}/");
         let own = |(name, array): &(String, Array)| Some((name.strip_prefix(&prefix)?.to_owned(), array.clone()));
         let arrays = checkpoint.services.iter().filter_map(own).collect();
-        if let Some(state) = checkpoint.state.services.get(service.name()) {
+        if let Some(state) = checkpoint.state.services.get(&key) {
             service.restore(state, arrays)?;
         }
     }
     Ok(())
+}
+
+/// Returns the names of services in checkpoints: a component that is used twice has two states.
+fn keys(services: &[Box<dyn Service>]) -> Vec<String> {
+    let name = |at: usize| match services[..at].iter().filter(|other| other.name() == services[at].name()).count() {
+        0 => services[at].name().to_owned(),
+        earlier => format!("{}#{}", services[at].name(), earlier + 1),
+    };
+    (0..services.len()).map(name).collect()
 }
 
 /// Returns the error for a state that a service did not write.

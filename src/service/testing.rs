@@ -6,6 +6,7 @@ use ndarray::arr1;
 use serde_json::Value;
 
 use super::{Control, GraphNode, LIST, Logs, Moment, Service, Weights, gather, restore};
+use crate::artifact::layout::Position;
 use crate::artifact::weights::Named;
 use crate::artifact::{Folder, State, Writer, layout};
 use crate::error::Result;
@@ -65,6 +66,7 @@ impl<'a> Run<'a> {
                 folder: self.folder,
                 writer: &self.writer,
                 epoch,
+                batches: step - 10 * epoch as u64,
                 step,
                 learning_rate: self.control.learning_rate,
                 logs,
@@ -113,8 +115,8 @@ impl<'a> Run<'a> {
         }
         let step = 10 * (epoch as u64 + 1);
         self.each(weights, epoch, step, logs, |service, moment| service.on_epoch_end(moment))?;
-        let mut state = State::new(epoch + 1, step, 7, self.control.learning_rate);
-        let arrays = gather(&self.services, &mut state);
-        self.each(weights, epoch, step, logs, |service, moment| service.on_checkpoint(moment, &state, &arrays))
+        let state = State::new(Position::after(epoch + 1), step, 7, self.control.learning_rate);
+        let gathered = gather(&self.services, state)?;
+        self.each(weights, epoch, step, logs, |service, moment| service.on_checkpoint(moment, &gathered))
     }
 }

@@ -190,7 +190,7 @@ fn states_of_another_make_are_refused() {
             .collect();
         let mut made = entry.make(&params).unwrap();
         assert_eq!(made.name(), entry.name);
-        let own = made.state();
+        let own = made.state().unwrap();
         if !own.is_null() {
             made.restore(&own, vec![]).unwrap();
             let foreign = json!({ "wait": "x", "best": [1], "train": 3, "validation": 3 });

@@ -2,8 +2,9 @@
 //! storable state, and one forward and backward pass on a real batch.
 
 use super::Trainer;
+use super::blame;
 use super::engine::{Engine, Losses};
-use super::feed::{Fed, feed, matches, names};
+use super::feed::{Fed, feed, feed_training, matches, names};
 use super::meters::Meters;
 use super::parts::{OutputSpec, Rate, Setup};
 use crate::dataset::{Arrays, Batch, Dataset};
@@ -67,6 +68,7 @@ impl Trainer {
         let known = self.log_names();
         let mut errors = Vec::new();
         for service in &self.setup.services {
+            errors.extend(service.state().err().map(|error| error.within(format!("service `{}`", service.name()))));
             if let Some(monitor) = service.monitor().filter(|monitor| !known.iter().any(|name| name == monitor)) {
                 let mut error =
                     Error::recipe(format!("service `{}`: nothing is reported as `{monitor}`", service.name()))
@@ -105,10 +107,12 @@ impl Trainer {
     fn try_training(&mut self, batch: &Batch) -> Result<()> {
         let Setup { network, outputs, seed, .. } = &self.setup;
         let engine = &mut self.variables.engine;
-        let fed = feed(network, batch)?;
-        engine.forward(&fed.inputs, fed.len, Some(&Random::new(*seed, Stream::Dropout, &[0])))?;
+        let fed = feed_training(network, outputs, batch)?;
+        let random = Random::new(*seed, Stream::Dropout, &[0]);
+        engine.forward(&fed.inputs, fed.len, Some(&random))?;
         let losses = engine.losses(outputs, &fed.targets)?;
-        if let Some(error) = not_finite(outputs, &self.setup.train, batch, &losses, engine)? {
+        let pass = (&*fed.inputs, &random);
+        if let Some(error) = not_finite(outputs, &self.setup.train, batch, &losses, engine, pass)? {
             return Err(error);
         }
         // Made before the gradient is looked at: the names of the report are known either way.
@@ -140,6 +144,8 @@ fn tried(outputs: &[OutputSpec], fed: &Fed, losses: &Losses, engine: &Engine, pr
     let mut meters = Meters::new(outputs, fed, engine, prefix)?;
     meters.update(outputs, fed, losses, engine)?;
     meters.logs()?;
+    // A metric whose state cannot be stored would end the run at its first checkpoint.
+    meters.state()?;
     meters.reset();
     Ok(meters)
 }
@@ -256,7 +262,8 @@ fn not_finite(
     dataset: &Dataset,
     batch: &Batch,
     losses: &Losses,
-    engine: &Engine,
+    engine: &mut Engine,
+    (inputs, random): (&[Array], &Random),
 ) -> Result<Option<Error>> {
     let bad = match outputs {
         [_] => (!losses.total.is_finite()).then_some((0, losses.total)),
@@ -266,23 +273,18 @@ fn not_finite(
         return Ok(None);
     };
     let error = Error::data(format!("the loss of output `{}` is {loss} in the first step", outputs[at].name));
-    let y = batch.y.iter().flatten().filter(|(name, _)| *name == outputs[at].name).map(|pair| ("output", pair));
-    let w = batch.w.iter().flatten().filter(|(name, _)| *name == outputs[at].name).map(|pair| ("sample weight", pair));
-    for (what, (name, array)) in batch.x.iter().map(|pair| ("input", pair)).chain(y).chain(w) {
-        if let Some(at) = array.to_f64_vec().iter().position(|value| !value.is_finite()) {
-            let record = at / (array.size() / batch.len.max(1)).max(1);
-            let place = batch.rows.get(record).map_or_else(String::new, |&row| dataset.place(row));
-            return Ok(Some(
-                error
-                    .hint(format!("{what} `{name}` is not a finite number in {place}"))
-                    .hint("look for missing values, or a division by zero in the loader or the transformer"),
-            ));
-        }
+    if let Some(line) = blame::given(batch, dataset) {
+        let remedy = "look for missing values, or a division by zero in the loader or the transformer";
+        return Ok(Some(error.hint(line).hint(remedy)));
     }
-    let network_at_fault = engine.output(at)?.as_f32().iter().any(|value| !value.is_finite());
-    Ok(Some(match network_at_fault {
-        true => error.hint("the inputs are finite, but the network's prediction is not: scale the inputs"),
-        false => error.hint("inputs and prediction are finite: the targets may be outside the range of this loss"),
+    Ok(Some(match engine.first_not_finite(inputs, random)? {
+        Some(found) => error
+            .hint(format!(
+                "the inputs are finite, but the values of layer `{}`, `{}`, are not",
+                found.layer, found.kind
+            ))
+            .hint("scale the inputs"),
+        None => error.hint("inputs and prediction are finite: the targets may be outside the range of this loss"),
     }))
 }
 

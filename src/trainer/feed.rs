@@ -1,5 +1,6 @@
 //! A batch as the training step takes it: in the order of the network's inputs and outputs.
 
+use super::parts::OutputSpec;
 use crate::dataset::Batch;
 use crate::error::{Error, Result};
 use crate::network::{Network, Port, show_shape};
@@ -71,6 +72,28 @@ impl Fed {
         }
         Ok(())
     }
+
+    /// Gives classes what they weigh in training; the outputs are in the network's order.
+    ///
+    /// # Errors
+    /// Sample weights that do not fit the labels.
+    pub(super) fn weigh(&mut self, network: &Network, outputs: &[OutputSpec]) -> Result<()> {
+        for ((target, output), port) in self.targets.iter_mut().zip(outputs).zip(network.outputs()) {
+            let weighed = output.class_weights.apply(target, port.shape.len());
+            weighed.map_err(|error| error.within(format!("output `{}`", output.name)))?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns a whole batch as training takes it: classes weigh what the outputs, in the network's order, say.
+///
+/// # Errors
+/// As [`feed`]; sample weights that do not fit the labels.
+pub(super) fn feed_training(network: &Network, outputs: &[OutputSpec], batch: &Batch) -> Result<Fed> {
+    let mut fed = feed(network, batch)?;
+    fed.weigh(network, outputs)?;
+    Ok(fed)
 }
 
 /// Returns an input's values. A scalar a record, shape `[batch]`, becomes `[batch, 1]` where the network

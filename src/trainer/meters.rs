@@ -3,13 +3,16 @@
 //! With one output: `loss`, then its metrics. With several: `loss`, `<output>_loss` for each, then
 //! `<output>_<metric>`. Names of validation values start with `val_`.
 
+use serde_json::{Map, Value};
+
 use super::engine::{self, Engine, Losses};
 use super::feed::{Fed, Target};
 use super::parts::OutputSpec;
+use crate::artifact::weights::Named;
 use crate::error::{Error, Result};
-use crate::metric::{Metric, MetricTarget};
+use crate::metric::{Metric, MetricState, MetricTarget};
 use crate::service::Logs;
-use crate::tensor::Tensor;
+use crate::tensor::{Array, Tensor};
 
 /// A mean of batch values, weighted by batch size.
 #[derive(Clone, Copy, Debug, Default)]
@@ -126,6 +129,65 @@ impl Meters {
             log.1 = own.metric.result()?;
         }
         Ok(&self.logs)
+    }
+
+    /// Returns the logs as they were brought up to date last.
+    pub fn latest(&self) -> &Logs {
+        &self.logs
+    }
+
+    /// Returns what has been gathered of the epoch, for a checkpoint within it: fields of scripts by log name, and
+    /// arrays, which hold numbers to the bit.
+    ///
+    /// # Errors
+    /// A state of a scripted metric that cannot be stored.
+    pub fn state(&self) -> Result<(Map<String, Value>, Named)> {
+        let (mut fields, mut arrays) = (Map::new(), Named::new());
+        let means = std::iter::once(&self.loss).chain(&self.outputs);
+        for ((name, _), mean) in self.logs.iter().zip(means) {
+            arrays.push((name.clone(), Array::from_f64(vec![mean.total, mean.count], &[2])?));
+        }
+        for ((name, _), own) in self.logs.iter().skip(1 + self.outputs.len()).zip(&self.metrics) {
+            let state = own.metric.state().map_err(|error| error.within(format!("metric `{name}`")))?;
+            if !state.fields.is_null() {
+                fields.insert(name.clone(), state.fields);
+            }
+            let length = state.numbers.len();
+            arrays.push((name.clone(), Array::from_f64(state.numbers, &[length])?));
+            arrays.extend(state.arrays.into_iter().map(|(own, array)| (format!("{name}/{own}"), array)));
+        }
+        Ok((fields, arrays))
+    }
+
+    /// Takes back what [`Meters::state`] gave.
+    ///
+    /// # Errors
+    /// A state of other metrics.
+    pub fn restore(&mut self, fields: &Map<String, Value>, arrays: &Named) -> Result<()> {
+        let numbers = |name: &str| match arrays.iter().find(|(own, _)| own == name) {
+            Some((_, array)) => Ok(array.to_f64_vec()),
+            None => Err(Error::artifact(format!("the checkpoint knows nothing of `{name}`"))
+                .hint("resume with the outputs and metrics that the run was started with")),
+        };
+        let means = std::iter::once(&mut self.loss).chain(&mut self.outputs);
+        for ((name, _), mean) in self.logs.iter().zip(means) {
+            let found = numbers(name)?;
+            let [total, count] = found[..] else {
+                return Err(Error::artifact(format!("the checkpoint's sums of `{name}` are damaged")));
+            };
+            *mean = Mean { total, count };
+        }
+        for ((name, _), own) in self.logs.iter().skip(1 + self.outputs.len()).zip(&mut self.metrics) {
+            let prefix = format!("{name}/");
+            let inner = |(full, array): &(String, Array)| Some((full.strip_prefix(&prefix)?.to_owned(), array.clone()));
+            let state = MetricState {
+                numbers: numbers(name)?,
+                fields: fields.get(name).cloned().unwrap_or_default(),
+                arrays: arrays.iter().filter_map(inner).collect(),
+            };
+            own.metric.restore(&state)?;
+        }
+        Ok(())
     }
 
     /// Returns the names in the order of the report.

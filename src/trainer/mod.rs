@@ -5,11 +5,14 @@
 //! batches before anything is written; [`Trainer::train`] runs the epochs. A step depends on the seed,
 //! the weights and its number, on nothing else: the same parts give the same bits.
 
+mod blame;
 mod check;
+mod class_weights;
 mod engine;
 mod epoch;
 mod evaluate;
 mod feed;
+mod gradients;
 mod meters;
 mod overfit;
 mod parts;
@@ -25,8 +28,12 @@ mod tests;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use serde_json::{Map, Value};
+
+pub use class_weights::ClassWeights;
+pub use gradients::GradientCheck;
 pub use overfit::{Cause, NEAR_ZERO, Overfit};
-pub use parts::{MetricFactory, MetricSpec, OutputSpec, Parts, Rate};
+pub use parts::{Checkpoints, MetricFactory, MetricSpec, OutputSpec, Parts, Rate};
 pub use progress::{EpochRow, History, Progress, Quiet, Run, Step};
 pub use rate_finder::{Range, RateCurve, Suggestion, Trial};
 pub use trial::Footprint;
@@ -35,6 +42,7 @@ pub(crate) use check::in_network_order;
 pub(crate) use engine::Engine;
 pub(crate) use feed::inputs;
 
+use crate::artifact::layout::Position;
 use crate::artifact::weights::Named;
 use crate::artifact::{Checkpoint, Writer, cpu, layout};
 use crate::dataset::Dataset;
@@ -59,12 +67,23 @@ pub struct Trainer {
     stop: Arc<AtomicBool>,
     /// The next epoch.
     epoch: usize,
+    /// Batches of it that are done, and what was gathered of them, when the run goes on within an epoch.
+    within: Option<Within>,
+    /// Batches of the epoch that is trained that are done.
+    done: u64,
     /// Steps done.
     step: u64,
     /// The learning rate of the next step.
     next_rate: f64,
     /// The learning rate of the latest step; before the first one, that of the first.
     learning_rate: f64,
+}
+
+/// Where a run goes on within an epoch.
+struct Within {
+    batches: u64,
+    fields: Map<String, Value>,
+    arrays: Named,
 }
 
 impl Trainer {
@@ -74,7 +93,7 @@ impl Trainer {
     /// Output names that differ from the network's, weights of another shape, and a learning rate that
     /// is no number of at least 0.
     pub fn new(parts: Parts) -> Result<Self> {
-        let Parts { weights, optimizer, device, kernels, .. } = parts;
+        let Parts { weights, optimizer, device, kernels, mixed, .. } = parts;
         let setup = Setup {
             outputs: check::in_network_order(&parts.network, parts.outputs)?,
             network: parts.network,
@@ -84,10 +103,12 @@ impl Trainer {
             services: parts.services,
             epochs: parts.epochs,
             seed: parts.seed,
+            checkpoints: parts.checkpoints,
             folder: parts.folder,
             graph: parts.graph,
         };
-        let engine = Engine::new(setup.network.clone(), &weights, &device, kernels)?;
+        let engine = Engine::new(setup.network.clone(), &weights, &device, kernels && !mixed)?;
+        let engine = if mixed { engine.mix()? } else { engine };
         let next_rate = setup.rate.first()?;
         Ok(Trainer {
             variables: Variables::new(engine, optimizer)?,
@@ -98,6 +119,8 @@ impl Trainer {
             checked: false,
             stop: Arc::new(AtomicBool::new(false)),
             epoch: 0,
+            within: None,
+            done: 0,
             step: 0,
             next_rate,
             learning_rate: next_rate,
@@ -120,11 +143,11 @@ impl Trainer {
         self.variables.engine.set_threads(threads);
     }
 
-    /// Goes on where a checkpoint was written: weights, optimizer, services, position. Returns a
+    /// Goes on where a checkpoint was written: weights, optimizer, services, metrics, position. Returns a
     /// warning for the person when it was written on another kind of CPU.
     ///
     /// # Errors
-    /// A checkpoint of another network, optimizer or seed, or from within an epoch.
+    /// A checkpoint of another network, optimizer or seed, or of longer epochs.
     pub fn resume(&mut self, checkpoint: &Checkpoint) -> Result<Option<String>> {
         let state = &checkpoint.state;
         if state.seed != self.setup.seed {
@@ -133,19 +156,37 @@ impl Trainer {
                 state.seed, self.setup.seed
             )));
         }
-        if state.data_position != 0 {
-            return Err(Error::artifact("the checkpoint was written within an epoch, which cannot be resumed"));
+        let batches = self.setup.train.batches() as u64;
+        if state.data_position > batches {
+            return Err(Error::artifact(format!(
+                "the checkpoint was written {}, but epochs of this run have {batches} batches",
+                state.position()
+            ))
+            .hint("resume with the records and the batch size that the run was started with"));
         }
         self.variables.restore(&checkpoint.weights, layout::MODEL)?;
         self.variables.restore_optimizer(state.step, &checkpoint.optimizer)?;
         service::restore(&mut self.setup.services, checkpoint)?;
         (self.epoch, self.step) = (state.epoch, state.step);
+        let within = || Within {
+            batches: state.data_position,
+            fields: state.metrics.clone(),
+            arrays: checkpoint.metrics.clone(),
+        };
+        self.within = (state.data_position > 0).then(within);
         self.next_rate = match &self.setup.rate {
             Rate::Constant(_) => state.learning_rate,
             Rate::Schedule(schedule) => scheduled(&**schedule, state.step)?,
         };
-        self.learning_rate = self.next_rate;
+        self.learning_rate =
+            if state.latest_learning_rate.is_nan() { self.next_rate } else { state.latest_learning_rate };
         Ok(cpu::warning(&state.cpu))
+    }
+
+    /// Returns where the run stands: between epochs, or within one that was cut short or is gone on with.
+    pub fn position(&self) -> Position {
+        let batches = self.within.as_ref().map_or(0, |within| within.batches);
+        Position { epochs: self.epoch, batches }
     }
 
     /// Returns how many epochs are finished, those before a resume included.
@@ -196,18 +237,21 @@ impl Trainer {
             let trained = self.train_epoch(&logs, &mut control, progress);
             if !self.unless_stopped(trained)?.unwrap_or(false) {
                 history.interrupted = self.stop.load(Ordering::Relaxed);
+                let goes_on = history.interrupted && !control.at_once;
+                self.pause(&logs, &mut control, progress, goes_on)?;
                 break;
             }
             progress.validation_begin();
             let validated = self.validate();
             if self.unless_stopped(validated)?.is_none() {
                 history.interrupted = true;
+                self.pause(&logs, &mut control, progress, true)?;
                 break;
             }
             self.collect(&mut logs)?;
             self.watch(epoch, &mut control, progress).tell(&logs, |service, moment| service.on_epoch_end(moment))?;
-            let seed = self.setup.seed;
-            self.watch(epoch, &mut control, progress).checkpoint(&logs, seed)?;
+            let (seed, after) = (self.setup.seed, Position::after(epoch + 1));
+            self.watch(epoch, &mut control, progress).checkpoint(&logs, seed, after, None)?;
             let row = EpochRow { epoch, step: self.step, learning_rate: self.learning_rate, logs: logs.clone() };
             progress.epoch_end(&row, self.setup.epochs);
             self.tell_saved(progress);
@@ -221,6 +265,7 @@ impl Trainer {
         self.writer.flush()?;
         self.tell_saved(progress);
         (self.next_rate, history.steps, history.stopped) = (control.learning_rate, self.step, control.stop);
+        history.details = control.details;
         if history.interrupted {
             history.stopped.get_or_insert_with(|| "interrupted".to_owned());
         }
@@ -252,6 +297,7 @@ impl Trainer {
             device: crate::tensor::device::name(self.variables.engine.device()),
             epochs: self.setup.epochs,
             first_epoch: self.epoch,
+            first_batch: self.position().batches as usize,
             batches: self.setup.train.batches(),
             step: self.step,
             records: self.setup.train.len(),
@@ -273,6 +319,7 @@ impl Trainer {
             graph: &self.setup.graph,
             variables: &self.variables,
             epoch,
+            batches: self.within.as_ref().map_or(0, |within| within.batches),
             step: self.step,
             learning_rate: self.learning_rate,
             scheduled: matches!(self.setup.rate, Rate::Schedule(_)),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::class_weights::ClassWeights;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::loss::Loss;
@@ -40,10 +41,25 @@ pub struct Parts {
     pub device: Device,
     /// Whether layers use their kernels on the CPU; otherwise everything is composed of Candle's operations.
     pub kernels: bool,
+    /// Whether products are of bfloat16 values; weights, losses and updates stay float32. Everything is composed then.
+    pub mixed: bool,
+    /// When checkpoints within an epoch are written.
+    pub checkpoints: Checkpoints,
     /// The artifact folder. The trainer itself writes nothing; services do.
     pub folder: PathBuf,
     /// The network as TensorBoard draws it; may be empty.
     pub graph: Vec<GraphNode>,
+}
+
+/// When checkpoints within an epoch are written, besides those after each epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Checkpoints {
+    /// After each so many steps of the run, at least 1.
+    pub steps: Option<u64>,
+    /// After a step, when so many minutes have passed since the latest checkpoint; above 0.
+    pub minutes: Option<f64>,
+    /// When someone asks the run to stop.
+    pub stop: bool,
 }
 
 /// What is asked of one output of the network.
@@ -54,6 +70,8 @@ pub struct OutputSpec {
     pub loss: Box<dyn Loss>,
     /// Its share of the total loss; 1 unless the recipe says otherwise.
     pub loss_weight: f64,
+    /// What records of some classes weigh in training.
+    pub class_weights: ClassWeights,
     /// What is reported about it.
     pub metrics: Vec<MetricSpec>,
 }
@@ -102,6 +120,7 @@ pub(super) struct Setup {
     pub services: Vec<Box<dyn Service>>,
     pub epochs: usize,
     pub seed: u64,
+    pub checkpoints: Checkpoints,
     pub folder: PathBuf,
     pub graph: Vec<GraphNode>,
 }

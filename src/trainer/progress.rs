@@ -65,6 +65,8 @@ pub struct Run {
     pub epochs: usize,
     /// The first epoch of this run, from 0; above 0 when it was resumed.
     pub first_epoch: usize,
+    /// Batches of the first epoch that were done before; above 0 when the run goes on within it.
+    pub first_batch: usize,
     /// Steps in each epoch.
     pub batches: usize,
     /// Updates done before; above 0 when the run was resumed.
@@ -116,6 +118,8 @@ pub struct History {
     pub steps: u64,
     /// Why the run ended before its last epoch.
     pub stopped: Option<String>,
+    /// What is known about why, a line each: of a loss that is no number, where it came from.
+    pub details: Vec<String>,
     /// Whether it ended because someone asked for it.
     pub interrupted: bool,
 }

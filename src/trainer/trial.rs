@@ -1,6 +1,6 @@
 //! One training step by itself: for trials that watch no log, keep no checkpoint and write nothing.
 
-use super::feed::feed;
+use super::feed::{feed, feed_training};
 use super::{Rate, Trainer, scheduled};
 use crate::dataset::Batch;
 use crate::error::{Error, Kind, Result};
@@ -26,7 +26,7 @@ impl Trainer {
     /// Whatever the network, a loss or the optimizer raises.
     pub(crate) fn learn(&mut self, batch: &Batch, learning_rate: f64) -> Result<f64> {
         let Trainer { setup, variables, step, .. } = self;
-        let fed = feed(&setup.network, batch)?;
+        let fed = feed_training(&setup.network, &setup.outputs, batch)?;
         let random = Random::new(setup.seed, Stream::Dropout, &[*step]);
         variables.engine.forward(&fed.inputs, fed.len, Some(&random))?;
         let losses = variables.engine.losses(&setup.outputs, &fed.targets)?;

@@ -25,8 +25,11 @@ impl Variables {
     pub fn new(engine: Engine, optimizer: Configured) -> Result<Self> {
         let (infos, weights) = (engine.network().weights(), engine.weights());
         let trained: Vec<usize> = (0..infos.len()).filter(|at| infos[*at].trainable).collect();
-        let parameter =
-            |at: &usize| Parameter { shape: infos[*at].shape.clone(), range: weights.ranges()[*at].clone() };
+        let parameter = |at: &usize| Parameter {
+            name: infos[*at].name.to_string(),
+            shape: infos[*at].shape.clone(),
+            range: weights.ranges()[*at].clone(),
+        };
         let state = optimizer.start(trained.iter().map(parameter).collect(), weights.values())?;
         Ok(Variables { engine, trained, optimizer, state })
     }

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use super::meters::Meters;
 use super::progress::Progress;
 use super::variables::Variables;
+use crate::artifact::layout::Position;
 use crate::artifact::{State, Writer};
 use crate::error::{Error, Result};
 use crate::service::{self, Control, GraphNode, Logs, Moment, Service};
@@ -16,6 +18,8 @@ pub(super) struct Watch<'a> {
     pub graph: &'a [GraphNode],
     pub variables: &'a Variables,
     pub epoch: usize,
+    /// Batches of the epoch that are done.
+    pub batches: u64,
     pub step: u64,
     /// The learning rate of the latest update.
     pub learning_rate: f64,
@@ -29,7 +33,7 @@ impl Watch<'_> {
     ///
     /// # Errors
     /// Whatever a service raises, with its name.
-    pub fn tell(self, logs: &Logs, call: impl Fn(&mut dyn Service, &mut Moment) -> Result<()>) -> Result<()> {
+    pub fn tell(&mut self, logs: &Logs, call: impl Fn(&mut dyn Service, &mut Moment) -> Result<()>) -> Result<()> {
         let rate = self.control.learning_rate;
         for service in self.services.iter_mut() {
             let reason = self.control.stop.take();
@@ -37,6 +41,7 @@ impl Watch<'_> {
                 folder: self.folder,
                 writer: self.writer,
                 epoch: self.epoch,
+                batches: self.batches,
                 step: self.step,
                 learning_rate: self.learning_rate,
                 logs,
@@ -63,10 +68,19 @@ impl Watch<'_> {
         Ok(())
     }
 
-    /// Gathers the state of all services after a finished epoch and offers it to each for a checkpoint.
-    pub fn checkpoint(self, logs: &Logs, seed: u64) -> Result<()> {
-        let mut state = State::new(self.epoch + 1, self.step, seed, self.control.learning_rate);
-        let arrays = service::gather(self.services, &mut state);
-        self.tell(logs, |service, moment| service.on_checkpoint(moment, &state, &arrays))
+    /// Gathers the state of all services and offers it to each for a checkpoint at a position; within an epoch, with
+    /// what the meters have gathered.
+    ///
+    /// # Errors
+    /// Whatever a service raises; a state that cannot be stored.
+    pub fn checkpoint(&mut self, logs: &Logs, seed: u64, position: Position, meters: Option<&Meters>) -> Result<()> {
+        self.tell(logs, |service, moment| service.before_checkpoint(moment))?;
+        let mut state = State::new(position, self.step, seed, self.control.learning_rate);
+        state.latest_learning_rate = self.learning_rate;
+        let mut gathered = service::gather(self.services, state)?;
+        if let Some(meters) = meters {
+            (gathered.state.metrics, gathered.metrics) = meters.state()?;
+        }
+        self.tell(logs, |service, moment| service.on_checkpoint(moment, &gathered))
     }
 }

@@ -2,6 +2,7 @@
 //! cannot show: scripts edited between runs, interrupts.
 
 mod checks;
+mod exact;
 mod output;
 mod scores;
 mod trials;
@@ -69,18 +70,19 @@ fn a_run_that_a_signal_ends_saves_and_goes_on() {
         assert!(scored.status.success(), "{}", text(&scored.stderr));
         assert!(text(&scored.stdout).contains("\"mass\""));
 
-        // The command that is named goes on after the epoch that is named.
+        // The command that is named goes on where is named: after an epoch, or after a batch of one.
         let named = stderr.split("`barrage ").nth(1).and_then(|rest| rest.split('`').next()).unwrap();
         assert_eq!(named, "resume artifacts");
-        let after: u64 =
-            stderr.split("goes on after epoch ").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
+        let place = stderr.split("goes on ").nth(1).unwrap().lines().next().unwrap();
+        let (_, epoch) = place.split_once("epoch ").unwrap();
+        let after: u64 = epoch.trim().parse().unwrap();
         let child = start(&project, &named.split(' ').collect::<Vec<_>>());
         let resumed = project.path().join(format!("artifacts/resume_checkpoints/epoch_{:04}", after + 20));
         wait_for_any(&resumed);
         signal(child.id(), name);
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(code));
-        assert!(text(&output.stderr).contains(&format!("resuming after epoch {after}")), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(&format!("resuming {place}, step")), "{}", text(&output.stderr));
     }
 }
 
@@ -123,7 +125,7 @@ fn a_recipes_run_is_resumed_in_the_recipe() {
     wait_for(&project.path().join("artifacts/best_checkpoint/state.json"));
     signal(child.id(), "-INT");
     let stderr = text(&child.wait_with_output().unwrap().stderr);
-    assert!(stderr.contains("`trainer(\"artifacts\").resume(train, validation)` goes on after epoch "), "{stderr}");
+    assert!(stderr.contains("`trainer(\"artifacts\").resume(train, validation)` goes on after "), "{stderr}");
 }
 
 /// Training that is stuck in a step does not keep who asks twice.

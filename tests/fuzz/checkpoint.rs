@@ -57,9 +57,10 @@ impl Target for Files {
         let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
         let both = [read(layout::MODEL), BETWEEN.to_vec(), read(layout::STATE)].concat();
 
-        let mut state = State::new(2, 20, 7, 0.01);
+        let mut state = State::new(layout::Position::after(2), 20, 7, 0.01);
         state.services.insert("early_stopping".to_owned(), serde_json::json!({ "wait": 2 }));
-        let whole = Checkpoint { weights: named.clone(), optimizer: named, services: Vec::new(), state };
+        let whole =
+            Checkpoint { weights: named.clone(), optimizer: named, services: Vec::new(), metrics: Vec::new(), state };
         whole.write(folder.path()).unwrap();
         let read = |name: &str| fs::read(folder.path().join(layout::epoch(2)).join(name)).unwrap();
         vec![both, [read(layout::MODEL), BETWEEN.to_vec(), read(layout::STATE)].concat()]

@@ -130,7 +130,7 @@ impl Target for Recipe {
         }
         let folder = self.folder.path();
         let check = |host: &Host, wanted: &Wanted| {
-            Error::join(barrage::assemble::check(host, wanted).errors).map_or(Ok(()), Err)
+            Error::join(barrage::assemble::check(host, wanted, true).errors).map_or(Ok(()), Err)
         };
         let make = || Host::builder(folder).limits(LIMITS).instead_of_training(check).build().unwrap();
         let host = self.host.get_or_insert_with(make);

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use barrage::artifact::{Writer, checkpoint, layout};
-use barrage::service::{Control, LIST, Logs, Moment, Service, Weights};
+use barrage::service::{Control, Gathered, LIST, Logs, Moment, Service, Weights};
 use barrage::tensor::Array;
 use serde_json::{Map, Value};
 
@@ -56,7 +56,7 @@ fn check(case: &Value) {
             assert_eq!(run.epochs, expected["epochs_run"], "{name}");
             let stopped = run.control.stop.is_some().then(|| run.epochs - 1);
             assert_eq!(serde_json::json!(stopped), expected["stopped_epoch"], "{name}");
-            assert_eq!(run.service.state()["best_epoch"], expected["best_epoch"], "{name}");
+            assert_eq!(run.service.state().unwrap()["best_epoch"], expected["best_epoch"], "{name}");
             let last = run.epochs as i64 - 1;
             let left = run.control.restore.as_ref().map_or(last, |weights| mark(weights));
             assert_eq!(left, expected["weights_from_epoch"], "{name}");
@@ -102,6 +102,7 @@ fn run(case: &Value, name: &str, values: &[f64]) -> Run {
             folder: folder.path(),
             writer: &writer,
             epoch,
+            batches: 0,
             step: epoch as u64 + 1,
             learning_rate,
             logs,
@@ -112,8 +113,9 @@ fn run(case: &Value, name: &str, values: &[f64]) -> Run {
         match what {
             What::TrainBegin => service.on_train_begin(&mut moment),
             What::EpochEnd => service.on_epoch_end(&mut moment).and_then(|()| {
-                let state = checkpoint::State::new(epoch + 1, epoch as u64 + 1, 0, learning_rate);
-                service.on_checkpoint(&mut moment, &state, &[])
+                let after = layout::Position::after(epoch + 1);
+                let state = checkpoint::State::new(after, epoch as u64 + 1, 0, learning_rate);
+                service.on_checkpoint(&mut moment, &Gathered { state, services: Vec::new(), metrics: Vec::new() })
             }),
             What::TrainEnd => service.on_train_end(&mut moment),
         }

@@ -10,7 +10,7 @@ use barrage::network::{Network, Symbol, layers};
 use barrage::predictor::Predictor;
 use barrage::record::{Column, DataColumns, DataRecords, Field, Loader, Mode, Name, Record, Records};
 use barrage::tensor::{Array, Dtype, Tensor, device};
-use barrage::trainer::{MetricSpec, OutputSpec, Parts, Progress, Rate, Step, Trainer};
+use barrage::trainer::{ClassWeights, MetricSpec, OutputSpec, Parts, Progress, Rate, Step, Trainer};
 use barrage::{Error, Result, loss, metric, optimizer, record, registry, schedule, transformer};
 
 use super::{Case, check_table, numbers};
@@ -34,9 +34,6 @@ struct Found {
 
 fn check(case: &Case, kernels: bool) -> Result<Found> {
     let params = case.params();
-    if params.get("class_weight").is_some_and(|weights| !weights.is_null()) {
-        return Err(Error::recipe("class weights are not built"));
-    }
     let network = Arc::new(network(&params)?);
     let weights = network.weights().iter().map(|info| {
         let (layer, name) = info.name.split_once('/').expect("layer/weight");
@@ -71,6 +68,8 @@ fn check(case: &Case, kernels: bool) -> Result<Found> {
         seed: 1,
         device: device::cpu(),
         kernels,
+        mixed: false,
+        checkpoints: Default::default(),
         folder: PathBuf::new(),
         graph: Vec::new(),
     })?;
@@ -123,6 +122,12 @@ fn network(params: &Map<String, Value>) -> Result<Network> {
     };
     for layer in params["layers"].as_array().expect("layers") {
         let mut own = layer["params"].as_object().expect("params").clone();
+        // The table writes a nested component as `component` and `params`.
+        for value in own.values_mut() {
+            if let Some(name) = value.get("component") {
+                *value = serde_json::json!({"import": name, "params": value["params"]});
+            }
+        }
         own.insert("name".to_owned(), layer["name"].clone());
         let from: Vec<Symbol> =
             layer["from"].as_array().expect("from").iter().map(|name| named(&symbols, name)).collect();
@@ -148,6 +153,15 @@ fn outputs(params: &Map<String, Value>) -> Result<Vec<OutputSpec>> {
         Ok(OutputSpec {
             name: name.into(),
             loss: loss::make(&component, &own)?,
+            class_weights: ClassWeights::new(
+                params
+                    .get("class_weight")
+                    .and_then(Value::as_object)
+                    .into_iter()
+                    .flatten()
+                    .map(|(class, weight)| (class.parse().expect("a class"), weight.as_f64().expect("a weight") as f32))
+                    .collect(),
+            ),
             loss_weight: params.get("loss_weights").and_then(|all| all.get(name)?.as_f64()).unwrap_or(1.0),
             metrics: metrics.chain(weighted).collect(),
         })

@@ -70,6 +70,15 @@ pub(crate) fn make(case: &Value) -> Result<Made, Vec<String>> {
     let mut parameters = params(&case["params"]);
     parameters.extend(call.into_iter().filter(|(name, _)| name != "training"));
     let layer = layers::find(case["component"].as_str().unwrap()).map_err(failed)?;
+    // Every layer takes `trainable`; with false no weight of it is trained.
+    let mut frozen = parameters.clone();
+    frozen.insert("trainable".into(), json!(false));
+    let still = layer.make(&frozen).map_err(failed)?.apply_with(&symbols, &named).map_err(failed)?;
+    let inputs_of_all: Vec<Symbol> = symbols.iter().cloned().chain(more.iter().map(|(own, _)| own.clone())).collect();
+    let still = Network::new(&inputs_of_all, &still).map_err(failed)?;
+    if let Some(weight) = still.weights().iter().find(|weight| weight.trainable) {
+        return Err(vec![format!("`trainable: false` trains {}", weight.name)]);
+    }
     let mut outputs = layer.make(&parameters).map_err(failed)?.apply_with(&symbols, &named).map_err(failed)?;
     let values_of_outputs = outputs.len();
     if !expected["mask"].is_null() {

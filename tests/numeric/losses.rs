@@ -1,7 +1,7 @@
 //! Values and gradients of losses.
 
 use barrage::loss;
-use barrage::tensor::{Graph, device};
+use barrage::tensor::{Array, Dtype, Graph, device};
 use candle_core::{DType, Var};
 use serde_json::Value;
 
@@ -10,6 +10,7 @@ use super::{Case, check_table, numbers};
 #[test]
 fn values_and_gradients_are_those_of_keras() {
     check_table("losses.json", |case| check(case).map_err(|error| error.to_string()));
+    assert!(FUSED.get() >= 20, "only {} cases ran fused", FUSED.get());
 }
 
 fn check(case: &Case) -> Result<(), Box<dyn std::error::Error>> {
@@ -28,6 +29,52 @@ fn check(case: &Case) -> Result<(), Box<dyn std::error::Error>> {
     let gradients = value.sum_all()?.backward()?;
     let gradient = gradients.get(&y_pred).ok_or("no gradient reached the prediction")?;
     case.compare("gradient", &flat(gradient)?, case.expected("grad"))?;
+    by_kernels(case, &*loss)
+}
+
+thread_local! {
+    /// Cases that ran fused.
+    static FUSED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// The same on slices, in one pass, where the loss can: stored, and added to what is there.
+fn by_kernels(case: &Case, loss: &dyn loss::Loss) -> Result<(), Box<dyn std::error::Error>> {
+    let array = |value: &Value| {
+        let numbers = numbers(value);
+        let wide = Array::from_f64(numbers.data, &numbers.shape)?;
+        Ok::<_, barrage::Error>(wide.cast(if numbers.dtype == "float32" { Dtype::F32 } else { Dtype::I64 }))
+    };
+    let (labels, predictions) = (array(case.input("y_true"))?, array(case.input("y_pred"))?);
+    let weight = case.input("sample_weight");
+    let weight = if weight.is_null() { None } else { Some(array(weight)?) };
+    let values = predictions.as_f32().into_owned();
+    for add in [false, true] {
+        let mut gradient = vec![if add { 1.0 } else { f32::NAN }; values.len()];
+        let found = loss.fused(&mut loss::Fused {
+            labels: &labels,
+            predictions: &values,
+            shape: &predictions.shape()[1..],
+            weight: weight.as_ref(),
+            gradient: Some(&mut gradient),
+            add,
+            share: 1.0,
+        });
+        let Some(found) = found else { return Ok(()) };
+        case.compare("loss by kernels", &[found], case.expected("loss"))?;
+        let start = if add { 1.0 } else { 0.0 };
+        let gradient: Vec<f64> = gradient.into_iter().map(|value| f64::from(value) - start).collect();
+        match add {
+            false => case.compare("gradient by kernels", &gradient, case.expected("grad"))?,
+            // A sum with 1 has the digits of 1.
+            true => {
+                let expected = numbers(case.expected("grad")).data;
+                if gradient.iter().zip(&expected).any(|(a, b)| (a - b).abs() > 1e-5 + 1e-5 * b.abs()) {
+                    return Err(format!("added gradient by kernels: {gradient:?}, expected {expected:?}").into());
+                }
+            }
+        }
+    }
+    FUSED.set(FUSED.get() + 1);
     Ok(())
 }
 

@@ -30,6 +30,13 @@ fn check(case: &Case) -> Result<(), Box<dyn std::error::Error>> {
             let weight = if weight.is_null() { None } else { Some(tensor(weight)?) };
             metric.update(&tensor(&step["y_true"])?, &tensor(&of(step))?, weight.as_ref())?;
             case.compare(&format!("batch {at}"), &metric.results()?, expected)?;
+            // What a checkpoint keeps is all there is: a fresh metric with it goes on alike.
+            let mut fresh = metric::make(case.component(), &case.params(), &target)?;
+            fresh.restore(&metric.state()?)?;
+            if fresh.results()? != metric.results()? && !metric.result()?.is_nan() {
+                return Err("a restored metric differs".into());
+            }
+            metric = fresh;
         }
     }
     Ok(())

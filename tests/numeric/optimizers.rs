@@ -34,7 +34,7 @@ fn check(case: &Case) -> Result<(), Box<dyn std::error::Error>> {
             let start = values.len();
             values.extend_from_slice(&own);
             values.resize(values.len().next_multiple_of(16), 0.0);
-            Parameter { shape, range: start..start + own.len() }
+            Parameter { name: (*name).to_owned(), shape, range: start..start + own.len() }
         })
         .collect();
     let mut state = optimizer.start(parameters.clone(), &values)?;
@@ -108,7 +108,7 @@ fn every_optimizer_bears_empty_and_awkward_shapes() {
         for shape in [&[][..], &[0], &[1], &[0, 3], &[3, 0], &[1, 1], &[5, 2], &[2, 5], &[2, 3, 4], &[2, 0, 4]] {
             let length = shape.iter().product();
             let (mut parameter, mut gradient) = (vec![0.5; length], vec![0.0; length]);
-            let whole = Parameter { shape: shape.to_vec(), range: 0..length };
+            let whole = Parameter { name: "w".to_owned(), shape: shape.to_vec(), range: 0..length };
             let mut state = optimizer.start(vec![whole], &parameter).expect("a state");
             for step in 0..3 {
                 gradient.fill(step as f32);
@@ -119,4 +119,17 @@ fn every_optimizer_bears_empty_and_awkward_shapes() {
             assert!(finite, "{} {shape:?}: {parameter:?}", entry.name);
         }
     }
+}
+
+#[test]
+fn weights_that_are_excluded_are_not_decayed() {
+    let params = serde_json::json!({"weight_decay": 0.5, "exclude_from_weight_decay": ["bias", "norm*gamma"]});
+    let sgd = optimizer::make("SGD", params.as_object().expect("a map")).expect("an optimizer");
+    let names = ["dense/kernel", "dense/bias", "norm_1/gamma", "norm_1/beta"];
+    let parameter =
+        |(at, name): (usize, &&str)| Parameter { name: (*name).to_owned(), shape: vec![1], range: at..at + 1 };
+    let mut values = vec![1.0; 4];
+    let mut state = sgd.start(names.iter().enumerate().map(parameter).collect(), &values).expect("a state");
+    sgd.apply(&mut state, 0.1, &mut values, &mut [0.0; 4]).expect("a step");
+    assert_eq!(values, [0.95, 1.0, 1.0, 0.95]);
 }

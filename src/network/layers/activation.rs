@@ -16,7 +16,7 @@ pub(super) const ACTIVATION: LayerEntry = LayerEntry {
     entry: Entry {
         name: "Activation",
         aliases: &[],
-        doc: "Applies an activation.\n\nThe output has the shape of the input.",
+        doc: "Applies an activation.\n\nThe output has the shape of the input; with `glu`, half of its last axis.",
         parameters: &[
             Parameter::required("activation", Type::Component, "its name, or an import block with parameters"),
             NAME,
@@ -126,7 +126,7 @@ impl Layer for Activation {
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
-        shape::single(inputs).cloned()
+        self.activation.output_shape(shape::single(inputs)?)
     }
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {

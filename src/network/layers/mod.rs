@@ -5,6 +5,7 @@ mod attention;
 mod average_pooling;
 mod batch_normalization;
 mod bidirectional;
+mod channels_first;
 mod concatenate;
 mod conv;
 mod conv_kernel;
@@ -15,6 +16,7 @@ mod depthwise_conv;
 mod dot;
 mod dot_attention;
 mod dropout;
+mod einsum_dense;
 mod embedding;
 mod factors;
 mod flatten;
@@ -53,6 +55,7 @@ use crate::registry::{Arguments, Entry, Parameter, Params, Type};
 
 use super::{Initializer, Layer, LayerInstance, Weight};
 
+use channels_first::ChannelsFirst;
 pub use lambda::{Function, Lambda};
 pub(super) use part::Part;
 
@@ -69,19 +72,57 @@ pub struct LayerEntry {
 }
 
 impl LayerEntry {
-    /// Checks the parameters and makes the layer, ready to be applied.
+    /// Checks the parameters and makes the layer, ready to be applied. Every layer takes `trainable`: one without
+    /// weights ignores it, one that holds another layer freezes that.
     ///
     /// # Errors
     /// Unknown, missing and mistyped parameters.
     pub fn make(&self, params: &Params) -> Result<Arc<LayerInstance>> {
-        let layer = self.entry.make(params)?;
+        let own = self.frozen(params)?;
+        let first = own.get(DATA_FORMAT).is_some_and(|format| format == "channels_first");
+        let first = first && self.entry.parameters.iter().any(|parameter| parameter.name == DATA_FORMAT);
+        let layer = match first {
+            true => {
+                let mut own = own.into_owned();
+                own.insert(DATA_FORMAT.to_owned(), "channels_last".into());
+                Box::new(ChannelsFirst(self.entry.make(&own)?))
+            }
+            false => self.entry.make(&own)?,
+        };
         LayerInstance::new(Arc::from(layer), params.get("name").and_then(|name| name.as_str()))
+    }
+
+    /// Takes `trainable` from layers that have no weights of their own: layers within them are made with it, others do
+    /// without.
+    fn frozen<'a>(&self, params: &'a Params) -> Result<Cow<'a, Params>> {
+        let own = self.entry.parameters.iter().any(|parameter| parameter.name == TRAINABLE.name);
+        let Some(trainable) = params.get(TRAINABLE.name).filter(|_| !own) else { return Ok(Cow::Borrowed(params)) };
+        // The error for what is neither true nor false is that of any parameter.
+        static CHECKED: &[Parameter] = &[TRAINABLE];
+        let only = Params::from_iter([(TRAINABLE.name.to_owned(), trainable.clone())]);
+        let trainable = Arguments::check(self.entry.name, CHECKED, &only)?.bool(TRAINABLE.name);
+        let mut params = params.clone();
+        params.shift_remove(TRAINABLE.name);
+        for inner in ["layer", "backward_layer"].into_iter().filter(|_| !trainable) {
+            let Some(block) = params.get_mut(inner).filter(|block| !block.is_null()) else { continue };
+            if let Some(name) = block.as_str() {
+                *block = serde_json::json!({"import": name});
+            }
+            if let Some(block) = block.as_object_mut() {
+                let params = block.entry("params").or_insert_with(|| serde_json::json!({}));
+                if let Some(params) = params.as_object_mut() {
+                    params.insert(TRAINABLE.name.to_owned(), false.into());
+                }
+            }
+        }
+        Ok(Cow::Owned(params))
     }
 }
 
 /// The built-in layers, in the order of the manual.
 pub static LIST: &[LayerEntry] = &[
     dense::DENSE,
+    einsum_dense::EINSUM_DENSE,
     conv::CONV_1D,
     conv::CONV_2D,
     depthwise_conv::DEPTHWISE_CONV_1D,
@@ -171,6 +212,9 @@ pub fn find(name: &str) -> Result<&'static LayerEntry> {
         .hint(format!("built in: {}", error::list(names()))))
 }
 
+/// The parameter that says where channels stand.
+const DATA_FORMAT: &str = "data_format";
+
 /// The parameter `name` that every layer has.
 const NAME: Parameter = Parameter::optional(
     "name",
@@ -179,7 +223,7 @@ const NAME: Parameter = Parameter::optional(
     "the layer's name, that of the output if it makes one; counted by kind (`dense`, `dense_1`) when null",
 );
 
-/// The parameter `trainable` that every layer with weights has.
+/// The parameter `trainable` of every layer with weights of its own; others take it too, see [`LayerEntry::make`].
 const TRAINABLE: Parameter =
     Parameter::optional("trainable", Type::Bool, "true", "whether the optimizer changes the weights");
 
@@ -190,7 +234,16 @@ fn initializer(arguments: &Arguments, name: &str) -> Result<Arc<dyn Initializer>
 
 /// Makes an activation from a parameter; null is `linear`.
 fn activation(arguments: &Arguments, name: &str) -> Result<Box<dyn super::Activation>> {
-    super::activation::from_value(arguments.value(name)).map_err(|error| error.within(format!("parameter `{name}`")))
+    let made = super::activation::from_value(arguments.value(name))
+        .map_err(|error| error.within(format!("parameter `{name}`")))?;
+    match made.keeps_shape() {
+        true => Ok(made),
+        false => {
+            Err(Error::recipe(format!("the activation `{}` changes the shape of what it is applied to", made.name()))
+                .hint("apply it by itself, with the layer `Activation`")
+                .within(format!("parameter `{name}`")))
+        }
+    }
 }
 
 /// Declares a weight, whose size must be one that memory can hold.
@@ -203,14 +256,11 @@ fn weight(
     let name = name.into();
     let count = shape.iter().try_fold(1usize, |count, length| count.checked_mul(*length));
     match count {
-        Some(count) if count <= i32::MAX as usize => Ok(Weight {
-            name,
-            shape,
-            initializer: Arc::clone(initializer),
-            trainable,
-            regularizer: None,
-            constraint: None,
-        }),
+        Some(count) if count <= i32::MAX as usize => {
+            initializer.check(&shape).map_err(|error| error.within(format!("weight `{name}`")))?;
+            let initializer = Arc::clone(initializer);
+            Ok(Weight { name, shape, initializer, trainable, regularizer: None, constraint: None })
+        }
         _ => Err(Error::recipe(format!("weight `{name}` of shape {shape:?} is too large"))
             .hint("at most 2,147,483,647 numbers: check the sizes of the layer and of its input")),
     }

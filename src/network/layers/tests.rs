@@ -215,7 +215,7 @@ fn gradients_are_those_of_finite_differences() {
             "threshold" => json!({"import": "threshold", "params": {"threshold": 0.05, "default_value": 1.0}}),
             name => json!(name),
         };
-        check_gradients("Activation", json!({"activation": value}), 2, &[&[5]], false);
+        check_gradients("Activation", json!({"activation": value}), 2, &[&[6]], false);
     }
 }
 
@@ -402,9 +402,9 @@ fn refusals_say_what_was_expected() {
         ),
         (
             "Conv2D",
-            json!({"filters": 4, "kernel_size": 3, "data_format": "channels_first"}),
+            json!({"filters": 4, "kernel_size": 3, "data_format": "channels_middle"}),
             vec![&[8, 8, 3]],
-            "parameter `data_format` of `Conv2D`: expected `channels_last`, found the text \"channels_first\" (`Conv2D`)",
+            "parameter `data_format` of `Conv2D`: expected `channels_last` or `channels_first`, found the text \"channels_middle\" (`Conv2D`)",
         ),
         (
             "MaxPooling2D",

@@ -21,7 +21,7 @@ use crate::record::Name;
 use crate::tensor::{Array, Device, Dtype};
 
 use super::kernel::{Backward, Buffers, Forward, Target, Targets, Values};
-use super::{Kernel, Network, Regularizer};
+use super::{Kernel, Network, NotFinite, Regularizer};
 use composed::Composed;
 pub use weights::FlatWeights;
 
@@ -278,6 +278,15 @@ impl Plan {
     /// Returns the sum of the penalties on values of the last pass, which joins the loss.
     pub fn penalty(&self) -> f64 {
         self.penalty
+    }
+
+    /// Returns the first layer whose values were not finite in the last pass.
+    pub fn first_not_finite(&self) -> Option<NotFinite> {
+        self.steps.iter().find_map(|step| {
+            let size = self.sizes[step.output];
+            let values = &self.values[step.output][..self.rows * size];
+            NotFinite::find(&step.name, step.kind, values, self.rows)
+        })
     }
 
     /// Returns the shape of an output, for one record.

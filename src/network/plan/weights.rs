@@ -164,6 +164,12 @@ impl FlatWeights {
         self.written[at] = true;
     }
 
+    /// Returns the gradient of a weight that the latest backward pass wrote; `None` for weights that gradients do not
+    /// train.
+    pub fn gradient(&self, at: usize) -> Option<&[f32]> {
+        self.gradients.get(self.ranges[at].clone()).filter(|_| self.trainable[at])
+    }
+
     /// Returns the trainable weights that the last backward pass did not reach.
     pub fn unreached(&self) -> impl Iterator<Item = usize> {
         let pairs = self.trainable.iter().zip(&self.written).enumerate();

@@ -4,10 +4,10 @@
 use rhai::Dynamic;
 
 use crate::error::{Error, Result};
-use crate::metric::Metric;
+use crate::metric::{Metric, MetricState};
 use crate::record::Mode;
-use crate::script::Component;
 use crate::script::adaptor::loss::last_part;
+use crate::script::{Component, state};
 use crate::tensor::{Number, Tensor};
 
 /// A script behind the trait of metrics.
@@ -101,6 +101,37 @@ impl Metric for ScriptMetric {
                 Ok(())
             }
         }
+    }
+
+    fn state(&self) -> Result<MetricState> {
+        match &self.kind {
+            Kind::Batch { total, count, .. } => {
+                Ok(MetricState { numbers: vec![*total, *count], ..MetricState::default() })
+            }
+            Kind::Running { .. } => {
+                let (fields, arrays) = state::gather(&self.component.state())
+                    .map_err(|error| error.within(format!("the state of `{}`", self.component.import())))?;
+                Ok(MetricState { numbers: Vec::new(), fields, arrays })
+            }
+        }
+    }
+
+    fn restore(&mut self, state: &MetricState) -> Result<()> {
+        let foreign = || {
+            Error::artifact(format!("the checkpoint's state of the metric `{}` cannot be understood", self.name))
+                .hint("resume with the metrics that the run was started with")
+        };
+        match &mut self.kind {
+            Kind::Batch { total, count, .. } => {
+                [*total, *count] = state.numbers.as_slice().try_into().map_err(|_| foreign())?;
+            }
+            Kind::Running { .. } => {
+                for (name, value) in state::put_back(&state.fields, &state.arrays).ok_or_else(foreign)? {
+                    self.component.set(&name, value);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn result(&self) -> Result<f64> {

@@ -5,10 +5,12 @@
 //! may return a map with any of `stop` (true or the reason), `learning_rate` and `message`.
 
 use rhai::{Dynamic, Map};
+use serde_json::Value;
 
+use crate::artifact::weights::Named;
 use crate::error::{self, Error, Result, codes};
 use crate::record::Mode;
-use crate::script::{Component, cast};
+use crate::script::{Component, state};
 use crate::service::{Moment, Service};
 
 /// A script behind the trait of services.
@@ -108,13 +110,22 @@ impl Service for ScriptService {
         self.call("on_train_end", moment)
     }
 
-    fn state(&self) -> serde_json::Value {
-        cast::to_json(&Dynamic::from(self.component.state())).unwrap_or_default()
+    fn state(&self) -> Result<Value> {
+        Ok(state::gather(&self.component.state())?.0)
     }
 
-    fn restore(&mut self, state: &serde_json::Value, _arrays: Vec<(String, crate::tensor::Array)>) -> Result<()> {
-        for (name, value) in state.as_object().into_iter().flatten() {
-            self.component.set(name, cast::from_json(value));
+    fn arrays(&self) -> Named {
+        // What cannot be stored is told by `state`, which is asked first.
+        state::gather(&self.component.state()).map(|(_, arrays)| arrays).unwrap_or_default()
+    }
+
+    fn restore(&mut self, state: &Value, arrays: Named) -> Result<()> {
+        let fields = state::put_back(state, &arrays).ok_or_else(|| {
+            Error::artifact(format!("the checkpoint's state of `{}` cannot be understood", self.component.import()))
+                .coded(codes::DAMAGED)
+        })?;
+        for (name, value) in fields {
+            self.component.set(&name, value);
         }
         Ok(())
     }

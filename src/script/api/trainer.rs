@@ -83,9 +83,16 @@ fn report(history: &History) -> Map {
     Map::from([
         ("epochs".into(), Dynamic::from(history.epochs.len() as i64)),
         ("steps".into(), Dynamic::from(history.steps as i64)),
+        ("details".into(), Dynamic::from(history.details.iter().cloned().map(Dynamic::from).collect::<List>())),
         ("stopped".into(), history.stopped.clone().map_or(Dynamic::UNIT, Dynamic::from)),
         ("logs".into(), Dynamic::from(logs)),
     ])
+}
+
+/// Tells what is known about a loss that became no number: the script may not look.
+fn tell_why(host: &Host, history: &History) {
+    let mut progress = host.progress();
+    history.details.iter().for_each(|line| progress.message(line));
 }
 
 /// Raises what went wrong in a run, which is no fault of the call.
@@ -127,6 +134,7 @@ fn run(context: &NativeCallContext, trainer: TrainerHandle, config: Map, data: D
     trainer.forget();
     let history = assemble::train(&host, &recipe, &notes, &train, &validation, &trainer.folder, trainer.overwrite)
         .map_err(refuse)?;
+    tell_why(&host, &history);
     Ok(report(&history))
 }
 
@@ -162,8 +170,9 @@ mod functions {
     }
 
     /// Trains a config (a map of the four sections) on two tables of records, and writes the artifact folder.
-    /// Returns the history: `#{ epochs, steps, stopped, logs }`, where `logs` maps each name of the report to
-    /// its values, and `stopped` is why training ended early, or `()`.
+    /// Returns the history: `#{ epochs, steps, stopped, details, logs }`, where `logs` maps each name of the report to
+    /// its values, `stopped` is why training ended early, or `()`, and `details` lists what is known about a loss that
+    /// became no number: the output, the layer, the records.
     ///
     /// # Errors
     /// Everything that is wrong with the config, the scripts and the records, found before the folder is made.
@@ -212,6 +221,8 @@ mod functions {
     /// ```rhai
     /// fn go_on(train, validation) { trainer("run").resume(train, validation) }
     /// ```
+    ///
+    /// Without records, those the run was started with are read again from their files.
     #[rhai_fn(name = "resume", return_raw)]
     pub fn resume(
         context: NativeCallContext,
@@ -219,6 +230,15 @@ mod functions {
         train: Records,
         validation: Records,
     ) -> Answer<Map> {
+        go_on(context, trainer, Some((train, validation)))
+    }
+
+    #[rhai_fn(name = "resume", return_raw)]
+    pub fn resume_alone(context: NativeCallContext, trainer: TrainerHandle) -> Answer<Map> {
+        go_on(context, trainer, None)
+    }
+
+    fn go_on(context: NativeCallContext, trainer: TrainerHandle, records: Option<(Records, Records)>) -> Answer<Map> {
         let host = Host::of(&context)?;
         if host.rehearses() {
             return Err(raise(
@@ -229,7 +249,9 @@ mod functions {
         let run = Folder::open(&trainer.folder).map_err(refuse)?;
         let inside = host.at(run.join(layout::SCRIPTS)).map_err(refuse)?;
         trainer.forget();
-        let history = assemble::resume(&inside, &trainer.folder, Some((&train, &validation))).map_err(refuse)?;
+        let records = records.as_ref().map(|(train, validation)| (train, validation));
+        let history = assemble::resume(&inside, &trainer.folder, records).map_err(refuse)?;
+        tell_why(&host, &history);
         Ok(report(&history))
     }
 

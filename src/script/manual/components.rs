@@ -252,6 +252,7 @@ fn sample(layer: &LayerEntry, name: &str) -> &'static str {
         ("target_shape", _) => "[2, 2]",
         ("dims", _) => "[2, 1]",
         ("axes", _) => "1",
+        ("equation", _) => "\"ab,bc->ac\"",
         ("activation", _) => "\"relu\"",
         ("filters", _) => "16",
         ("kernel_size", _) => "3",

@@ -94,7 +94,7 @@ impl Service for TensorBoard {
         self.train.cut(moment)?;
         self.validation.cut(moment)?;
         let file = self.train.file(moment, start)?;
-        if self.write_graph && moment.epoch == 0 && !moment.graph.is_empty() {
+        if self.write_graph && moment.step == 0 && !moment.graph.is_empty() {
             file.put(0, What::Graph(graph(moment.graph).encode_to_vec()));
         }
         file.flush(moment.writer)
@@ -152,8 +152,13 @@ impl Service for TensorBoard {
         files.into_iter().flatten().try_for_each(|file| file.flush(moment.writer))
     }
 
-    fn state(&self) -> Value {
-        json!({ "train": self.train.state(), "validation": self.validation.state() })
+    /// A checkpoint within an epoch finds scalars of its steps that wait.
+    fn before_checkpoint(&mut self, moment: &mut Moment) -> Result<()> {
+        self.on_train_end(moment)
+    }
+
+    fn state(&self) -> Result<Value> {
+        Ok(json!({ "train": self.train.state(), "validation": self.validation.state() }))
     }
 
     fn restore(&mut self, state: &Value, _: Named) -> Result<()> {

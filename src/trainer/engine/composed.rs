@@ -6,7 +6,7 @@ use super::super::feed::Target;
 use super::super::parts::OutputSpec;
 use super::{Losses, check_scalar, masked, named};
 use crate::error::{Error, Result};
-use crate::network::{FlatWeights, Network, Pass};
+use crate::network::{FlatWeights, Network, NotFinite, Pass};
 use crate::random::{Random, Stream};
 use crate::tensor::memory::{read, scalar, write};
 use crate::tensor::{Array, Device, Graph};
@@ -28,6 +28,8 @@ pub(super) struct Composed {
     total: Option<Graph>,
     /// Penalties on values of the last pass.
     penalties: Vec<Graph>,
+    /// Whether products are of bfloat16 values.
+    pub(super) mixed: bool,
     /// New values of weights that gradients do not train.
     moved: Vec<(usize, Graph)>,
 }
@@ -54,6 +56,7 @@ impl Composed {
             masks: Vec::new(),
             total: None,
             penalties: Vec::new(),
+            mixed: false,
             moved: Vec::new(),
         })
     }
@@ -83,6 +86,7 @@ impl Composed {
         let weights = if training.is_some() { &self.tracked } else { &self.plain };
         let random = training.cloned().unwrap_or_else(|| Random::new(0, Stream::Dropout, &[]));
         let mut pass = Pass::new(training.is_some(), random);
+        pass.mixed = self.mixed;
         self.predictions = network.forward(weights, &inputs, &mut pass)?;
         (self.moved, self.masks) = (pass.updates, pass.masks);
         self.penalties = pass.penalties;
@@ -94,6 +98,21 @@ impl Composed {
         let copy = |input: &Array| Ok((input.clone(), input.to_graph(&self.device)?));
         self.ahead = inputs.iter().map(copy).collect::<Result<_>>()?;
         Ok(())
+    }
+
+    /// Runs the last pass again, which nothing has changed yet, and looks at each layer's values.
+    pub(super) fn first_not_finite(
+        &mut self,
+        network: &Network,
+        inputs: &[Array],
+        random: &Random,
+    ) -> Result<Option<NotFinite>> {
+        let inputs: Vec<Graph> = inputs.iter().map(|input| input.to_graph(&self.device)).collect::<Result<_>>()?;
+        let mut pass = Pass::new(true, random.clone());
+        pass.look = true;
+        pass.mixed = self.mixed;
+        network.forward(&self.plain, &inputs, &mut pass)?;
+        Ok(pass.not_finite)
     }
 
     pub(super) fn output(&self, output: usize) -> Result<Array> {

@@ -17,7 +17,7 @@ const EPSILON: f32 = 1e-7;
 ///
 /// # Errors
 /// Weights that fit neither records nor steps.
-pub(super) fn target(target: &Target, mask: Option<Array>, reduction: Reduction) -> Result<Cow<'_, Target>> {
+pub(crate) fn target(target: &Target, mask: Option<Array>, reduction: Reduction) -> Result<Cow<'_, Target>> {
     let Some(mask) = mask else { return Ok(Cow::Borrowed(target)) };
     let mut factors = mask.as_f32().into_owned();
     if reduction == Reduction::SumOverBatchSize {

@@ -12,11 +12,11 @@ use std::sync::Arc;
 use super::feed::Target;
 use super::parts::OutputSpec;
 use crate::error::{Error, Result};
-use crate::network::{FlatWeights, Network, Plan};
+use crate::network::{FlatWeights, Network, NotFinite, Plan};
 use crate::random::Random;
 use crate::tensor::{Array, Device};
 use composed::Composed;
-pub(super) use masked::weight as masked_weight;
+pub(super) use masked::{target as masked_target, weight as masked_weight};
 use planned::Planned;
 
 /// A network with weights.
@@ -53,6 +53,17 @@ impl Engine {
             false => Way::Composed(Box::new(Composed::new(&network, &weights, device)?)),
         };
         Ok(Engine { network, weights, device: device.clone(), way })
+    }
+
+    /// Computes products of bfloat16 values from now on: everything is composed. Weights stay float32.
+    ///
+    /// # Errors
+    /// None in practice: the weights are copied to the device.
+    pub fn mix(mut self) -> Result<Self> {
+        let mut composed = Composed::new(&self.network, &self.weights, &self.device)?;
+        composed.mixed = true;
+        self.way = Way::Composed(Box::new(composed));
+        Ok(self)
     }
 
     /// Runs kernels on so many threads; 0 for as many as usual.
@@ -110,6 +121,18 @@ impl Engine {
         match &mut self.way {
             Way::Composed(composed) => composed.copy_ahead(inputs),
             Way::Planned(_) => Ok(()),
+        }
+    }
+
+    /// Returns the first layer whose values were not finite in the last pass, which was one of training on these inputs
+    /// and this stream of random numbers.
+    ///
+    /// # Errors
+    /// As [`Engine::forward`]: composed values are computed again, as they are not kept.
+    pub(super) fn first_not_finite(&mut self, inputs: &[Array], random: &Random) -> Result<Option<NotFinite>> {
+        match &mut self.way {
+            Way::Composed(composed) => composed.first_not_finite(&self.network, inputs, random),
+            Way::Planned(planned) => planned.first_not_finite(),
         }
     }
 

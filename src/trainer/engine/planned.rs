@@ -8,7 +8,7 @@ use super::{Losses, check_scalar, masked, named};
 use crate::error::{Error, Result};
 use crate::kernel::pool::Pool;
 use crate::loss::Fused;
-use crate::network::{FlatWeights, Network, Plan};
+use crate::network::{FlatWeights, Network, NotFinite, Plan};
 use crate::random::{Random, Stream};
 use crate::tensor::memory::{read, scalar};
 use crate::tensor::{Array, Device, Graph};
@@ -88,6 +88,10 @@ impl Planned {
             }
         }
         Ok(())
+    }
+
+    pub(super) fn first_not_finite(&self) -> Result<Option<NotFinite>> {
+        Ok(self.plans.first().ok_or_else(no_plan)?.first_not_finite())
     }
 
     pub(super) fn output(&self, output: usize) -> Result<Array> {

@@ -29,6 +29,7 @@ fn specs(number_loss: &str) -> Vec<OutputSpec> {
         name: name.into(),
         loss: loss::make(loss, &Params::new()).unwrap(),
         loss_weight,
+        class_weights: Default::default(),
         metrics: Vec::new(),
     };
     vec![spec("classes", "sparse_categorical_crossentropy", 0.3), spec("number", number_loss, 2.0)]

@@ -1,15 +1,18 @@
 //! Small runs of native parts.
 
+mod divergence;
+mod mixed;
 mod penalties;
 mod refused;
 mod runs;
+mod within;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{MetricSpec, OutputSpec, Parts, Rate, Trainer};
+use super::{Checkpoints, ClassWeights, MetricSpec, OutputSpec, Parts, Rate, Trainer};
 use crate::dataset::testing::{Tables, column, dataset, numbers};
 use crate::dataset::{Dataset, Options};
 use crate::network::{Network, sequential_from_config};
@@ -54,6 +57,7 @@ fn output(name: &str, loss: &str, metrics: &[&'static str]) -> OutputSpec {
         name: name.into(),
         loss: loss::make(loss, &Params::new()).unwrap(),
         loss_weight: 1.0,
+        class_weights: ClassWeights::default(),
         metrics: metrics.iter().map(spec).collect(),
     }
 }
@@ -74,6 +78,8 @@ fn parts(seed: u64) -> Parts {
         seed,
         device: device::cpu(),
         kernels: true,
+        mixed: false,
+        checkpoints: Checkpoints::default(),
         folder: PathBuf::new(),
         graph: Vec::new(),
     }

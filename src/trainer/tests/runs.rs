@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::artifact::Checkpoint;
 use crate::artifact::weights::Named;
-use crate::artifact::{Checkpoint, State};
 use crate::error::Result;
 use crate::network::{Symbol, layers};
-use crate::service::{Moment, Service};
+use crate::service::{Gathered, Moment, Service};
 use crate::tensor::Dtype;
 use crate::trainer::{History, Progress, Quiet, Step};
 
@@ -151,18 +151,19 @@ impl Service for Probe {
         Ok(())
     }
 
-    fn on_checkpoint(&mut self, moment: &mut Moment, state: &State, arrays: &[(String, Array)]) -> Result<()> {
+    fn on_checkpoint(&mut self, moment: &mut Moment, gathered: &Gathered) -> Result<()> {
         self.checkpoints.lock().unwrap().push(Checkpoint {
             weights: moment.weights.weights()?,
             optimizer: moment.weights.optimizer_state()?,
-            services: arrays.to_vec(),
-            state: state.clone(),
+            services: gathered.services.clone(),
+            metrics: gathered.metrics.clone(),
+            state: gathered.state.clone(),
         });
         Ok(())
     }
 
-    fn state(&self) -> Value {
-        json!(self.epochs)
+    fn state(&self) -> Result<Value> {
+        Ok(json!(self.epochs))
     }
 
     fn restore(&mut self, state: &Value, _: Named) -> Result<()> {
@@ -188,7 +189,7 @@ fn a_resumed_run_ends_with_the_bits_of_one_that_was_not_stopped() {
     assert_eq!(rest.epochs[..], whole.epochs[1..]);
     assert_eq!(rest.steps, whole.steps);
     assert_eq!(bits(&weights), bits(&resumed.weights().unwrap()));
-    assert_eq!(resumed.setup.services[0].state(), json!(3));
+    assert_eq!(resumed.setup.services[0].state().unwrap(), json!(3));
 }
 
 #[test]

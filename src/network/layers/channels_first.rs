@@ -1,0 +1,94 @@
+//! `data_format: "channels_first"`: the layer on values whose axes are put in order before it and back after it.
+//!
+//! Everything here computes with channels last; a network that is channels first all through pays for the moves.
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::tensor::Graph;
+
+use super::super::onnx::Step;
+use super::super::{Integers, Layer, Pass, Regularizer, Shape, Weight};
+
+/// A layer whose inputs, and outputs of the same rank, have the channels before the other axes.
+#[derive(Debug)]
+pub(super) struct ChannelsFirst(pub Box<dyn Layer>);
+
+impl ChannelsFirst {
+    /// Returns the shape with the channels last.
+    fn last(shape: &Shape) -> Shape {
+        let mut shape = shape.clone();
+        if !shape.is_empty() {
+            shape.rotate_left(1);
+        }
+        shape
+    }
+
+    fn inner(&self, inputs: &[Shape]) -> Vec<Shape> {
+        inputs.iter().map(ChannelsFirst::last).collect()
+    }
+}
+
+impl Layer for ChannelsFirst {
+    fn kind(&self) -> &'static str {
+        self.0.kind()
+    }
+
+    fn integers(&self) -> Integers {
+        self.0.integers()
+    }
+
+    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
+        self.0.activity()
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
+        let mut shape = self.0.output_shape(&self.inner(inputs))?;
+        if inputs.first().is_some_and(|input| input.len() == shape.len()) && !shape.is_empty() {
+            shape.rotate_right(1);
+        }
+        Ok(shape)
+    }
+
+    fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
+        self.0.weights(&self.inner(inputs))
+    }
+
+    fn channels_first(&self) -> bool {
+        true
+    }
+
+    fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
+        let shapes = self.inner(&step.shapes);
+        let mut moved = Vec::with_capacity(step.inputs.len());
+        for at in 0..step.inputs.len() {
+            let mut order: Vec<usize> = (0..=step.shapes[at].len()).collect();
+            order[1..].rotate_left(1);
+            let x = step.x(at);
+            moved.push(step.to.transpose(&x, &order));
+        }
+        let output = self.0.output_shape(&shapes)?.len();
+        let same = shapes.first().is_some_and(|input| input.len() == output) && output > 0;
+        let count = step.weights.len();
+        let y = step.within(&*self.0, moved, shapes, 0..count)?;
+        let mut order: Vec<usize> = (0..=output).collect();
+        order[1..].rotate_right(1);
+        Ok(if same { step.to.transpose(&y, &order) } else { y })
+    }
+
+    fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> Result<Graph> {
+        let to_last = |x: &Graph| -> Result<Graph> {
+            let mut order: Vec<usize> = (0..x.rank()).collect();
+            order[1..].rotate_left(1);
+            Ok(x.permute(order)?.contiguous()?)
+        };
+        let moved = inputs.iter().map(to_last).collect::<Result<Vec<_>>>()?;
+        let y = self.0.compose(&moved, weights, pass)?;
+        if inputs.first().is_none_or(|x| x.rank() != y.rank()) || y.rank() < 2 {
+            return Ok(y);
+        }
+        let mut order: Vec<usize> = (0..y.rank()).collect();
+        order[1..].rotate_right(1);
+        Ok(y.permute(order)?.contiguous()?)
+    }
+}

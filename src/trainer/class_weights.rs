@@ -1,0 +1,92 @@
+//! Weights of classes: what records of a class count in training, as Keras's `class_weight`.
+
+use super::engine;
+use super::feed::Target;
+use crate::error::Result;
+use crate::tensor::Array;
+
+/// The weight of some classes; all others weigh 1.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClassWeights(Vec<(i64, f32)>);
+
+impl ClassWeights {
+    /// Creates the weights of classes by their index, from 0.
+    pub fn new(mut weights: Vec<(i64, f32)>) -> Self {
+        weights.sort_by_key(|(class, _)| *class);
+        ClassWeights(weights)
+    }
+
+    /// Multiplies the weights of a target by those of its labels' classes. `rank` is that of one record's prediction.
+    ///
+    /// Labels that have the rank of the prediction and several columns are one-hot: the largest column is the class.
+    /// Others are indices, one for a record or for each of its steps. (Keras 3 refuses class weights beside sample
+    /// weights; as in tf.keras 2, both count.)
+    ///
+    /// # Errors
+    /// Sample weights that do not fit the labels.
+    pub(super) fn apply(&self, target: &mut Target, rank: usize) -> Result<()> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let own = self.of(&target.value, rank)?;
+        target.weight = Some(match &target.weight {
+            None => own,
+            Some(weight) if weight.shape().len() > own.shape().len() => engine::masked_weight(&own, weight)?,
+            Some(weight) => engine::masked_weight(weight, &own)?,
+        });
+        Ok(())
+    }
+
+    fn of(&self, labels: &Array, rank: usize) -> Result<Array> {
+        let mut shape = labels.shape().to_vec();
+        let width = match shape.len() == rank + 1 && rank > 0 {
+            true => shape.pop().unwrap_or(1),
+            false => 1,
+        };
+        let values = labels.as_f32();
+        let class = |columns: &[f32]| match columns {
+            [index] => index.round() as i64,
+            columns => {
+                let larger = |best: usize, at: usize| if columns[at] > columns[best] { at } else { best };
+                (0..columns.len()).fold(0, larger) as i64
+            }
+        };
+        let weights = values.chunks_exact(width.max(1)).map(|columns| self.get(class(columns))).collect();
+        Array::from_f32(weights, &shape)
+    }
+
+    fn get(&self, class: i64) -> f32 {
+        self.0.binary_search_by_key(&class, |(own, _)| *own).map_or(1.0, |at| self.0[at].1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn weighed(labels: Array, weight: Option<Array>, rank: usize) -> (Vec<usize>, Vec<f32>) {
+        let weights = ClassWeights::new(vec![(1, 3.0), (0, 0.5)]);
+        let mut target = Target { value: labels, weight };
+        weights.apply(&mut target, rank).unwrap();
+        let found = target.weight.unwrap();
+        (found.shape().to_vec(), found.as_f32().into_owned())
+    }
+
+    #[test]
+    fn labels_of_every_form_find_their_class() {
+        let indices = || Array::from_i64(vec![0, 1, 2, 1], &[4]).unwrap();
+        assert_eq!(weighed(indices(), None, 1), (vec![4], vec![0.5, 3.0, 1.0, 3.0]));
+        let column = Array::from_f32(vec![0.0, 1.0], &[2, 1]).unwrap();
+        assert_eq!(weighed(column, None, 1), (vec![2], vec![0.5, 3.0]));
+        let one_hot = Array::from_f32(vec![0.0, 1.0, 0.0, 0.0, 0.0, 1.0], &[2, 3]).unwrap();
+        assert_eq!(weighed(one_hot, None, 1), (vec![2], vec![3.0, 1.0]));
+        let steps = Array::from_i64(vec![0, 1, 2, 1], &[2, 2]).unwrap();
+        assert_eq!(weighed(steps.clone(), None, 2), (vec![2, 2], vec![0.5, 3.0, 1.0, 3.0]));
+
+        let records = Array::from_f32(vec![2.0, 0.0], &[2]).unwrap();
+        assert_eq!(weighed(steps, Some(records), 2), (vec![2, 2], vec![1.0, 6.0, 0.0, 0.0]));
+        let temporal = Array::from_f32(vec![1.0, 2.0, 3.0, 4.0], &[2, 2]).unwrap();
+        let column = Array::from_f32(vec![0.0, 1.0], &[2, 1]).unwrap();
+        assert_eq!(weighed(column, Some(temporal), 1), (vec![2, 2], vec![0.5, 1.0, 9.0, 12.0]));
+    }
+}
