@@ -169,6 +169,11 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
         None
     }
 
+    /// Returns whether its values have the channels before the other axes.
+    fn channels_first(&self) -> bool {
+        false
+    }
+
     /// Returns the layer that this one applies to parts of its input, with the same weights.
     fn inner(&self) -> Option<&dyn Layer> {
         None

@@ -221,6 +221,8 @@ fn groups<'a>(network: &'a Network, node: &'a Node) -> Vec<Group<'a>> {
 /// The order of values along the last axis, where `Flatten` made it of channels last: the shape before.
 fn orders(network: &Network) -> Vec<Option<Vec<usize>>> {
     let mut orders: Vec<Option<Vec<usize>>> = vec![None; network.inputs.len()];
+    // The values that have their channels first, as PyTorch has them.
+    let mut first = vec![false; network.inputs.len()];
     let shapes: Vec<_> = network.inputs.iter().map(|port| &port.shape).collect();
     for (at, node) in network.nodes.iter().enumerate() {
         let input = node.inputs.first().copied().unwrap_or(0);
@@ -229,7 +231,13 @@ fn orders(network: &Network) -> Vec<Option<Vec<usize>>> {
             Some(earlier) => &network.nodes[earlier.min(at)].shape,
         };
         let order = match node.layer.kind() {
-            "Flatten" if orders[input].is_none() => {
+            "Flatten" if node.layer.channels_first() => {
+                // It puts the channels last before it flattens.
+                let mut shape = shape.iter().copied().collect::<Option<Vec<usize>>>().filter(|shape| shape.len() > 1);
+                shape.iter_mut().for_each(|shape| shape.rotate_left(1));
+                shape
+            }
+            "Flatten" if orders[input].is_none() && !first[input] => {
                 shape.iter().copied().collect::<Option<Vec<usize>>>().filter(|shape| shape.len() > 1)
             }
             "Dropout"
@@ -246,6 +254,8 @@ fn orders(network: &Network) -> Vec<Option<Vec<usize>>> {
             | "ActivityRegularization" => orders[input].clone(),
             _ => None,
         };
+        let keeps = node.shape == *shape && first[input];
+        first.push(node.layer.channels_first() || keeps);
         orders.push(order);
     }
     orders
@@ -291,12 +301,14 @@ fn of_group(group: &Group, order: Option<&[usize]>, all: &mut Vec<Foreign>) {
                 add("weight", vec![shape[1], shape[0]], vec![Piece::new(*at, &split, &axes)], None);
             }
             // [spatial …, in, out] is [out, in, spatial …]; of a transposed one, [spatial …, out, in] is [in, out, …].
-            ("kernel" | "pointwise_kernel", _) if rank > 2 => {
+            ("kernel" | "pointwise_kernel", kind) if rank > 2 && kind.contains("Conv") => {
                 let axes: Vec<usize> = [rank - 1, rank - 2].into_iter().chain(0..rank - 2).collect();
                 let place = if name == "kernel" { "weight" } else { "pointwise.weight" };
                 add(place, axes.iter().map(|axis| shape[*axis]).collect(), whole(&axes), None);
             }
             ("bias", "SeparableConv1D" | "SeparableConv2D") => add("pointwise.bias", shape.clone(), whole(&[0]), None),
+            // A product of any axes: PyTorch has no module for it.
+            (_, "EinsumDense") => {}
             ("alpha", _) => {
                 // PyTorch has a slope a channel: the other axes have length 1.
                 if shape.iter().product::<usize>() == *shape.last().unwrap_or(&1) {
