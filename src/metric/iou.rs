@@ -147,7 +147,10 @@ impl Metric for Iou {
 
     fn restore(&mut self, state: &MetricState) -> Result<()> {
         match state.numbers.len() == self.matrix.len() {
-            true => Ok(self.matrix.copy_from_slice(&state.numbers)),
+            true => {
+                self.matrix.copy_from_slice(&state.numbers);
+                Ok(())
+            }
             false => Err(state::foreign(&self.name)),
         }
     }

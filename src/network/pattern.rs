@@ -150,7 +150,7 @@ mod tests {
             frozen.initialise(1).unwrap().iter().map(|weight| weight.to_graph(&device::cpu()).unwrap()).collect();
         let x = Graph::new(&[[1f32; 6], [2.0; 6]], &device::cpu()).unwrap();
         let mut pass = Pass::new(true, Random::new(0, Stream::Dropout, &[]));
-        frozen.forward(&weights, &[x.clone()], &mut pass).unwrap();
+        frozen.forward(&weights, std::slice::from_ref(&x), &mut pass).unwrap();
         assert!(pass.updates.is_empty());
         network().forward(&weights, &[x], &mut pass).unwrap();
         assert_eq!(pass.updates.len(), 2);

@@ -188,7 +188,7 @@ impl Pack {
         let columns = serde_json::to_string(&kept).unwrap_or_default();
         entries.insert("__metadata__".to_owned(), json!({ "format": "barrage", COLUMNS: columns }));
         let mut header = serde_json::Value::Object(entries).to_string();
-        while header.len() % 8 != 0 {
+        while !header.len().is_multiple_of(8) {
             header.push(' ');
         }
         out.write_all(&(header.len() as u64).to_le_bytes()).map_err(failed)?;

@@ -60,6 +60,7 @@ const MOST_FUNCTIONS: usize = 64;
 
 /// A station of a run: a scripted function, or a native component.
 #[derive(Clone)]
+#[allow(clippy::large_enum_variant, reason = "there are a handful in a run")]
 enum Known {
     Scripted(Arc<Follower>),
     Native(Report),

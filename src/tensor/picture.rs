@@ -23,7 +23,7 @@ impl Border {
             "reflect" => Ok(Border::Reflect),
             "edge" => Ok(Border::Edge),
             _ => Err(Error::data(format!("unknown border `{name}`"))
-                .maybe_hint(error::did_you_mean(name, ["reflect", "edge"].into_iter()))
+                .maybe_hint(error::did_you_mean(name, ["reflect", "edge"]))
                 .hint("borders: `reflect`, `edge`; a number is a value of its own")),
         }
     }
@@ -236,7 +236,7 @@ impl Tensor {
             Dtype::U8 => {
                 let grey = |pixel: &[u8]| {
                     let [r, g, b] = [pixel[0], pixel[1], pixel[2]].map(u32::from);
-                    (r * 19595 + g * 38470 + b * 7471 + 32768 >> 16) as u8
+                    ((r * 19595 + g * 38470 + b * 7471 + 32768) >> 16) as u8
                 };
                 Array::from_u8(array.as_u8().chunks_exact(3).map(grey).collect(), &shape)?
             }

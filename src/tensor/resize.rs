@@ -34,7 +34,7 @@ impl Filter {
             _ => {
                 let names = ["nearest", "bilinear", "box"];
                 Err(Error::data(format!("unknown method `{name}` of resizing"))
-                    .maybe_hint(error::did_you_mean(name, names.into_iter()))
+                    .maybe_hint(error::did_you_mean(name, names))
                     .hint(format!("methods: {}", error::list(names))))
             }
         }

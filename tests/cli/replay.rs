@@ -74,7 +74,7 @@ fn the_weights_are_those_before_the_step_and_the_run_goes_on_as_it_did() {
     let shown = replay(&project, &["--step", &step], session);
     let first = (2 * batches + 1).to_string();
     let restored = replay(&project, &["--step", &first], "run.weights()[\"dense/bias\"].to_array()\n");
-    let own = |text: &str| text.lines().filter(|line| line.starts_with('[')).last().unwrap().to_owned();
+    let own = |text: &str| text.lines().rfind(|line| line.starts_with('[')).unwrap().to_owned();
     assert_eq!(own(&shown), own(&restored));
     assert!(shown.lines().any(|line| *line == step), "{shown}");
 }

@@ -276,7 +276,7 @@ fn weights_keep_their_names_and_shared_layers_are_written_twice_with_one_weight(
     let (a, b) = (Symbol::input("a", &[Some(3)], Dtype::F32), Symbol::input("b", &[Some(3)], Dtype::F32));
     let (a, b) = (a.unwrap(), b.unwrap());
     let dense = layers::find("Dense").unwrap().make(json!({"units": 2, "name": "both"}).as_object().unwrap()).unwrap();
-    let (x, y) = (dense.apply(&[a.clone()]).unwrap(), dense.apply(&[b.clone()]).unwrap());
+    let (x, y) = (dense.apply(std::slice::from_ref(&a)).unwrap(), dense.apply(std::slice::from_ref(&b)).unwrap());
     let sum = layers::find("Add").unwrap().make(&Map::new()).unwrap().apply(&[x, y]).unwrap();
     let network = Network::new(&[a, b], &[sum]).unwrap();
     let model = onnx::model(&network, &network.initialise(1).unwrap()).unwrap();

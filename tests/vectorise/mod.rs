@@ -30,7 +30,7 @@ pub fn table(len: usize) -> Records {
             ("b".into(), (x * x / 7.0 - 1.0).into()),
             ("i".into(), ((i * 13 % 29) as i64 - 9).into()),
             ("j".into(), ((i * 5 % 7) as i64).into()),
-            ("flag".into(), (i % 3 == 0).into()),
+            ("flag".into(), i.is_multiple_of(3).into()),
             ("s".into(), words[i * 3 % 5].into()),
             ("t".into(), words[i * i % 4].into()),
             ("text".into(), format!("Word {} of, {} words! {}", i % 5, i % 3, words[i % 5]).as_str().into()),

@@ -125,11 +125,6 @@ pub(super) fn write(to: &mut Writer, activation: &dyn Activation, x: &str) -> Re
             let above = to.one("Relu", &beyond);
             to.two("Add", &curve, &above)
         }
-        "glu" => {
-            let halves = to.node_of("Split", &[x], vec![int("axis", p(0) as i64)], 2);
-            let gate = to.one("Sigmoid", &halves[1]);
-            to.two("Mul", &halves[0], &gate)
-        }
         "sparsemax" => {
             let largest = to.node("ReduceMax", &[x], vec![last_axis(), int("keepdims", 1)]);
             let x = &*to.two("Sub", x, &largest);

@@ -74,15 +74,15 @@ fn network() -> Network {
 fn residual(image: &Symbol) -> Symbol {
     let then = |name: &str, params: serde_json::Value, from: &[Symbol]| layer(name, params).apply(from).unwrap();
     let penalty = json!({"import": "L1L2", "params": {"l1": 0.5, "l2": 0.25}});
-    let picture = then("Reshape", json!({"target_shape": [2, 3, 1]}), &[image.clone()]);
+    let picture = then("Reshape", json!({"target_shape": [2, 3, 1]}), std::slice::from_ref(image));
     let stem = then("Conv2D", json!({"filters": 4, "kernel_size": 2, "padding": "same"}), &[picture]);
     let bent = then("Activation", json!({"activation": "gelu"}), &[stem]);
     let norm = then("BatchNormalization", json!({}), &[bent]);
     let above = then("ReLU", json!({}), &[norm]);
     let conv = json!({"filters": 4, "kernel_size": 2, "padding": "same", "activity_regularizer": penalty});
-    let inner = then("Conv2D", conv, &[above.clone()]);
+    let inner = then("Conv2D", conv, std::slice::from_ref(&above));
     let twice = then("BatchNormalization", json!({"scale": false}), &[inner]);
-    let again = then("ReLU", json!({}), &[twice.clone()]);
+    let again = then("ReLU", json!({}), std::slice::from_ref(&twice));
     let sum = then("Add", json!({}), &[above, twice, again]);
     then("GlobalAveragePooling2D", json!({}), &[then("ReLU", json!({}), &[sum])])
 }

@@ -21,7 +21,7 @@ pub(super) fn read_100(source: &Opened) -> ReadResult {
 fn read(source: &Opened, labels: &[&str], classes: &[u8]) -> ReadResult {
     let bytes = &source.bytes;
     let record = labels.len() + 3 * SIDE * SIDE;
-    if bytes.is_empty() || bytes.len() % record != 0 {
+    if bytes.is_empty() || !bytes.len().is_multiple_of(record) {
         return Err(source
             .broken(format!(
                 "no whole records: each has {record} bytes, the file has {}, which leaves {}",

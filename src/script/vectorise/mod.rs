@@ -220,7 +220,7 @@ impl Follower {
             return all();
         }
         let followed = self.follow(component, program, mode, arguments, len);
-        let columns = match followed.and_then(|columns| finish(columns)) {
+        let columns = match followed.and_then(finish) {
             Ok(columns) => columns,
             Err(halt) => {
                 let rows = all()?;

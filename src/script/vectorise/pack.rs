@@ -98,13 +98,31 @@ fn collect<'a>(value: &'a Value, shape: &[usize], leaves: &mut Vec<Leaf<'a>>) ->
         (Value::List(items), [length, inner @ ..]) if items.len() == *length => {
             items.iter().try_for_each(|item| collect(item, inner, leaves))
         }
-        (Value::Ints(values), []) => Ok(leaves.push(Leaf::Ints(values))),
-        (Value::Floats(values), []) => Ok(leaves.push(Leaf::Floats(values))),
-        (Value::Bools(values), []) => Ok(leaves.push(Leaf::Bools(values))),
+        (Value::Ints(values), []) => {
+            leaves.push(Leaf::Ints(values));
+            Ok(())
+        }
+        (Value::Floats(values), []) => {
+            leaves.push(Leaf::Floats(values));
+            Ok(())
+        }
+        (Value::Bools(values), []) => {
+            leaves.push(Leaf::Bools(values));
+            Ok(())
+        }
         (Value::Same(value), []) => match (value.as_int(), value.as_float(), value.as_bool()) {
-            (Ok(value), ..) => Ok(leaves.push(Leaf::Int(value))),
-            (_, Ok(value), _) => Ok(leaves.push(Leaf::Float(value))),
-            (.., Ok(value)) => Ok(leaves.push(Leaf::Int(i64::from(value)))),
+            (Ok(value), ..) => {
+                leaves.push(Leaf::Int(value));
+                Ok(())
+            }
+            (_, Ok(value), _) => {
+                leaves.push(Leaf::Float(value));
+                Ok(())
+            }
+            (.., Ok(value)) => {
+                leaves.push(Leaf::Int(i64::from(value)));
+                Ok(())
+            }
             _ => Err(Halt::new("a tensor of something else than numbers")),
         },
         _ => Err(Halt::new("a tensor of arrays whose lengths differ, or of something else than numbers")),

@@ -10,7 +10,7 @@ use crate::tensor::{Dtype, device::cpu};
 use crate::{loss, optimizer};
 
 fn layer(name: &str, params: serde_json::Value, input: &Symbol) -> Symbol {
-    layers::find(name).unwrap().make(params.as_object().unwrap()).unwrap().apply(&[input.clone()]).unwrap()
+    layers::find(name).unwrap().make(params.as_object().unwrap()).unwrap().apply(std::slice::from_ref(input)).unwrap()
 }
 
 /// Sequences of any length and two outputs: classes, and one number.
@@ -100,7 +100,7 @@ fn inputs_that_were_copied_ahead_are_those_of_their_own_pass_only() {
     let (first, second) = (numbers(&[2, 4, 3], 1), numbers(&[2, 4, 3], 2));
     let mut output = |ahead: Option<&Array>, input: &Array| {
         ahead.iter().for_each(|input| engine.copy_ahead(&[(*input).clone()]).unwrap());
-        engine.forward(&[input.clone()], 2, None).unwrap();
+        engine.forward(std::slice::from_ref(input), 2, None).unwrap();
         engine.output(1).unwrap()
     };
     let expected = output(None, &second);

@@ -355,7 +355,7 @@ fn what_is_packed_is_read_back() {
 #[test]
 fn a_mapped_file_gives_what_a_read_one_gives() {
     let folder = Folder::new();
-    let data: Vec<u8> = (0..2_000_000u32).map(|x| (x * 7 >> 3) as u8).collect();
+    let data: Vec<u8> = (0..2_000_000u32).map(|x| ((x * 7) >> 3) as u8).collect();
     let path = folder.file("big.npy", &npy("'|u1'", "False", "(1000, 2000)", &data));
     let mapped = Records::read(&path).unwrap();
     let held = Records::read_with(&path, &ReadOptions { map: false, ..ReadOptions::default() }).unwrap();
