@@ -78,7 +78,7 @@ pub(super) fn begin(
     let dataset = made.join(layout::DATASET);
     artifact::make_folder(&dataset)?;
     run.transformer.save(&dataset)?;
-    pretrained::keep(&recipe, &run.trainer.weights()?, &made.join(layout::INITIAL))?;
+    pretrained::keep(recipe, &run.trainer.weights()?, &made.join(layout::INITIAL))?;
     if matches!(recipe.dataset.on_error, OnError::Quarantine(_)) && !run.refused.is_empty() {
         screen::write(&made.join(layout::QUARANTINE), &run.refused)?;
     }

@@ -18,8 +18,11 @@ use serde_json::{Map, Value, json};
 
 use crate::numeric::layers::{Made, each, make, read, tensor, values};
 
+/// The kind of a layer, its parameters, the shapes of its inputs.
+type Further = (&'static str, Value, Vec<Vec<Option<usize>>>);
+
 /// Layers that the tables of Keras do not have, or not so.
-fn further() -> Vec<(&'static str, Value, Vec<Vec<Option<usize>>>)> {
+fn further() -> Vec<Further> {
     let known = |shape: &[usize]| shape.iter().copied().map(Some).collect::<Vec<_>>();
     vec![
         ("SpatialDropout2D", json!({"rate": 0.5}), vec![known(&[3, 3, 2])]),
@@ -274,7 +277,7 @@ fn weights_keep_their_names_and_shared_layers_are_written_twice_with_one_weight(
     let (a, b) = (Symbol::input("a", &[Some(3)], Dtype::F32), Symbol::input("b", &[Some(3)], Dtype::F32));
     let (a, b) = (a.unwrap(), b.unwrap());
     let dense = layers::find("Dense").unwrap().make(json!({"units": 2, "name": "both"}).as_object().unwrap()).unwrap();
-    let (x, y) = (dense.apply(&[a.clone()]).unwrap(), dense.apply(&[b.clone()]).unwrap());
+    let (x, y) = (dense.apply(std::slice::from_ref(&a)).unwrap(), dense.apply(std::slice::from_ref(&b)).unwrap());
     let sum = layers::find("Add").unwrap().make(&Map::new()).unwrap().apply(&[x, y]).unwrap();
     let network = Network::new(&[a, b], &[sum]).unwrap();
     let model = onnx::model(&network, &network.initialise(1).unwrap()).unwrap();

@@ -260,9 +260,9 @@ impl Layer for ConvTranspose {
         let axes: Vec<usize> = [rank + 1, rank].into_iter().chain(0..rank).collect();
         let kernel = step.weight_turned(0, &axes, &[&[channels, self.filters], &*self.size].concat());
         let (mut before, mut after, mut more) = (Vec::new(), Vec::new(), Vec::new());
-        for axis in 0..rank {
+        for (axis, length) in input.iter().take(rank).enumerate() {
             // What is cut off does not depend on the length.
-            let length = input[axis].unwrap_or(self.size[axis] * self.dilation[axis] + 2);
+            let length = length.unwrap_or(self.size[axis] * self.dilation[axis] + 2);
             let (output, start) = self.axis(axis, length)?;
             let whole = (length - 1) * self.strides[axis] + (self.size[axis] - 1) * self.dilation[axis] + 1;
             before.push(start);
