@@ -36,7 +36,7 @@ impl Network {
     /// use barrage::tensor::Dtype;
     /// let x = Symbol::input("x", &[Some(4)], Dtype::F32)?;
     /// let units = serde_json::json!({"units": 2}).as_object().cloned().unwrap_or_default();
-    /// let y = layers::find("Dense")?.make(&units)?.apply(&[x.clone()])?;
+    /// let y = layers::find("Dense")?.make(&units)?.apply(std::slice::from_ref(&x))?;
     /// let network = Network::new(&[x], &[y])?;
     /// assert_eq!(network.select(&["*/bias"])?, [1]);
     /// assert_eq!(network.select(&["dense"])?, [0, 1]);

@@ -18,8 +18,11 @@ use serde_json::{Map, Value, json};
 
 use crate::numeric::layers::{Made, each, make, read, tensor, values};
 
+/// The kind of a layer, its parameters, the shapes of its inputs.
+type Further = (&'static str, Value, Vec<Vec<Option<usize>>>);
+
 /// Layers that the tables of Keras do not have, or not so.
-fn further() -> Vec<(&'static str, Value, Vec<Vec<Option<usize>>>)> {
+fn further() -> Vec<Further> {
     let known = |shape: &[usize]| shape.iter().copied().map(Some).collect::<Vec<_>>();
     vec![
         ("SpatialDropout2D", json!({"rate": 0.5}), vec![known(&[3, 3, 2])]),

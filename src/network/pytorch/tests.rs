@@ -41,9 +41,12 @@ fn round_trip(network: &Network) -> Vec<(String, Vec<usize>)> {
     exported.into_iter().map(|(name, array)| (name, array.shape().to_vec())).collect()
 }
 
+/// The shape of the input, layers, and the names and shapes of PyTorch's arrays.
+type Expected<'a> = (&'a [usize], &'a [(&'a str, Value)], &'a [(&'a str, &'a [usize])]);
+
 #[test]
 fn every_array_comes_back_and_has_the_shape_that_pytorch_gives_it() {
-    let cases: &[(&[usize], &[(&str, Value)], &[(&str, &[usize])])] = &[
+    let cases: &[Expected] = &[
         (&[3], &[("Dense", json!({"units": 2}))], &[("dense.weight", &[2, 3]), ("dense.bias", &[2])]),
         (
             &[9, 4],
