@@ -1,7 +1,7 @@
 //! Scripts at native speed: a record function runs once for a whole chunk, on columns, where that is the same.
 //!
-//! A function is first lowered to a [`program`]: only what is listed in [`lower`] and [`natives`] is followed at
-//! all, and names, calls and places are resolved. [`run`] then evaluates it with a column for each value that
+//! A function is first lowered to a `program`: only what is listed in `lower` and `natives` is followed at
+//! all, and names, calls and places are resolved. `run` then evaluates it with a column for each value that
 //! differs from record to record. A condition on such a value splits the chunk: each side runs on the records
 //! that take it, and what they changed is put together again, so no record runs code that it would not have run
 //! alone, and an augmentor's draws come from the same streams in the same order. Natives without a form for
@@ -9,7 +9,7 @@
 //!
 //! Three nets hold the results to the bits of interpretation. What is not on the lists is refused before
 //! anything runs. Whatever goes wrong while a chunk is followed, an error of a record included, ends in
-//! [`halt::Halt`]: the chunk is interpreted, and an error is raised with its record and line. And interpretation is
+//! `halt::Halt`: the chunk is interpreted, and an error is raised with its record and line. And interpretation is
 //! compared bit for bit: on the first [`FIRST`] records, where a difference means that the function is
 //! interpreted from then on, and on one record of each [`BLOCK`] later, where it stops the run.
 
