@@ -79,16 +79,16 @@ fn batch(x: Arrays, y: Option<Arrays>, w: Option<Arrays>) -> Result<Batch> {
 
 impl Learner for Stepper {
     fn train(&mut self, x: Arrays, y: Arrays, w: Option<Arrays>) -> Result<f64> {
-        let rate = self.trainer.rate_at(self.trainer.steps_done())?;
+        let rate = self.trainer.rate_at(self.trainer.steps())?;
         self.trainer.learn(&batch(x, Some(y), w)?, rate)
     }
 
     fn predict(&mut self, x: Arrays) -> Result<Arrays> {
-        self.trainer.outputs_of(&batch(x, None, None)?)
+        self.trainer.forward(&batch(x, None, None)?)
     }
 
     fn save(&self, path: &Path) -> Result<()> {
-        artifact::weights::save(path, &self.trainer.weights_now()?)
+        artifact::weights::save(path, &self.trainer.weights()?)
     }
 
     fn load(&mut self, path: &Path) -> Result<()> {
@@ -97,16 +97,16 @@ impl Learner for Stepper {
     }
 
     fn names(&self) -> (Vec<Name>, Vec<Name>) {
-        let network = self.trainer.network_of();
+        let network = self.trainer.network();
         let names = |ports: &[crate::network::Port]| ports.iter().map(|port| port.name.clone()).collect();
         (names(network.inputs()), names(network.outputs()))
     }
 
     fn steps(&self) -> u64 {
-        self.trainer.steps_done()
+        self.trainer.steps()
     }
 
     fn summary(&self) -> String {
-        self.trainer.network_of().summary()
+        self.trainer.network().summary()
     }
 }

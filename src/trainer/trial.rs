@@ -50,36 +50,6 @@ impl Trainer {
         Ok((losses.total, predictions))
     }
 
-    /// Returns the outputs of a batch by name, which needs no targets.
-    ///
-    /// # Errors
-    /// Whatever the network raises.
-    pub(crate) fn outputs_of(&mut self, batch: &Batch) -> Result<Vec<(crate::record::Name, Array)>> {
-        let Trainer { setup, variables, .. } = self;
-        let inputs = super::inputs(&setup.network, batch)?;
-        variables.engine.forward(&inputs, batch.len, None)?;
-        let ports = setup.network.outputs().iter().enumerate();
-        ports.map(|(at, port)| Ok((port.name.clone(), variables.engine.output(at)?))).collect()
-    }
-
-    /// Returns the number of training steps done.
-    pub(crate) fn steps_done(&self) -> u64 {
-        self.step
-    }
-
-    /// Returns the network.
-    pub(crate) fn network_of(&self) -> &crate::network::Network {
-        &self.setup.network
-    }
-
-    /// Returns the weights by name.
-    ///
-    /// # Errors
-    /// None in practice: values are read from the device.
-    pub(crate) fn weights_now(&self) -> Result<Vec<(String, Array)>> {
-        crate::service::Weights::weights(&self.variables)
-    }
-
     /// Puts weights by name in the place of those that are there; `what` is what errors call them.
     ///
     /// # Errors
