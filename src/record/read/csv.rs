@@ -9,7 +9,7 @@ use super::dialect::Dialect;
 use super::formats::Opened;
 use super::source::{Cut, Scan};
 use super::{File, MISSING, ReadResult};
-use crate::error::{Error, Result, codes, list};
+use crate::error::{Error, Result, codes, counted, list};
 use crate::record::cells::{Cells, Data, Intern};
 use crate::record::records::check_length;
 use crate::record::table::{Origin, Table, absent};
@@ -77,7 +77,7 @@ fn header(file: &File, dialect: &Dialect) -> Result<Vec<Name>> {
     }
     let given = dialect.names_of(first);
     if given.len() != first.len() {
-        let (found, names) = (values(first.len() as u64), given.len());
+        let (found, names) = (counted(first.len(), "value"), given.len());
         return Err(refuse(format!("the first line has {found}, `names` has {names}"))
             .coded(codes::BROKEN_TABLE)
             .hint("`names` has a name for each column"));
@@ -133,9 +133,14 @@ fn broken(file: &File, error: &csv::Error) -> Error {
                 true => "a text with a comma in it has to stand in double quotes",
                 false => "write nothing between two commas where a value is missing; is a double quote not closed?",
             };
-            Error::data(format!("line {line} of {} has {}, the header has {}", file.name, values(*len), expected_len))
-                .at(place)
-                .hint(hint)
+            Error::data(format!(
+                "line {line} of {} has {}, the header has {}",
+                file.name,
+                counted(*len as usize, "value"),
+                expected_len
+            ))
+            .at(place)
+            .hint(hint)
         }
         _ => Error::data(format!("{} cannot be read as CSV: {error}", file.name)),
     }
@@ -145,10 +150,6 @@ fn broken(file: &File, error: &csv::Error) -> Error {
 fn row_start(file: &File, byte: usize) -> usize {
     let rest = file.text.get(byte..).unwrap_or("");
     byte.min(file.text.len()) + (rest.len() - rest.trim_start_matches(['\r', '\n']).len())
-}
-
-fn values(count: u64) -> String {
-    format!("{count} value{}", if count == 1 { "" } else { "s" })
 }
 
 fn misfit(
