@@ -13,6 +13,7 @@ use crate::error::{Error, Kind, Result, codes, near_file};
 use crate::recipe::{Recipe, Written};
 use crate::record::{Augmentor, Loader, Records, Transformer};
 use crate::registry::Params;
+use crate::script::bar::{Bar, MakeBar};
 use crate::script::compiled::Compiled;
 use crate::script::component::Component;
 use crate::script::resolver::{self, Resolved, Roots};
@@ -106,6 +107,7 @@ struct Settings {
     debug: Sink,
     trace: Option<Sink>,
     progress: ProgressFactory,
+    bar: Option<MakeBar>,
     loaders: BTreeMap<String, Factory<dyn Loader>>,
     transformers: BTreeMap<String, Factory<dyn Transformer>>,
     augmentors: BTreeMap<String, Factory<dyn Augmentor>>,
@@ -262,6 +264,14 @@ impl Builder {
         self
     }
 
+    /// Shows how far runs of pipelines are, where they ask for a bar: `make` gets the number of batches, if it is
+    /// known, and a title. By default nothing is shown.
+    #[must_use]
+    pub fn bar(mut self, make: impl Fn(Option<u64>, &str) -> Option<Box<dyn Bar>> + Send + Sync + 'static) -> Self {
+        self.0.bar = Some(Arc::new(make));
+        self
+    }
+
     /// Adds a native loader under a name that recipes may import; it is made from the parameters that the
     /// recipe gives ([`Arguments::check`](crate::registry::Arguments::check) checks them against a declaration).
     #[must_use]
@@ -373,6 +383,7 @@ impl Host {
             debug: Arc::new(|_| ()),
             trace: None,
             progress: Arc::new(|| Box::new(crate::trainer::Quiet)),
+            bar: None,
             loaders: BTreeMap::new(),
             transformers: BTreeMap::new(),
             augmentors: BTreeMap::new(),
@@ -404,6 +415,7 @@ impl Host {
         settings.trial = Some(trial);
         settings.print = print;
         settings.progress = Arc::new(|| Box::new(crate::trainer::Quiet));
+        settings.bar = None;
         Builder(settings).build()
     }
 
@@ -600,6 +612,11 @@ impl Host {
     /// Makes the display of one training run.
     pub fn progress(&self) -> Box<dyn Progress> {
         (self.0.settings.progress)()
+    }
+
+    /// Makes the display of a pipeline's run, where somebody looks.
+    pub fn bar(&self, total: Option<u64>, title: &str) -> Option<Box<dyn Bar>> {
+        self.0.settings.bar.as_ref().and_then(|make| make(total, title))
     }
 
     /// Returns a native loader that the embedding program added.

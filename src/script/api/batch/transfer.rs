@@ -16,18 +16,31 @@ pub fn register(module: &mut Module) {
 #[export_module]
 #[allow(clippy::unwrap_used, reason = "what the macro makes of a `&mut` argument")]
 mod functions {
-    /// Returns the batch, loaded from `src`: data of the whole set, from which it takes its items by id. Options:
-    /// `src`, which may also stand first; `dst`, the component to fill, or an array of them; `fmt`, the format of
-    /// files. Where the batch's script defines `load(batch, src, options)`, that is what runs.
+    /// Returns the batch, loaded from `src`: data of the whole set, from which it takes its items by id, or files.
+    /// Options: `src`, which may also stand first; `dst`, the component to fill, or an array of them. Where the batch's
+    /// script defines `load(batch, src, options)`, that is what runs.
+    ///
+    /// Formats, the option `fmt`:
+    ///
+    /// * `"npy"`, `"image"` (PNG, JPEG; `channels` 1, 3 or 4) and `"raw"` (bytes; with `shape` and `dtype`, numbers; `skip`
+    ///   bytes before them) have a file for each item: in the folder `src`, named by the id, with or without the ending;
+    ///   without `src`, where the index of files says; `src` may be another index of files. They are read on many
+    ///   threads at once (`workers`). `"npy"` of a single file is an array of the whole set.
+    /// * `"csv"`, `"json"`, `"jsonl"` and `"parquet"` are tables whose columns are components, and whose rows are found by
+    ///   the column `id`, or, without one, as rows of the whole set. The ending of the name says it, too.
+    ///
+    /// Any of them may be compressed, `.gz` or `.zst` after the ending (Parquet compresses itself).
     ///
     /// # Errors
-    /// Data that has no item for an id, an unknown format, unknown options.
+    /// Data that has no item for an id, files that are missing or damaged, an unknown format, unknown options.
     ///
     /// ```rhai
     /// let batch = dataset(3).batch([2, 0]);
     /// batch.load(#{ src: [5, 6, 7], dst: "labels" });
     /// batch.load([[0.5, 1.5, 2.5], ["a", "b", "c"]], #{ dst: ["x", "name"] });
     /// [batch.labels, batch.x, batch.name] // => [tensor([7, 5]), tensor([2.5, 0.5]), ["c", "a"]]
+    /// let pictures = dataset(files_index("images/cat/*.png")).batch(["1.png"]);
+    /// pictures.load(#{ fmt: "image", dst: "images" }).images.shape // => [1, 3, 4, 3]
     /// ```
     #[rhai_fn(name = "load", return_raw)]
     pub fn load(context: NativeCallContext, batch: Batch, src: Source) -> Answer<Batch> {
@@ -50,17 +63,23 @@ mod functions {
         Ok(batch)
     }
 
-    /// Returns the batch, after writing a component to `dst`: a collection, where each item gets the place of its id.
-    /// Options: `dst`, which may also stand first; `components`, what to write; `fmt`, the format of files. Where
-    /// the batch's script defines `dump(batch, dst, options)`, that is what runs.
+    /// Returns the batch, after writing components to `dst`: a collection, where each item gets the place of its id, or
+    /// files, each of which is replaced at once. Options: `dst`, which may also stand first; `components`, what to
+    /// write; `fmt`, the format of files, as for `load`: a file for each item in the folder `dst` (of pictures, `ext` is
+    /// `"png"` or `"jpg"`), or a table `dst` with a column `id`, where `*` in the name is the batch's number in its run;
+    /// `compress`, `"zst"` or `"gz"`. Where the batch's script defines `dump(batch, dst, options)`, that is what runs.
     ///
     /// # Errors
-    /// An unknown format, unknown options.
+    /// What a format cannot hold, an unknown format, a place outside of the project, unknown options.
     ///
     /// ```rhai
     /// let out = collection(index(2));
     /// batch_of(#{ x: [6, 5] }, #{ ids: [1, 0] }).dump(out, #{ components: "x" });
     /// out.data // => tensor([5, 6])
+    /// let batch = batch_of(#{ x: [[1.5, 2.5], [3.5, 4.5]], y: [0, 1] }, #{ ids: ["a", "b"] });
+    /// batch.dump("made/x", #{ fmt: "npy", components: "x", compress: "zst" }).dump("made/y.csv", #{ components: "y" });
+    /// let other = dataset(["b", "a"]).batch(["b", "a"]).load("made/x", #{ fmt: "npy", dst: "x" }).load("made/y.csv");
+    /// [other.x, other.y] // => [tensor([[3.5, 4.5], [1.5, 2.5]]), tensor([1, 0])]
     /// ```
     #[rhai_fn(name = "dump", name = "save", return_raw)]
     pub fn dump(context: NativeCallContext, batch: Batch, dst: Source) -> Answer<Batch> {

@@ -7,10 +7,12 @@ use crate::error::{Error, Result as Outcome};
 use crate::pipeline::{Length, Run, Stream};
 use crate::script::api::arguments::{self, Answer};
 use crate::script::api::{dataset, options::Options};
+use crate::script::bar::Monitored;
+use crate::script::batches::expression::prepare;
 use crate::script::batches::pipeline::Pipeline;
 use crate::script::batches::{Batch, Batches};
 use crate::script::host::Host;
-use crate::script::traceback::raise;
+use crate::script::traceback::{raise, type_phrase};
 
 /// Registers the functions.
 pub fn register(module: &mut Module) {
@@ -35,7 +37,9 @@ mod functions {
 
     /// Returns the pipeline after a run: one epoch, unless the options say something else. Options are those of
     /// `dataset.gen_batch`, and `prefetch`, how many batches are made ahead; `on_error`, `"skip"` to leave out batches
-    /// that fail instead of raising their error; `reset`, `"vars"` to begin with variables anew.
+    /// that fail instead of raising their error; `reset`, `"vars"` to begin with variables anew; `bar`, true or a title, for
+    /// a progress bar (on a terminal only, else nothing is drawn), which shows `monitors`: an array of variables, of which
+    /// it shows the last element, or a map of expressions and functions of the batch.
     ///
     /// # Errors
     /// A pipeline without a data set, whatever a step raises, unknown options.
@@ -186,6 +190,8 @@ pub struct Asked {
     /// How batches are made.
     pub how: Run,
     reset: Vec<String>,
+    /// The title of a bar, and what it shows.
+    bar: Option<(String, Vec<(String, Dynamic)>)>,
 }
 
 pub fn asked(
@@ -239,8 +245,9 @@ pub fn asked(
             None => vec![value.clone().into_string().unwrap_or_default()],
         },
     };
+    let bar = bar(&mut options, function)?;
     options.finish()?;
-    Ok(Asked { key, plan, seed, how: Run { prefetch, skip_failed }, reset })
+    Ok(Asked { key, plan, seed, how: Run { prefetch, skip_failed }, reset, bar })
 }
 
 fn start(host: &Host, pipeline: &Pipeline, asked: &Asked) -> Outcome<Stream<Batch>> {
@@ -268,8 +275,13 @@ fn reset(host: &Host, pipeline: &Pipeline, what: &str) -> Outcome<()> {
 fn run_whole(context: &NativeCallContext, pipeline: Pipeline, size: Option<i64>, options: Map) -> Answer<Pipeline> {
     let host = Host::of(context)?;
     let asked = asked(&pipeline, size, options, "run", Length::Epochs(1))?;
-    for batch in start(&host, &pipeline, &asked).map_err(raise)? {
-        batch.map_err(raise)?;
+    let batches = start(&host, &pipeline, &asked).map_err(raise)?;
+    let mut bar = shown(&host, &pipeline, &asked, context)?;
+    for batch in batches {
+        let batch = batch.map_err(raise)?;
+        if let Some(bar) = &mut bar {
+            bar.batch(&host, &pipeline.inner().flow, &batch).map_err(raise)?;
+        }
         if host.stop_flag().load(std::sync::atomic::Ordering::Relaxed) {
             return Err(raise(Error::new(crate::error::Kind::Interrupted, "interrupted")));
         }
@@ -279,8 +291,65 @@ fn run_whole(context: &NativeCallContext, pipeline: Pipeline, size: Option<i64>,
 
 fn stream(context: &NativeCallContext, pipeline: Pipeline, size: Option<i64>, options: Map) -> Answer<Batches> {
     let asked = asked(&pipeline, size, options, "gen_batch", Length::Epochs(1))?;
-    let mut stream = start(&Host::of(context)?, &pipeline, &asked).map_err(raise)?;
-    Ok(Batches::new(move || stream.next().map(|batch| batch.map_err(raise))))
+    let host = Host::of(context)?;
+    let mut stream = start(&host, &pipeline, &asked).map_err(raise)?;
+    let mut bar = shown(&host, &pipeline, &asked, context)?;
+    Ok(Batches::new(move || {
+        let next = stream.next();
+        match (&next, &mut bar) {
+            (Some(Ok(batch)), Some(bar)) => {
+                if let Err(error) = bar.batch(&host, &pipeline.inner().flow, batch) {
+                    return Some(Err(raise(error)));
+                }
+            }
+            (Some(_), _) => (),
+            // The display goes with the last batch.
+            (None, _) => bar = None,
+        }
+        next.map(|batch| batch.map_err(raise))
+    }))
+}
+
+/// Takes `bar`, true or a title, and `monitors`, names of variables or a map of expressions.
+fn bar(options: &mut Options, function: &str) -> Answer<Option<(String, Vec<(String, Dynamic)>)>> {
+    let title = match options.take("bar") {
+        None => None,
+        Some(value) => match (value.as_bool(), value.as_immutable_string_ref()) {
+            (Ok(false), _) => None,
+            (Ok(true), _) => Some(function.to_owned()),
+            (_, Ok(title)) => Some(title.to_string()),
+            _ => {
+                return Err(raise(Error::script(format!(
+                    "option `bar` of `{function}`: expected true, false or a title, found {value}"
+                ))));
+            }
+        },
+    };
+    let monitors = match options.take("monitors") {
+        None => Vec::new(),
+        Some(value) => match (value.read_lock::<List>(), value.read_lock::<Map>()) {
+            (Some(list), _) => {
+                let names = arguments::texts(&list, "option `monitors`")?;
+                names.into_iter().map(|name| (name, Dynamic::UNIT)).collect()
+            }
+            (_, Some(map)) => map.iter().map(|(name, value)| (name.to_string(), value.clone())).collect(),
+            _ => {
+                return Err(raise(Error::script(format!(
+                    "option `monitors` of `{function}`: expected names of variables, or a map of expressions, found {}",
+                    type_phrase(value.type_name())
+                ))));
+            }
+        },
+    };
+    Ok(title.map(|title| (title, monitors)))
+}
+
+/// Starts the bar that a run asks for.
+fn shown(host: &Host, pipeline: &Pipeline, asked: &Asked, context: &NativeCallContext) -> Answer<Option<Monitored>> {
+    let Some((title, monitors)) = &asked.bar else { return Ok(None) };
+    let prepared = |(name, value): &(String, Dynamic)| Ok((name.clone(), prepare(context, value.clone())?));
+    let monitors = monitors.iter().map(prepared).collect::<Answer<Vec<_>>>()?;
+    Ok(Monitored::start(host, title, pipeline.inner().flow.total(), monitors))
 }
 
 fn next(context: &NativeCallContext, pipeline: Pipeline, size: Option<i64>, options: Map) -> Answer<Dynamic> {
