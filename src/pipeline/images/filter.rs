@@ -143,8 +143,8 @@ fn convolved(picture: &Tensor, kernel: &Kernel) -> Result<Tensor> {
         for column in half..pixels.width.saturating_sub(half) {
             for channel in 0..count {
                 let mut sum = offset;
-                for (down, weights) in weights.chunks_exact(side).rev().enumerate() {
-                    let start = (row + down - half) * line + (column - half) * count + channel;
+                for (up, weights) in weights.chunks_exact(side).enumerate() {
+                    let start = (row + half - up) * line + (column - half) * count + channel;
                     let part = source[start..].iter().step_by(count).zip(weights);
                     sum += part.map(|(x, weight)| x * weight).sum::<f32>();
                 }

@@ -219,6 +219,10 @@ pub const ROTATE: Operation = Operation {
                     ((most - 1e-9).ceil() - (least + 1e-9).floor()).max(1.0) as usize
                 };
                 grown = (span(corners.map(|(_, y)| y)), span(corners.map(|(x, _)| x)));
+                if sine == 0.0 || cosine == 0.0 {
+                    // Quarter turns need no more room than the picture has.
+                    grown = if sine == 0.0 { size(picture) } else { (width as usize, height as usize) };
+                }
                 (matrix[2], matrix[5]) = (0.0, 0.0);
             }
             picture.affine_to(matrix, grown, bilinear, fill, border)

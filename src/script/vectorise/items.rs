@@ -16,15 +16,19 @@ use super::run::Run;
 use super::value::Value;
 use super::{FIRST, LEAST, PATIENCE, lower, sampled, unlimited};
 use crate::batch::Items;
+use crate::clock::{Stopwatch, Total};
 use crate::error::{Error, Result};
 use crate::random::Random;
 use crate::record::{Mode, Value as Item};
 use crate::script::{Component, cast};
 
+/// Work for a batch that takes this long is handed over in parts.
+const WORTH_SECONDS: f64 = 0.000_4;
+
 /// One argument, for all items.
-pub(in crate::script) enum Column<'a> {
+pub(in crate::script) enum Column {
     /// The items of a component.
-    Items(&'a Items),
+    Items(Items),
     /// The same for all.
     Same(Dynamic),
     /// One for each.
@@ -41,6 +45,8 @@ pub(in crate::script) struct ItemFollower {
     halted: AtomicUsize,
     verified: AtomicUsize,
     seen: AtomicU64,
+    /// How long runs for all items took, in all.
+    time: Total,
     state: Mutex<Option<(u64, Arc<Value>)>>,
 }
 
@@ -60,6 +66,7 @@ impl ItemFollower {
             halted: AtomicUsize::new(0),
             verified: AtomicUsize::new(0),
             seen: AtomicU64::new(0),
+            time: Total::default(),
             state: Mutex::default(),
         }
     }
@@ -67,6 +74,15 @@ impl ItemFollower {
     /// Returns whether there is anything to gain for so many items.
     pub fn follows(&self, len: usize) -> bool {
         self.program.is_ok() && len >= LEAST && !self.given_up.load(Ordering::Relaxed)
+    }
+
+    /// Returns in how many parts so many items are best run: in one, until they are known to take long. (The result
+    /// does not depend on it.)
+    pub fn pieces(&self, len: usize) -> usize {
+        let seen = self.seen.load(Ordering::Relaxed);
+        let worth = seen > 0 && self.time.get().as_secs_f64() / seen as f64 * len as f64 > WORTH_SECONDS;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        if worth { (2 * cores).min(len / LEAST).max(1) } else { 1 }
     }
 
     /// Returns what the function gives for all items, for each of the results that it has; `None` where it has to be
@@ -82,7 +98,9 @@ impl ItemFollower {
         interpret: &dyn Fn(usize) -> Result<Dynamic>,
     ) -> Result<Option<Vec<Items>>> {
         let Ok(program) = &self.program else { return Ok(None) };
+        let stopwatch = Stopwatch::start();
         let followed = self.follow(component, program, columns, len).and_then(|value| split(&value, len, results));
+        self.time.add(&stopwatch);
         let Ok(found) = followed else {
             // An error of an item may be the reason: then interpretation raises it, and the run is over.
             if self.halted.fetch_add(1, Ordering::Relaxed) + 1 >= PATIENCE {
@@ -204,10 +222,12 @@ fn agree(expected: Item, found: &Items, at: usize) -> bool {
             _ => false,
         },
         // Alone, an item may be an array where all of them are a list.
-        (Items::Dense(expected), Items::Mixed(found)) => match found.first().map(|one| Items::assemble(vec![one.clone()])) {
-            Some(Items::Dense(found)) => expected.same(&found),
-            _ => false,
-        },
+        (Items::Dense(expected), Items::Mixed(found)) => {
+            match found.first().map(|one| Items::assemble(vec![one.clone()])) {
+                Some(Items::Dense(found)) => expected.same(&found),
+                _ => false,
+            }
+        }
         _ => false,
     }
 }
