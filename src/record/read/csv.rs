@@ -5,16 +5,23 @@ use std::sync::Arc;
 
 use csv::{ReaderBuilder, StringRecord};
 
+use super::dialect::Dialect;
+use super::formats::Opened;
 use super::source::{Cut, Scan};
 use super::{File, MISSING, ReadResult};
-use crate::error::{Error, Result, codes, list};
+use crate::error::{Error, Result, codes, counted, list};
 use crate::record::cells::{Cells, Data, Intern};
 use crate::record::records::check_length;
 use crate::record::table::{Origin, Table, absent};
 use crate::record::{ColumnType, Name, Schema};
 
-pub(super) fn read(file: &File, schema: Option<&Schema>) -> ReadResult {
-    let names = header(file)?;
+/// Reads a tab-separated file.
+pub(super) fn read_tabs(opened: &Opened) -> ReadResult {
+    read(&opened.text()?, opened.options.schema.as_ref(), &opened.options.dialect.clone().tabs())
+}
+
+pub(super) fn read(file: &File, schema: Option<&Schema>, dialect: &Dialect) -> ReadResult {
+    let names = header(file, dialect)?;
     let imposed = |name: &Name| schema.and_then(|schema| schema.column(name)).map(|column| column.kind);
     let mut columns = Vec::with_capacity(names.len());
     for name in &names {
@@ -24,18 +31,20 @@ pub(super) fn read(file: &File, schema: Option<&Schema>) -> ReadResult {
         })?);
     }
     let mut len = 0;
-    each_row(file, |row, record, start| {
+    each_row(file, dialect, |row, record, start| {
         len = row + 1;
         for (at, column) in columns.iter_mut().enumerate() {
             let text = record.get(at).unwrap_or("");
-            column.push(text, row).map_err(|expected| misfit(file, &names[at], expected, text, start, at))?;
+            column
+                .push(text, row, dialect)
+                .map_err(|expected| misfit((file, dialect), &names[at], expected, text, start, at))?;
         }
         Ok(())
     })?;
     check_length(len)?;
     if columns.iter().any(|column| matches!(column.build, Build::Again)) {
         let mut texts: Vec<_> = columns.iter().map(|_| TextColumn::default()).collect();
-        each_row(file, |_, record, _| {
+        each_row(file, dialect, |_, record, _| {
             for (at, column) in columns.iter().enumerate() {
                 if matches!(column.build, Build::Again) {
                     texts[at].push(record.get(at).unwrap_or(""));
@@ -56,30 +65,47 @@ pub(super) fn read(file: &File, schema: Option<&Schema>) -> ReadResult {
 }
 
 /// Returns the names of the columns.
-fn header(file: &File) -> Result<Vec<Name>> {
-    let mut reader = ReaderBuilder::new().from_reader(file.text.as_bytes());
-    let record = reader.headers().map_err(|error| broken(file, &error))?;
+fn header(file: &File, dialect: &Dialect) -> Result<Vec<Name>> {
+    let mut reader = dialect.reader(&file.text);
+    let first = reader.headers().map_err(|error| broken(file, &error))?;
     let first_line = file.text.lines().next().map_or(0, str::len);
     let refuse = |message: String| Error::data(message).at(file.place(0, first_line)).within(file.name.clone());
-    let mut names: Vec<Name> = Vec::with_capacity(record.len());
-    for (at, name) in record.iter().map(str::trim).enumerate() {
+    if let Some(delimiter) = dialect.suspected(first) {
+        return Err(refuse(format!("the first line has one value, with {delimiter:?} in it"))
+            .coded(codes::BROKEN_TABLE)
+            .hint(format!("`read_records(NAME, #{{ delimiter: {delimiter:?} }})` reads values with it in between")));
+    }
+    let given = dialect.names_of(first);
+    if given.len() != first.len() {
+        let (found, names) = (counted(first.len(), "value"), given.len());
+        return Err(refuse(format!("the first line has {found}, `names` has {names}"))
+            .coded(codes::BROKEN_TABLE)
+            .hint("`names` has a name for each column"));
+    }
+    let whose = if dialect.names.is_some() { "`names` has" } else { "the header names" };
+    let mut names: Vec<Name> = Vec::with_capacity(given.len());
+    for (at, name) in given.iter().enumerate() {
         if name.is_empty() {
             return Err(refuse(format!("column {} has no name in the header", at + 1))
                 .hint("the first line names the columns; give this one a name too"));
         }
-        if let Some(before) = names.iter().position(|known| &**known == name) {
-            return Err(refuse(format!("the header names `{name}` twice: columns {} and {}", before + 1, at + 1))
+        if let Some(before) = names.iter().position(|known| **known == **name) {
+            return Err(refuse(format!("{whose} `{name}` twice: columns {} and {}", before + 1, at + 1))
                 .coded(codes::COLUMN_TWICE)
-                .hint(format!("columns: {}", list(record.iter()))));
+                .hint(format!("columns: {}", list(given.iter().map(String::as_str)))));
         }
-        names.push(name.into());
+        names.push(name.as_str().into());
     }
     Ok(names)
 }
 
 /// Calls `take` with each row: its number, its fields, and the byte where it starts.
-fn each_row(file: &File, mut take: impl FnMut(usize, &StringRecord, usize) -> Result<()>) -> Result<()> {
-    let mut reader = ReaderBuilder::new().from_reader(file.text.as_bytes());
+fn each_row(
+    file: &File,
+    dialect: &Dialect,
+    mut take: impl FnMut(usize, &StringRecord, usize) -> Result<()>,
+) -> Result<()> {
+    let mut reader = dialect.reader(&file.text);
     let mut record = StringRecord::new();
     let mut row = 0;
     let mut last = None;
@@ -89,7 +115,7 @@ fn each_row(file: &File, mut take: impl FnMut(usize, &StringRecord, usize) -> Re
         row += 1;
         last = Some(start);
     }
-    last.map_or(Ok(()), |last| check_closed(file, last))
+    last.map_or(Ok(()), |last| check_closed(file, dialect, last))
 }
 
 fn broken(file: &File, error: &csv::Error) -> Error {
@@ -107,9 +133,14 @@ fn broken(file: &File, error: &csv::Error) -> Error {
                 true => "a text with a comma in it has to stand in double quotes",
                 false => "write nothing between two commas where a value is missing; is a double quote not closed?",
             };
-            Error::data(format!("line {line} of {} has {}, the header has {}", file.name, values(*len), expected_len))
-                .at(place)
-                .hint(hint)
+            Error::data(format!(
+                "line {line} of {} has {}, the header has {}",
+                file.name,
+                counted(*len as usize, "value"),
+                expected_len
+            ))
+            .at(place)
+            .hint(hint)
         }
         _ => Error::data(format!("{} cannot be read as CSV: {error}", file.name)),
     }
@@ -121,13 +152,16 @@ fn row_start(file: &File, byte: usize) -> usize {
     byte.min(file.text.len()) + (rest.len() - rest.trim_start_matches(['\r', '\n']).len())
 }
 
-fn values(count: u64) -> String {
-    format!("{count} value{}", if count == 1 { "" } else { "s" })
-}
-
-fn misfit(file: &File, name: &str, expected: &str, text: &str, start: usize, column: usize) -> Error {
+fn misfit(
+    (file, dialect): (&File, &Dialect),
+    name: &str,
+    expected: &str,
+    text: &str,
+    start: usize,
+    column: usize,
+) -> Error {
     let start = row_start(file, start);
-    let (from, to) = field_span(&file.text, start, column);
+    let (from, to) = field_span(&file.text, dialect, start, column);
     let place = file.place(from, to);
     let line = place.line_column().0;
     Error::data(format!("line {line} of {}, column `{name}`: expected {expected}, found {text:?}", file.name))
@@ -137,15 +171,16 @@ fn misfit(file: &File, name: &str, expected: &str, text: &str, start: usize, col
 }
 
 /// Returns the bytes of a field in the row that starts at `start`.
-fn field_span(text: &str, start: usize, column: usize) -> (usize, usize) {
-    let fields = Fields { bytes: text.as_bytes(), at: start, ended: false };
+fn field_span(text: &str, dialect: &Dialect, start: usize, column: usize) -> (usize, usize) {
+    let fields = Fields { bytes: text.as_bytes(), delimiter: dialect.byte(), at: start, ended: false };
     fields.enumerate().find(|(at, _)| *at == column).map_or((start, start), |(_, (span, _))| span)
 }
 
 /// A quote that is never closed swallows the rest of the file as one value, which only the last row can
 /// show.
-fn check_closed(file: &File, last: usize) -> Result<()> {
-    let fields = Fields { bytes: file.text.as_bytes(), at: row_start(file, last), ended: false };
+fn check_closed(file: &File, dialect: &Dialect, last: usize) -> Result<()> {
+    let fields =
+        Fields { bytes: file.text.as_bytes(), delimiter: dialect.byte(), at: row_start(file, last), ended: false };
     match fields.map(|((from, _), open)| (from, open)).find(|(_, open)| *open) {
         Some((from, _)) => {
             let place = file.place(from, from + 1);
@@ -161,6 +196,7 @@ fn check_closed(file: &File, last: usize) -> Result<()> {
 /// The fields of one row as they stand in the file: their bytes, and whether a quote was left open.
 struct Fields<'a> {
     bytes: &'a [u8],
+    delimiter: u8,
     at: usize,
     ended: bool,
 }
@@ -180,12 +216,13 @@ impl Iterator for Fields<'_> {
             match byte {
                 b'"' if quoted && self.bytes.get(to + 1) == Some(&b'"') => to += 1,
                 b'"' if quoted => quoted = false,
-                b',' | b'\n' | b'\r' if !quoted => break,
+                b'\n' | b'\r' if !quoted => break,
+                byte if !quoted && *byte == self.delimiter => break,
                 _ => {}
             }
             to += 1;
         }
-        self.ended = self.bytes.get(to) != Some(&b',');
+        self.ended = self.bytes.get(to) != Some(&self.delimiter);
         self.at = to + 1;
         Some(((from, to), quoted))
     }
@@ -237,7 +274,7 @@ impl Column {
     }
 
     /// Takes the field of the next row; an error says what it should have been.
-    fn push(&mut self, text: &str, row: usize) -> Result<(), &'static str> {
+    fn push(&mut self, text: &str, row: usize, dialect: &Dialect) -> Result<(), &'static str> {
         // Nearly every field of a large file is a number in a column of numbers.
         let plain = match &mut self.build {
             Build::Int(values) => int(text).map(|value| values.push(value)),
@@ -249,7 +286,7 @@ impl Column {
             return Ok(());
         }
         let value = text.trim();
-        let missing = MISSING.contains(&value);
+        let missing = dialect.missing(value);
         self.nulls.push(missing);
         if missing {
             match &mut self.build {

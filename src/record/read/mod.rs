@@ -1,6 +1,7 @@
 //! Reading records from files: by the ending of the name, the schema inferred or imposed.
 
 mod csv;
+mod dialect;
 mod formats;
 mod json;
 mod source;
@@ -18,6 +19,7 @@ mod time_series;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use dialect::Dialect;
 pub use formats::{Declared, ReadOptions};
 pub use source::{Parts, Source};
 pub(super) use tensors::{COLUMNS, Kept, KeptColumn, missing_name, shapes_name, starts_name};
@@ -84,12 +86,12 @@ fn check_no_folder(path: &Path) -> Result<()> {
     }
 }
 
-fn table(file: &File, format: Format, schema: Option<&Schema>) -> Result<Table> {
+fn table(file: &File, format: Format, schema: Option<&Schema>, dialect: &Dialect) -> Result<Table> {
     if file.text.trim().is_empty() {
         return Err(empty(&file.name, format));
     }
     match format {
-        Format::Csv => csv::read(file, schema),
+        Format::Csv => csv::read(file, schema, dialect),
         Format::Json => json::read_array(file, schema),
         _ => json::read_lines(file, schema),
     }
