@@ -1,7 +1,6 @@
 //! Reading records from files: by the ending of the name, the schema inferred or imposed.
 
 mod csv;
-mod dialect;
 mod formats;
 mod json;
 mod source;
@@ -19,7 +18,7 @@ mod time_series;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use dialect::Dialect;
+pub use csv::Dialect;
 pub use formats::{Declared, ReadOptions};
 pub use source::{Parts, Source};
 pub(super) use tensors::{COLUMNS, Kept, KeptColumn, missing_name, shapes_name, starts_name};

@@ -2,7 +2,7 @@
 
 use csv::{Reader, ReaderBuilder, StringRecord};
 
-use super::MISSING;
+use crate::record::read::MISSING;
 
 /// How a table of separated values is written: what stands between two values, whether the first line names the
 /// columns, and what stands where a value is missing.
