@@ -7,6 +7,7 @@ mod bar;
 mod check;
 mod check_json;
 mod completions;
+mod config;
 mod evaluate;
 mod events;
 mod exit;
