@@ -69,4 +69,3 @@ pub fn cpu_seconds() -> Outcome<f64> {
     let ticks = |at: usize| -> Outcome<f64> { Ok(fields.get(at).ok_or("a field is missing")?.parse()?) };
     Ok((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
 }
-

@@ -52,9 +52,9 @@ impl Bytes {
         let mut bytes = Vec::new();
         // One byte more than there are: the end is seen without another buffer.
         let length = usize::try_from(about.len()).unwrap_or(0);
-        bytes.try_reserve_exact(length.saturating_add(1)).map_err(|_| {
-            Error::data(format!("{} has {length} bytes, too many for the memory", path.display()))
-        })?;
+        bytes
+            .try_reserve_exact(length.saturating_add(1))
+            .map_err(|_| Error::data(format!("{} has {length} bytes, too many for the memory", path.display())))?;
         file.read_to_end(&mut bytes).map_err(failed)?;
         Ok(Bytes::from(bytes))
     }

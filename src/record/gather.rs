@@ -185,6 +185,11 @@ impl Rows {
         self.rows.iter().map(|&row| Record::new(self.table.clone(), row as usize))
     }
 
+    /// Returns the type of a field; `None` when there is no such field.
+    pub fn kind(&self, name: &str) -> Option<ColumnType> {
+        self.table.cells(name, "field").ok().map(|cells| cells.kind())
+    }
+
     /// Returns one field of all records; see [`gather_cells64`].
     ///
     /// # Errors
