@@ -9,7 +9,6 @@ mod documents;
 mod end_to_end;
 mod fuzz;
 mod kernels;
-mod memory;
 mod numeric;
 mod onnx;
 mod pretrained;

@@ -33,11 +33,9 @@ pub fn w4(how: &str, threads: usize) -> Outcome<Work> {
     }));
     let host = host(W4, how == "interpreted")?;
     let native = Fitted::new(
-        |records| {
-            match gather_list(&records.to_vec(), records.columns())? {
-                Some(Column::Dense(x)) => Ok((x.mean(Some(&[0]), false)?, x.std(Some(&[0]), false)?)),
-                _ => Err(barrage::Error::data("expected numbers")),
-            }
+        |records| match gather_list(&records.to_vec(), records.columns())? {
+            Some(Column::Dense(x)) => Ok((x.mean(Some(&[0]), false)?, x.std(Some(&[0]), false)?)),
+            _ => Err(barrage::Error::data("expected numbers")),
         },
         |(mean, deviation), mut chunk| {
             if let Column::Dense(tensor) = &chunk.x[0].1 {
