@@ -3,6 +3,7 @@
 //! One file for each verb, with its `Args` and `run`. Data goes to standard output, everything else to
 //! standard error.
 
+mod bar;
 mod check;
 mod check_json;
 mod completions;

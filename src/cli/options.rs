@@ -45,6 +45,7 @@ impl Scripts {
             .debug(|text| terminal::message(&format!("{text}\n")))
             .trace(terminal::trace)
             .progress(progress::make)
+            .bar(crate::cli::bar::make)
             .map(!self.no_mmap)
             .interpret(self.interpret)
             .stop(signals::stop_flag());

@@ -4,6 +4,6 @@ mod picture;
 mod sound;
 mod vocabulary;
 
-pub use picture::{Channels, picture};
+pub use picture::{Channels, picture, picture_bytes};
 pub use sound::{Sound, sound};
 pub use vocabulary::{Cutting, FILTERS, Padding, Vocabulary, WordCounts, pad_sequences};

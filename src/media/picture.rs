@@ -77,3 +77,43 @@ pub fn picture(bytes: &[u8], channels: Channels) -> Result<Tensor> {
     };
     Ok(Array::from_u8(data, &[height, width, count])?.into())
 }
+
+/// Returns a picture as a file: `[height, width]` or `[height, width, channels]` of u8 with 1 to 4 channels, as
+/// PNG, or as JPEG of quality 90 with 1 or 3.
+///
+/// # Errors
+/// Another dtype, other shapes, and channels that the format does not have.
+pub fn picture_bytes(picture: &Tensor, jpeg: bool) -> Result<Vec<u8>> {
+    use image::{ExtendedColorType, ImageEncoder};
+    if picture.dtype() != crate::tensor::Dtype::U8 || !(2..=3).contains(&picture.rank()) {
+        return Err(Error::data(format!(
+            "a picture to be written is u8 of shape [height, width, channels], found {} of shape {:?}",
+            picture.dtype(),
+            picture.shape()
+        ))
+        .hint("`(picture * 255).round().to_u8()` makes bytes of numbers from 0 to 1"));
+    }
+    let array = picture.to_host()?;
+    let color = match (array.shape().get(2).copied().unwrap_or(1), jpeg) {
+        (1, _) => ExtendedColorType::L8,
+        (3, _) => ExtendedColorType::Rgb8,
+        (2, false) => ExtendedColorType::La8,
+        (4, false) => ExtendedColorType::Rgba8,
+        (count, true) => return Err(Error::data(format!("JPEG has 1 or 3 channels, found {count}"))),
+        (count, false) => return Err(Error::data(format!("PNG has 1 to 4 channels, found {count}"))),
+    };
+    let length = |at: usize| u32::try_from(array.shape()[at]).ok().filter(|length| *length > 0);
+    let (Some(height), Some(width)) = (length(0), length(1)) else {
+        return Err(Error::data(format!("a picture of shape {:?} cannot be written", array.shape())));
+    };
+    let mut bytes = Vec::new();
+    let data = array.as_u8();
+    match jpeg {
+        true => {
+            image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 90).write_image(&data, width, height, color)
+        }
+        false => image::codecs::png::PngEncoder::new(&mut bytes).write_image(&data, width, height, color),
+    }
+    .map_err(|error| Error::data(format!("the picture cannot be written: {}", error.to_string().to_lowercase())))?;
+    Ok(bytes)
+}

@@ -8,6 +8,7 @@ mod batch;
 mod chain;
 mod confusion;
 mod files;
+pub mod images;
 mod index;
 mod parallel;
 mod rounds;

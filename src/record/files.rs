@@ -7,8 +7,7 @@ use glob::{MatchOptions, Pattern};
 use walkdir::WalkDir;
 
 use crate::error::{Error, Result, list, near_file};
-use crate::record::bytes::Bytes;
-use crate::record::read::{npy, reason, unreadable};
+use crate::record::read::{compressed, npy, reason, unreadable};
 use crate::record::{Name, Record, Records, Row, Value};
 use crate::tensor::Array;
 
@@ -141,8 +140,16 @@ fn labelled(paths: &[String], classes: Option<&[String]>) -> Result<Vec<Row>> {
 /// # Errors
 /// No such file, and anything but a whole file of an array of numbers.
 pub fn read_array(path: &Path, map: bool) -> Result<Array> {
-    let bytes = Bytes::open(path, map)?;
+    let bytes = compressed::open(path, map)?;
     npy::array(&bytes, 0, bytes.len()).map_err(|error| error.within(path.display().to_string()))
+}
+
+/// Returns the bytes of a file, unpacked when its name ends in `.gz` or `.zst`.
+///
+/// # Errors
+/// Whatever the file system refuses, and a file that is not packed as its name says, or damaged.
+pub fn read_unpacked(path: &Path) -> Result<Vec<u8>> {
+    compressed::open(path, false).map(|bytes| bytes.to_vec())
 }
 
 /// Returns the bytes of a file.

@@ -37,7 +37,7 @@ pub mod station;
 pub use batch_loader::{BatchLoader, BatchSource, common_length};
 pub use data_record::{Column, Columns, DataColumns, DataRecord, DataRecords, Field, Fields};
 pub use describe::ColumnSummary;
-pub use files::{Files, read_array, read_bytes, read_text};
+pub use files::{Files, read_array, read_bytes, read_text, read_unpacked};
 pub use format::Format;
 pub use gather::{Cells64, Rows, gather, gather_cells64, gather_list, stray_text};
 pub use mode::Mode;
@@ -49,7 +49,7 @@ pub use records::Records;
 pub use schema::{ColumnSchema, ColumnType, Schema};
 pub use station::{Augmentor, Loader, Transformer};
 pub use value::{Row, Value};
-pub use write::{NewFile, Writer};
+pub use write::{NewFile, Writer, npy_bytes, raw_bytes, write_packed};
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@
 //! read-only copy is bound, so that any number of workers can share one component. No lock is held while
 //! a script runs.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rhai::{Dynamic, Map, Module, Scope};
@@ -18,6 +19,7 @@ use crate::script::declaration::{self, Declaration};
 use crate::script::host::Host;
 use crate::script::source::Script;
 use crate::script::traceback;
+use crate::script::vectorise::ItemFollower;
 
 /// A component made from an import path and parameters.
 pub struct Component {
@@ -29,6 +31,8 @@ pub struct Component {
     params: Dynamic,
     state: RwLock<State>,
     bound: Mutex<Vec<Bound>>,
+    /// Functions of items, by name and number of parameters.
+    items: Mutex<BTreeMap<(String, usize), Arc<ItemFollower>>>,
 }
 
 struct State {
@@ -44,6 +48,13 @@ struct Bound {
 }
 
 impl Component {
+    /// Returns what runs a function of items for all of them at once, made once.
+    pub(in crate::script) fn follower_of_items(&self, function: &str, arity: usize) -> Arc<ItemFollower> {
+        let mut known = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || Arc::new(ItemFollower::new(self, function, arity));
+        known.entry((function.to_owned(), arity)).or_insert_with(make).clone()
+    }
+
     /// Makes a component; its parameters are checked against what the script declares, and defaults filled in.
     /// `more` are parameters from elsewhere, which may be unknown to it.
     pub(crate) fn new(
@@ -89,6 +100,7 @@ impl Component {
             params: Dynamic::from(Map::new()),
             state: RwLock::new(State { value: Map::new(), version: 0 }),
             bound: Mutex::new(Vec::new()),
+            items: Mutex::default(),
         })
     }
 

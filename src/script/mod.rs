@@ -9,6 +9,7 @@
 
 pub mod adaptor;
 pub mod api;
+pub mod bar;
 pub mod batches;
 pub mod callable;
 pub mod cast;

@@ -41,7 +41,7 @@ impl Draw {
     /// Returns the call that makes it, as scripts write it.
     pub fn expression(&self) -> String {
         match self {
-            Draw::Uniform(low, high) => format!("uniform({low:?}, {high:?})"),
+            Draw::Uniform(low, high) => format!("between({low:?}, {high:?})"),
             Draw::LogUniform(low, high) => format!("log_between({low:?}, {high:?})"),
             Draw::Integers(low, high) => format!("integers({low}, {high})"),
             Draw::Choice(values) => format!("choice({})", Value::from(values.clone())),
@@ -87,7 +87,7 @@ impl Domain {
         for (name, cells) in axes {
             if cells.is_empty() {
                 return Err(Error::script(format!("the hyperparameter `{name}` has no values"))
-                    .hint("give an array of at least one value, or a draw such as `uniform(0.0, 1.0)`"));
+                    .hint("give an array of at least one value, or a draw such as `between(0.0, 1.0)`"));
             }
             let rows = cells.into_iter().map(|cell| vec![(name.clone(), cell)]).collect();
             domain = domain.product(&Domain { rows, repetitions: 1 })?;

@@ -85,6 +85,44 @@ pub(crate) fn windows(
     })
 }
 
+/// Returns every record, a picture, moved as [`shift`](super::Tensor::shift) moves one: down and to the right by as many
+/// places as the lists say. `None` for records that are no pictures.
+///
+/// # Errors
+/// A value that the dtype cannot hold.
+pub(crate) fn shifted(batch: &Array, down: &[isize], right: &[isize], fill: Number) -> Result<Option<Array>> {
+    fn moved<T: Element>(typed: &Typed<T>, down: &[isize], right: &[isize], fill: T) -> Result<Array> {
+        let shape = typed.shape().to_vec();
+        let source = array::slice(typed);
+        let (height, width) = (shape[1], shape[2]);
+        let pixel: usize = shape[3..].iter().product();
+        let line = width * pixel;
+        let mut data = axes::room(source.len())?;
+        for (record, (&down, &right)) in source.chunks_exact((height * line).max(1)).zip(down.iter().zip(right)) {
+            let right = right.clamp(-(width as isize), width as isize);
+            let (before, from) = (right.max(0) as usize * pixel, (-right).max(0) as usize * pixel);
+            let kept = line - before - from;
+            for row in 0..height as isize {
+                let above = row.saturating_sub(down);
+                if !(0..height as isize).contains(&above) {
+                    data.extend(std::iter::repeat_n(fill, line));
+                    continue;
+                }
+                let start = above as usize * line + from;
+                data.extend(std::iter::repeat_n(fill, before));
+                data.extend_from_slice(&record[start..start + kept]);
+                data.extend(std::iter::repeat_n(fill, from));
+            }
+        }
+        Array::new(data, &shape)
+    }
+    if batch.rank() < 3 || down.len() != batch.len() || right.len() != batch.len() {
+        return Ok(None);
+    }
+    create::check_number(fill, batch.dtype())?;
+    array::each!(batch, typed => moved(typed, down, right, Element::from_number(fill))).map(Some)
+}
+
 /// Windows of one element type, on the way.
 struct Windows<'a, T> {
     own: &'a [usize],
@@ -156,6 +194,19 @@ mod tests {
             let outside = windows(&batch, &widths, Number::Int(0), axis, &[0, 1, 0], whole).unwrap();
             assert!(outside.is_none());
         }
+    }
+
+    #[test]
+    fn records_are_moved_as_one_alone() {
+        let batch = Array::from_i64((1..=72).collect(), &[3, 3, 4, 2]).unwrap();
+        for (down, right) in [([0, 1, -1], [0, -2, 3]), ([5, -3, 2], [-4, 4, 9])] {
+            let found = shifted(&batch, &down, &right, Number::Int(-1)).unwrap().unwrap();
+            for record in 0..3 {
+                let one = Tensor::Host(batch.row(record)).shift(down[record], right[record], Number::Int(-1)).unwrap();
+                assert!(found.row(record).same(&one.to_host().unwrap()), "{down:?} {right:?} {record}");
+            }
+        }
+        assert!(shifted(&Array::from_i64(vec![1, 2], &[1, 2]).unwrap(), &[0], &[0], Number::Int(0)).unwrap().is_none());
     }
 
     #[test]

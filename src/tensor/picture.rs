@@ -156,6 +156,22 @@ impl Tensor {
     /// Fewer than 2 axes, numbers that are not finite.
     pub fn affine(&self, matrix: [f64; 6], bilinear: bool, fill: f64, border: Option<Border>) -> Result<Tensor> {
         check_picture("affine", self)?;
+        self.affine_to(matrix, (self.shape()[0], self.shape()[1]), bilinear, fill, border)
+    }
+
+    /// Returns what [`Tensor::affine`] does with another height and width: places are counted from the centres of both.
+    ///
+    /// # Errors
+    /// As [`Tensor::affine`], and a size that is too large for the memory.
+    pub fn affine_to(
+        &self,
+        matrix: [f64; 6],
+        size: (usize, usize),
+        bilinear: bool,
+        fill: f64,
+        border: Option<Border>,
+    ) -> Result<Tensor> {
+        check_picture("affine", self)?;
         if matrix.iter().chain([&fill]).any(|number| !number.is_finite()) {
             return Err(Error::data(format!("`affine` needs finite numbers, found {matrix:?} and {fill}")));
         }
@@ -164,20 +180,23 @@ impl Tensor {
         let channels: usize = self.shape()[2..].iter().product();
         let sample = Sample { height, width, channels, bilinear, fill: fill as f32, border };
         let data = array.as_f32();
-        let mut result = axes::room(data.len())?;
-        let (middle_x, middle_y) = ((width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0);
+        let mut shape = self.shape().to_vec();
+        (shape[0], shape[1]) = size;
+        let mut result = axes::room(axes::count(&shape)?)?;
+        let middle = |height: usize, width: usize| ((width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0);
+        let ((middle_x, middle_y), (own_x, own_y)) = (middle(height, width), middle(size.0, size.1));
         let [a, b, c, d, e, f] = matrix;
-        for row in 0..height {
-            for column in 0..width {
-                let (x, y) = (column as f64 - middle_x, row as f64 - middle_y);
+        for row in 0..size.0 {
+            for column in 0..size.1 {
+                let (x, y) = (column as f64 - own_x, row as f64 - own_y);
                 sample.push(&data, a * x + b * y + c + middle_x, d * x + e * y + f + middle_y, &mut result);
             }
         }
-        let result = Array::from_f32(result, self.shape())?;
+        let result = Array::from_f32(result, &shape)?;
         Ok(Tensor::Host(match array.dtype() {
             Dtype::U8 => {
                 let round = |value: &f32| (value + 0.5).clamp(0.0, 255.0) as u8;
-                Array::from_u8(result.as_f32().iter().map(round).collect(), self.shape())?
+                Array::from_u8(result.as_f32().iter().map(round).collect(), &shape)?
             }
             Dtype::F64 => result.cast(Dtype::F64),
             _ => result,
@@ -214,6 +233,53 @@ impl Tensor {
         let array = self.to_host()?;
         let erased = array::each!(&array, typed => fill(typed, rows, columns, Element::from_number(value)))?;
         Ok(Tensor::Host(erased))
+    }
+
+    /// Returns a picture (`[height, width, …]`) with another one on it, whose upper left pixel is at a row and a column,
+    /// as far as it is inside.
+    ///
+    /// # Errors
+    /// Fewer than 2 axes, other channels or another dtype.
+    pub fn paste(&self, picture: &Tensor, top: isize, left: isize) -> Result<Tensor> {
+        fn put<T: Element>(onto: &Typed<T>, picture: &[T], size: (usize, usize), at: (isize, isize)) -> Result<Array> {
+            let shape = onto.shape().to_vec();
+            let pixel: usize = shape[2..].iter().product();
+            let mut data = array::slice(onto).into_owned();
+            let columns = (at.1.max(0), (at.1.saturating_add_unsigned(size.1)).min(shape[1] as isize));
+            for row in 0..size.0 {
+                let to = at.0.saturating_add_unsigned(row);
+                if to < 0 || to >= shape[0] as isize || columns.1 <= columns.0 {
+                    continue;
+                }
+                let count = (columns.1 - columns.0) as usize * pixel;
+                let from = (row * size.1 + (columns.0 - at.1) as usize) * pixel;
+                let to = (to as usize * shape[1] + columns.0 as usize) * pixel;
+                data[to..to + count].copy_from_slice(&picture[from..from + count]);
+            }
+            Array::new(data, &shape)
+        }
+        check_picture("paste", self)?;
+        check_picture("paste", picture)?;
+        if self.shape()[2..] != picture.shape()[2..] || self.dtype() != picture.dtype() {
+            return Err(Error::data(format!(
+                "a picture of shape {:?} ({}) does not go on one of shape {:?} ({})",
+                picture.shape(),
+                picture.dtype(),
+                self.shape(),
+                self.dtype()
+            ))
+            .hint("both need the same channels and the same dtype"));
+        }
+        let (onto, picture) = (self.to_host()?, picture.to_host()?);
+        let size = (picture.shape()[0], picture.shape()[1]);
+        let pasted = match (&onto, &picture) {
+            (Array::F32(onto), Array::F32(picture)) => put(onto, &array::slice(picture), size, (top, left)),
+            (Array::F64(onto), Array::F64(picture)) => put(onto, &array::slice(picture), size, (top, left)),
+            (Array::I64(onto), Array::I64(picture)) => put(onto, &array::slice(picture), size, (top, left)),
+            (Array::U8(onto), Array::U8(picture)) => put(onto, &array::slice(picture), size, (top, left)),
+            _ => Err(Error::data("the pictures have different dtypes")),
+        }?;
+        Ok(Tensor::Host(pasted))
     }
 
     /// Returns a picture of red, green and blue as one of grey, `[height, width, 1]`: 0.299, 0.587 and 0.114 of them

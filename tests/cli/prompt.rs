@@ -124,3 +124,21 @@ fn images_and_curves_are_drawn() {
     session.send_line("range(0, 20)").unwrap();
     session.exp_string("\n19 ").unwrap();
 }
+
+#[test]
+fn a_run_of_a_pipeline_has_a_bar_at_a_terminal_and_draws_nothing_elsewhere() {
+    let (folder, mut session) = prompt();
+    session.send_line("let p = dataset(6).pipeline().update(V(\"n\", \"a\"), |b| b.len);").unwrap();
+    session.exp_string("\u{1b}[?2004l").unwrap();
+    session.exp_string("barrage> ").unwrap();
+    session.send_line("p.run(2, #{ bar: \"six\", monitors: [\"n\"] }).v(\"n\")").unwrap();
+    session.exp_string("six 3 batches  n 2").unwrap();
+    session.exp_string("[2, 2, 2]").unwrap();
+    let script =
+        "let p = dataset(6).pipeline(); p.run(2, #{ bar: true, monitors: #{ size: |b| b.len } }); print(\"done\");";
+    std::fs::write(folder.path().join("bar.rhai"), script).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_barrage"));
+    let output = command.arg("run").arg("bar.rhai").current_dir(folder.path()).output().unwrap();
+    let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert_eq!((shown(&output.stdout), shown(&output.stderr)), ("done\n".to_owned(), String::new()));
+}

@@ -10,6 +10,7 @@
 
 mod calls;
 mod hosts;
+mod locks;
 mod manual;
 mod standard;
 

@@ -22,6 +22,42 @@ pub(super) fn of(path: &Path) -> Option<Packing> {
     }
 }
 
+/// Returns the bytes as a file of this name holds them.
+///
+/// # Errors
+/// None for bytes in memory.
+pub(in crate::record) fn pack(bytes: Vec<u8>, path: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Write;
+    Ok(match of(path) {
+        None => bytes,
+        Some(Packing::Gzip) => {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(&bytes)?;
+            encoder.finish()?
+        }
+        Some(Packing::Zstandard) => {
+            ruzstd::encoding::compress_to_vec(&*bytes, ruzstd::encoding::CompressionLevel::Fastest)
+        }
+    })
+}
+
+/// Returns the name of a file without the ending of its packing.
+pub(in crate::record) fn inner(path: &Path) -> std::path::PathBuf {
+    of(path).map_or(path.to_owned(), |_| path.with_extension(""))
+}
+
+/// Reads a file, unpacked if its name says that it is packed.
+///
+/// # Errors
+/// No such file; see [`unpack`].
+pub(in crate::record) fn open(path: &Path, map: bool) -> Result<Bytes> {
+    let bytes = Bytes::open(path, map)?;
+    match of(path) {
+        None => Ok(bytes),
+        Some(packing) => unpack(&bytes, packing).map_err(|error| error.within(path.display().to_string())),
+    }
+}
+
 /// Unpacks a file.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ mod json;
 mod source;
 
 mod cifar;
-mod compressed;
+pub(super) mod compressed;
 mod idx;
 pub(super) mod npy;
 mod npz;

@@ -2,23 +2,25 @@
 
 mod csv;
 mod file;
+mod packed;
 
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
 pub use file::NewFile;
+pub use packed::{npy_bytes, raw_bytes, write_packed};
 
 use crate::error::{Error, Result};
 use crate::record::cells::Cells;
-use crate::record::read::reason;
+use crate::record::read::{compressed, reason};
 use crate::record::{ColumnType, Format, Name, Pack, Records, parquet};
 
 impl Records {
     /// Writes the records as `.csv`, `.json` (an array of objects, one a line) or `.jsonl`, with the cargo
     /// feature `parquet` also as `.parquet` (compressed with snappy), or as `.safetensors`, which is mapped when it is read
     /// and so is the fastest to train from (see [`Pack`]), replacing the file at once: it is
-    /// written beside it and then renamed. Missing values are an empty field in CSV and null elsewhere. The
+    /// written beside it and then renamed; with `.gz` or `.zst` after the ending it is compressed. Missing values are an empty field in CSV and null elsewhere. The
     /// file reads back as the same records, but for texts in CSV that look like something else (`NA`,
     /// `007`): impose the schema to keep those, or write JSON.
     ///
@@ -31,10 +33,16 @@ impl Records {
             pack.push_records(self).map_err(|error| error.within(path.display().to_string()))?;
             return pack.write(path);
         }
-        let format = Format::of(path)?;
+        let inner = compressed::inner(path);
+        let format = Format::of(&inner)?;
         let name = path.display().to_string();
         if format == Format::Csv {
             self.check_flat().map_err(|error| error.within(name.clone()))?;
+        }
+        if inner != path {
+            let mut writer = Writer::new(format, Vec::new());
+            writer.write(self).map_err(|error| error.within(name.clone()))?;
+            return write_packed(path, writer.finish().map_err(|error| error.within(name))?);
         }
         let mut writer = Writer::new(format, NewFile::create(path)?);
         writer.write(self).map_err(|error| error.within(name.clone()))?;

@@ -14,6 +14,7 @@ pub mod dataset;
 pub mod datasets;
 pub mod expression;
 pub mod files;
+pub mod images;
 pub mod index;
 pub mod loader;
 pub mod model;
@@ -72,6 +73,7 @@ pub const PAGES: &[Page] = &[
     index::PAGE,
     dataset::PAGE,
     batch::PAGE,
+    images::PAGE,
     pipeline::PAGE,
     expression::PAGE,
     model::PAGE,

@@ -5,8 +5,9 @@ use std::cell::Cell;
 use rhai::{Array as List, Dynamic, Map};
 
 use crate::error::{self, Error, Result, codes};
+use crate::pipeline::images::{LIST, named};
 use crate::record::Mode;
-use crate::script::batches::{Batch, load};
+use crate::script::batches::{Batch, images, load};
 use crate::script::host::Host;
 use crate::script::traceback::type_phrase;
 
@@ -47,7 +48,7 @@ impl Drop for UnderWay {
 /// An unknown name, with the nearest one; a function that takes another number of arguments.
 pub fn check(batch_module: Option<&crate::script::Component>, name: &str, arguments: usize) -> Result<()> {
     let arities = batch_module.map(|module| module.arities(name)).unwrap_or_default();
-    if arities.contains(&(arguments + 1)) || BUILT_IN.contains(&name) {
+    if arities.contains(&(arguments + 1)) || BUILT_IN.contains(&name) || named(name).is_some() {
         return Ok(());
     }
     let Some(module) = batch_module else {
@@ -68,8 +69,9 @@ pub fn check(batch_module: Option<&crate::script::Component>, name: &str, argume
         None => {
             let names = module.functions();
             let names = || names.iter().map(String::as_str).chain(BUILT_IN);
+            let pictures = LIST.iter().map(|operation| operation.name);
             Err(Error::script(format!("unknown action `{name}`"))
-                .maybe_hint(error::did_you_mean(name, names()))
+                .maybe_hint(error::did_you_mean(name, names().chain(pictures)))
                 .hint(format!("actions of `{}`: {}", module.script().label, error::list(names()))))
         }
     }
@@ -92,8 +94,10 @@ pub fn run(host: &Host, batch: &Batch, name: &str, arguments: Vec<Dynamic>) -> R
         None => {
             let mut arguments = arguments.into_iter();
             let first = arguments.next().unwrap_or(Dynamic::UNIT);
-            match name {
-                "load" => load::load(host, batch, first, options(arguments.next())?),
+            match (name, named(name)) {
+                ("load", _) => load::load(host, batch, first, options(arguments.next())?),
+                (_, Some(operation)) if first.is_unit() => images::change(host, batch, operation, Map::new()),
+                (_, Some(operation)) => images::change(host, batch, operation, options(Some(first))?),
                 _ => load::dump(host, batch, first, options(arguments.next())?),
             }?;
             Ok(batch.clone())

@@ -15,6 +15,7 @@ use crate::script::batches::{Batch, convert, expression};
 use crate::script::cast;
 use crate::script::host::Host;
 use crate::script::traceback::{raise, type_phrase};
+use crate::script::vectorise::ItemColumn;
 
 /// What went wrong with one item, as a value among the results.
 #[derive(Clone)]
@@ -326,6 +327,68 @@ impl Plan<'_> {
         self.chance.is_none_or(|p| self.draw.derive(item as u64 * 2).uniform() < p)
     }
 
+    /// Returns what the function gives for all items, run once on columns; `None` where it has to be called for each:
+    /// functions that were handed over, and those that cannot be followed.
+    fn at_once(
+        &self,
+        sources: &[Items],
+        pair: &Pair,
+        count: usize,
+        total: usize,
+        given: &(dyn Fn(usize) -> Result<Vec<Dynamic>> + Sync),
+    ) -> Result<Option<Vec<Items>>> {
+        let Function::Named(module, name) = self.function else { return Ok(None) };
+        let follower = module.follower_of_items(name, total);
+        if !follower.follows(count) {
+            return Ok(None);
+        }
+        let results = pair.to.len();
+        // What is interpreted for comparison.
+        let interpret = |item: usize| self.function.start(true)?.call(&mut given(item)?);
+        let columns = |range: std::ops::Range<usize>| -> Result<Vec<ItemColumn>> {
+            let whole = range.len() == count;
+            let positions: Vec<usize> = range.clone().collect();
+            let mut columns = Vec::with_capacity(total);
+            for source in sources {
+                columns.push(ItemColumn::Items(if whole { source.clone() } else { source.take(&positions)? }));
+            }
+            for argument in &self.arguments {
+                columns.push(match argument {
+                    Argument::Same(value) => ItemColumn::Same(value.clone()),
+                    Argument::Each(values) => ItemColumn::Each(values[range.clone()].to_vec()),
+                });
+            }
+            if self.rng {
+                let streams = range.clone().map(|item| self.draw.derive(item as u64 * 2 + 1)).collect();
+                columns.push(ItemColumn::Rngs(streams));
+            }
+            Ok(columns)
+        };
+        // Handing parts over costs more than short work does.
+        let pieces = match self.work.target {
+            Target::For => 1,
+            _ => follower.pieces(count),
+        };
+        let part = |piece: usize| -> Result<Option<Vec<Items>>> {
+            let range = piece * count / pieces..(piece + 1) * count / pieces;
+            let (first, len) = (range.start, range.len());
+            follower.run(module, &columns(range)?, (len, results), &|at| interpret(first + at))
+        };
+        let parts = run(pieces, self.work.target, self.work.workers, &|| (), &|(), piece| part(piece));
+        let mut all: Vec<Vec<Items>> = Vec::with_capacity(pieces);
+        for part in parts {
+            match part? {
+                Some(part) => all.push(part),
+                None => return Ok(None),
+            }
+        }
+        if let [_] = all.as_slice() {
+            return Ok(all.pop());
+        }
+        let joined = |at: usize| Items::concat(&all.iter().map(|part| part[at].clone()).collect::<Vec<_>>());
+        (0..results).map(joined).collect::<Result<_>>().map(Some)
+    }
+
     fn apply(&self, batch: &Batch, pair: &Pair) -> Result<()> {
         let sources = pair.from.iter().map(|name| batch.component(name).items()).collect::<Result<Vec<Items>>>()?;
         let count = batch.lock().len();
@@ -343,6 +406,12 @@ impl Plan<'_> {
         let total = sources.len() + self.arguments.len() + usize::from(self.rng);
         check(self.function, total, "the item of each component of `src`, `args`, and with `rng: true` an Rng")?;
         let chosen: Vec<usize> = (0..count).filter(|&item| self.chosen(item)).collect();
+        if chosen.len() == count
+            && let Some(columns) = self.at_once(&sources, pair, count, total, &given)?
+        {
+            let mut data = batch.lock();
+            return pair.to.iter().zip(columns).try_for_each(|(name, items)| data.set(name, items));
+        }
         let results = each(self.function, self.work, chosen.len(), &|at| given(chosen[at]));
         let index = batch.index();
         let mut values: Vec<Option<Dynamic>> = vec![None; count];

@@ -6,27 +6,32 @@ use crate::error::{Error, Result};
 use crate::pipeline::Source;
 use crate::record::Name;
 use crate::script::batches::convert::{to_source, to_values};
+use crate::script::batches::files::{self, Format};
 use crate::script::batches::{Batch, Collection};
 use crate::script::host::Host;
 use crate::script::traceback::type_phrase;
 
-/// Formats that `load` and `dump` know.
-const FORMATS: &[&str] = &[];
-
-/// Loads components: from data of the whole set in memory, of which the batch takes its items.
+/// Loads components: from data of the whole set in memory, of which the batch takes its items, or from files.
 ///
 /// # Errors
-/// Unknown options and formats, data that does not fit.
-pub fn load(_host: &Host, batch: &Batch, source: Dynamic, options: Map) -> Result<()> {
+/// Unknown options and formats, data that does not fit, files that are missing or damaged.
+pub fn load(host: &Host, batch: &Batch, source: Dynamic, options: Map) -> Result<()> {
     let mut given = Given::new("load", options);
     let source = given.merged("src", source)?;
     let to = given.names("dst")?;
-    let format = given.text("fmt")?;
-    given.finish(&["src", "dst", "fmt"])?;
-    if let Some(format) = format {
-        return Err(unknown_format(&format));
-    }
+    let path = source.as_immutable_string_ref().ok().map(|path| path.to_string());
+    let format = Format::take(&mut given, path.as_deref())?;
+    let workers = given.take("workers").and_then(|count| count.as_int().ok()).map(|count| count.max(1) as usize);
+    given.finish(&["src", "dst", "fmt", "shape", "dtype", "skip", "channels", "workers"])?;
     let all = batch.all();
+    if let Some(format) = format {
+        let source = files::source(host, batch, &format, &source, workers)?;
+        return batch.lock().load(&source, &to, &all);
+    }
+    if let Some(path) = path {
+        return Err(Error::script(format!("`load`: the name `{path}` does not say what it holds"))
+            .hint(format!("`fmt` names the format: {}", crate::error::list(files::FORMATS))));
+    }
     let source = match (source.read_lock::<List>(), to.len()) {
         // An array of sources, one for each name.
         (Some(list), count) if count > 1 && list.len() == count => {
@@ -42,18 +47,27 @@ pub fn load(_host: &Host, batch: &Batch, source: Dynamic, options: Map) -> Resul
     batch.lock().load(&source, &to, &all)
 }
 
-/// Writes a component into a collection, at the places of the ids.
+/// Writes a component into a collection, at the places of the ids, or components into files.
 ///
 /// # Errors
-/// Unknown options and formats, more than one component.
-pub fn dump(_host: &Host, batch: &Batch, target: Dynamic, options: Map) -> Result<()> {
+/// Unknown options and formats, more than one component where one goes, whatever the file system refuses.
+pub fn dump(host: &Host, batch: &Batch, target: Dynamic, options: Map) -> Result<()> {
     let mut given = Given::new("dump", options);
     let target = given.merged("dst", target)?;
     let components = given.names("components")?;
-    let format = given.text("fmt")?;
-    given.finish(&["dst", "components", "fmt"])?;
+    let path = target.as_immutable_string_ref().ok().map(|path| path.to_string());
+    let format = Format::take(&mut given, path.as_deref())?;
+    let packed = match given.text("compress")?.as_deref() {
+        None => "",
+        Some("zst") => ".zst",
+        Some("gz") => ".gz",
+        Some(other) => {
+            return Err(Error::script(format!("option `compress` of `dump`: expected `zst` or `gz`, found `{other}`")));
+        }
+    };
+    given.finish(&["dst", "components", "fmt", "ext", "compress"])?;
     if let Some(format) = format {
-        return Err(unknown_format(&format));
+        return files::write(host, batch, &format, &target, &components, packed);
     }
     let Some(target) = target.read_lock::<Collection>() else {
         return Err(Error::script(format!("`dump`: expected a collection, found {}", type_phrase(target.type_name())))
@@ -68,17 +82,6 @@ pub fn dump(_host: &Host, batch: &Batch, target: Dynamic, options: Map) -> Resul
         (data.index().clone(), data.component(name)?.clone())
     };
     target.put(&index, &items)
-}
-
-fn unknown_format(format: &str) -> Error {
-    let known = FORMATS.iter().copied();
-    let error = Error::script(format!("unknown format `{format}`"))
-        .maybe_hint(crate::error::did_you_mean(format, known.clone()));
-    match FORMATS.is_empty() {
-        true => error,
-        false => error.hint(format!("formats: {}", crate::error::list(known))),
-    }
-    .hint("a module of batches may define `load(batch, src, options)` and `dump(batch, dst, options)` for formats of its own")
 }
 
 /// A map that only names what to fill is no data.
@@ -119,6 +122,8 @@ impl Given {
         match (first.is_unit(), self.take(name)) {
             (false, None) => Ok(first),
             (true, Some(value)) => Ok(value),
+            // Files may be where the ids say.
+            (true, None) if self.map.contains_key("fmt") && name == "src" => Ok(Dynamic::UNIT),
             (false, Some(_)) => Err(Error::script(format!("`{}`: `{name}` is given twice", self.function))),
             (true, None) => Err(Error::script(format!("`{}` needs `{name}`", self.function))
                 .hint(format!("`batch.{}(#{{ {name}: … }})`", self.function))),

@@ -11,6 +11,7 @@ use super::{Host, Settings, Shared, Wanted};
 use crate::error::Result;
 use crate::record::{Augmentor, Loader, Transformer};
 use crate::registry::Params;
+use crate::script::bar::Bar;
 use crate::script::source::Sources;
 use crate::script::testing::Testing;
 use crate::script::{Limits, engine, lint};
@@ -162,6 +163,14 @@ impl Builder {
     #[must_use]
     pub fn progress(mut self, make: impl Fn() -> Box<dyn Progress> + Send + Sync + 'static) -> Self {
         self.0.progress = Arc::new(make);
+        self
+    }
+
+    /// Shows how far runs of pipelines are, where they ask for a bar: `make` gets the number of batches, if it is
+    /// known, and a title. By default nothing is shown.
+    #[must_use]
+    pub fn bar(mut self, make: impl Fn(Option<u64>, &str) -> Option<Box<dyn Bar>> + Send + Sync + 'static) -> Self {
+        self.0.bar = Some(Arc::new(make));
         self
     }
 

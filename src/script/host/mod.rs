@@ -70,6 +70,7 @@ impl Host {
             debug: Arc::new(|_| ()),
             trace: None,
             progress: Arc::new(|| Box::new(crate::trainer::Quiet)),
+            bar: None,
             loaders: BTreeMap::new(),
             transformers: BTreeMap::new(),
             augmentors: BTreeMap::new(),
@@ -101,6 +102,7 @@ impl Host {
         settings.trial = Some(trial);
         settings.print = print;
         settings.progress = Arc::new(|| Box::new(crate::trainer::Quiet));
+        settings.bar = None;
         Builder(settings).build()
     }
 

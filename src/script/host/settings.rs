@@ -13,6 +13,7 @@ use crate::recipe::{Recipe, Written};
 use crate::record::{Augmentor, Loader, Records, Transformer};
 use crate::registry::Params;
 use crate::script::Limits;
+use crate::script::bar::{Bar, MakeBar};
 use crate::script::resolver::Roots;
 use crate::script::testing::Testing;
 use crate::search::Trial;
@@ -72,6 +73,7 @@ pub(super) struct Settings {
     pub debug: Sink,
     pub trace: Option<Sink>,
     pub progress: ProgressFactory,
+    pub bar: Option<MakeBar>,
     pub loaders: BTreeMap<String, Factory<dyn Loader>>,
     pub transformers: BTreeMap<String, Factory<dyn Transformer>>,
     pub augmentors: BTreeMap<String, Factory<dyn Augmentor>>,
@@ -190,6 +192,11 @@ impl Host {
     /// Makes the display of one training run.
     pub fn progress(&self) -> Box<dyn Progress> {
         (self.0.settings.progress)()
+    }
+
+    /// Makes the display of a pipeline's run, where somebody looks.
+    pub fn bar(&self, total: Option<u64>, title: &str) -> Option<Box<dyn Bar>> {
+        self.0.settings.bar.as_ref().and_then(|make| make(total, title))
     }
 
     /// Returns a native loader that the embedding program added.

@@ -284,6 +284,18 @@ pub(super) fn call(name: &str, arguments: &[Value], len: usize) -> Outcome<Optio
         _ => (),
     }
     let Some((Value::Tensors(array), rest)) = arguments.split_first() else { return Ok(None) };
+    if let ("shift", [down, right, fill]) = (name, rest) {
+        let places = |value: &Value| -> Option<Vec<isize>> {
+            match value {
+                Value::Ints(each) => Some(each.iter().map(|&by| by as isize).collect()),
+                value => value.same_int().map(|by| vec![by as isize; len]),
+            }
+        };
+        let (Some(down), Some(right), Some(fill)) = (places(down), places(right), number(fill)) else {
+            return Ok(None);
+        };
+        return Ok(batched::shifted(array, &down, &right, fill)?.map(Value::Tensors));
+    }
     if rest.iter().any(|value| !value.is_uniform()) {
         return sliced(name, array, rest, len);
     }

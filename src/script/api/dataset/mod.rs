@@ -1,12 +1,15 @@
 //! Data sets of batches.
 
+mod collection;
+mod plan;
+
 use std::sync::Arc;
 
 use rhai::plugin::*;
 use rhai::{Array as List, Dynamic, Engine, ImmutableString, Map};
 
-use crate::error::{Error, codes};
-use crate::pipeline::{Index, Length, Plan};
+use crate::error::Error;
+use crate::pipeline::{Index, Length};
 use crate::record::Mode;
 use crate::registry::Params;
 use crate::script::api::arguments::{Answer, Ids, Shares, float};
@@ -17,6 +20,8 @@ use crate::script::cast;
 use crate::script::component;
 use crate::script::host::Host;
 use crate::script::traceback::{raise, type_phrase};
+
+pub use plan::{plan, seeds};
 
 /// The page of the manual.
 pub const PAGE: Page = Page {
@@ -44,7 +49,9 @@ fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Batches>("Batches");
     engine.register_type_with_name::<Collection>("Collection");
     engine.register_iterator_result::<Batches, Batch>();
-    engine.register_global_module(exported_module!(functions).into());
+    let mut module = exported_module!(functions);
+    collection::register(&mut module);
+    engine.register_global_module(module.into());
 }
 
 /// Makes the module of batches that a script names: an import path, with dots or slashes, or an import block.
@@ -64,51 +71,6 @@ pub fn module(host: &Host, named: &Dynamic, params: Params) -> crate::Result<Arc
     let component = host.component(&path, &params)?;
     component.init(Mode::Train)?;
     Ok(Arc::new(component))
-}
-
-/// Takes `shuffle` and `seed`: the seed of the order, if there is one, and that of all draws.
-pub fn seeds(options: &mut Options, function: &str) -> Answer<(Option<u64>, u64)> {
-    let seed = options.whole("seed")?;
-    let Some(shuffle) = options.take("shuffle") else { return Ok((None, seed.unwrap_or(0))) };
-    match (shuffle.as_bool(), shuffle.as_int()) {
-        (Ok(false), _) => Ok((None, seed.unwrap_or(0))),
-        (Ok(true), _) => Ok((Some(seed.unwrap_or(0)), seed.unwrap_or(0))),
-        // A negative number seeds every draw and leaves the order alone.
-        (_, Ok(number)) if number < 0 => Ok((None, seed.unwrap_or(number.unsigned_abs()))),
-        (_, Ok(number)) => Ok((Some(number.unsigned_abs()), seed.unwrap_or(number.unsigned_abs()))),
-        _ => Err(raise(
-            Error::script(format!(
-                "option `shuffle` of `{function}`: expected true, false or a seed, found {}",
-                type_phrase(shuffle.type_name())
-            ))
-            .coded(codes::WRONG_OPTION),
-        )),
-    }
-}
-
-/// Takes the options of a plan of batches.
-pub fn plan(options: &mut Options, batch_size: i64, function: &str, otherwise: Length) -> Answer<(Plan, u64)> {
-    let (shuffle, seed) = seeds(options, function)?;
-    let epochs = options.whole("n_epochs")?;
-    let batches = options.whole("n_iters")?;
-    let length = match (epochs, batches) {
-        (Some(_), Some(_)) => {
-            return Err(raise(
-                Error::script(format!("`{function}`: `n_epochs` and `n_iters` are both given"))
-                    .hint("give one of them: epochs, or a number of batches"),
-            ));
-        }
-        (Some(epochs), None) => Length::Epochs(epochs as usize),
-        (None, Some(batches)) => Length::Batches(batches as usize),
-        (None, None) => otherwise,
-    };
-    let batch_size = usize::try_from(batch_size)
-        .ok()
-        .filter(|size| *size > 0)
-        .ok_or_else(|| raise(Error::script(format!("expected a batch size of at least 1, found {batch_size}"))))?;
-    let drop_last = options.flag("drop_last")?.unwrap_or(false);
-    let cross_epochs = options.flag("cross_epochs")?.unwrap_or(false);
-    Ok((Plan { batch_size, shuffle, drop_last, cross_epochs, length }, seed))
 }
 
 fn shares(value: &Dynamic) -> Answer<Vec<f64>> {
@@ -148,7 +110,7 @@ mod functions {
         let preloaded = options.take("preloaded");
         let attributes = options.take("attrs");
         options.finish()?;
-        let index = super::super::index::index_of(index)?;
+        let index = super::super::super::api::index::index_of(index)?;
         let params = params.map_or(Ok(Params::new()), |params| cast::to_params(&params, "`params`")).map_err(raise)?;
         let module = named.map(|named| super::module(&host, &named, params)).transpose().map_err(raise)?;
         let list = |value: &Dynamic| -> Answer<Vec<crate::record::Name>> {
@@ -430,55 +392,10 @@ mod functions {
         dataset
     }
 
-    /// Returns an empty collection with a place for each id of an index: `batch.dump` writes items into it, in
-    /// whatever order the batches come.
-    ///
-    /// ```rhai
-    /// let ds = dataset(4, #{ preloaded: #{ x: [5, 6, 7, 8] } });
-    /// let out = collection(ds.index);
-    /// for batch in ds.gen_batch(3, #{ shuffle: 1 }) { batch.dump(#{ dst: out, components: "x" }); }
-    /// out.data // => tensor([5, 6, 7, 8])
-    /// ```
-    #[rhai_fn(name = "collection")]
-    pub fn collection(index: Index) -> Collection {
-        Collection::new(index)
-    }
-
-    /// Returns the items of a collection in the order of the ids: a tensor, or an array.
-    ///
-    /// # Errors
-    /// A place without an item.
-    ///
-    /// ```rhai
-    /// let out = collection(index(1));
-    /// dataset(1, #{ preloaded: #{ x: ["a"] } }).batch([0]).dump(#{ dst: out, components: "x" });
-    /// out.data // => ["a"]
-    /// ```
-    #[rhai_fn(get = "data", return_raw)]
-    pub fn collected(collection: Collection) -> Answer<Dynamic> {
-        let items = collection.items().map_err(raise)?;
-        Ok(super::super::super::batches::convert::from_items(&items))
-    }
-
-    /// Returns the number of places of a collection without an item.
-    ///
-    /// ```rhai
-    /// collection(index(3)).missing // => 3
-    /// ```
-    #[rhai_fn(get = "missing")]
-    pub fn missing(collection: Collection) -> i64 {
-        collection.missing() as i64
-    }
-
     /// Returns what the data set is made of.
     #[rhai_fn(global, name = "to_string", name = "to_debug")]
     pub fn to_string(dataset: Dataset) -> String {
         dataset.to_string()
-    }
-
-    #[rhai_fn(global, name = "to_string", name = "to_debug")]
-    pub fn collection_to_string(collection: Collection) -> String {
-        collection.to_string()
     }
 
     #[rhai_fn(global, name = "to_string", name = "to_debug")]

@@ -1,20 +1,24 @@
 //! Named expressions: values that are computed anew for each batch, when a pipeline runs.
 
-use std::fmt;
+mod draw;
+mod save;
+mod shown;
+
 use std::sync::Arc;
 
 use rhai::{Array as List, Dynamic, Map, NativeCallContext, Position};
 
 use crate::error::{Error, Result};
 use crate::random::Random;
-use crate::record::Value;
 use crate::script::batches::flow::{Flow, Mode};
 use crate::script::batches::{Batch, convert};
 use crate::script::callable::Callable;
 use crate::script::cast;
 use crate::script::host::Host;
 use crate::script::traceback::{self, type_phrase};
-use crate::tensor::{Array, Tensor};
+
+pub use draw::{Draw, Kind};
+pub use save::save;
 
 /// An expression; cheap to clone.
 #[derive(Clone)]
@@ -54,30 +58,6 @@ pub enum Node {
     Native(String, Vec<Dynamic>),
     /// A field of a value.
     Field(Dynamic, String),
-}
-
-/// A random draw.
-#[derive(Clone)]
-pub struct Draw {
-    /// What is drawn.
-    pub kind: Kind,
-    /// The shape of a draw; without one, it is a single value.
-    pub size: Option<Vec<usize>>,
-    /// A seed of its own, so that every batch draws the same.
-    pub seed: Option<u64>,
-}
-
-/// What is drawn.
-#[derive(Clone)]
-pub enum Kind {
-    /// A number from low (included) to high (excluded).
-    Uniform(f64, f64),
-    /// A normal draw of a mean and a deviation.
-    Normal(f64, f64),
-    /// A whole number from low (included) to high (excluded).
-    Integers(i64, i64),
-    /// One of several values, with their probabilities.
-    Choice(List, Option<Vec<f64>>),
 }
 
 /// A value for each item of a batch.
@@ -338,175 +318,6 @@ impl At<'_> {
                 Err(other) if other.message().starts_with('`') => Err(error),
                 Err(other) => Err(other),
             },
-        }
-    }
-}
-
-impl Kind {
-    fn one(&self, random: &mut Random) -> Dynamic {
-        match self {
-            Kind::Uniform(low, high) => Dynamic::from(random.uniform_between(*low, *high)),
-            Kind::Normal(mean, deviation) => Dynamic::from(mean + deviation * random.normal()),
-            Kind::Integers(low, high) => {
-                Dynamic::from(low.wrapping_add(random.below(high.wrapping_sub(*low).max(0) as u64) as i64))
-            }
-            Kind::Choice(values, None) => {
-                values.get(random.below(values.len() as u64) as usize).cloned().unwrap_or_default()
-            }
-            Kind::Choice(values, Some(shares)) => {
-                let mut left = random.uniform() * shares.iter().sum::<f64>();
-                let at = shares.iter().position(|share| {
-                    left -= share;
-                    left < 0.0
-                });
-                values.get(at.unwrap_or(values.len().saturating_sub(1))).cloned().unwrap_or_default()
-            }
-        }
-    }
-
-    fn many(&self, random: &mut Random, size: &[usize]) -> Result<Dynamic> {
-        let count = size.iter().try_fold(1usize, |all, size| all.checked_mul(*size)).filter(|count| *count <= 1 << 28);
-        let count = count.ok_or_else(|| Error::script(format!("a draw of shape {size:?} is too large")))?;
-        let values: List = (0..count).map(|_| self.one(random)).collect();
-        Ok(match self {
-            Kind::Choice(..) => Dynamic::from(values),
-            Kind::Integers(..) => {
-                let whole = values.iter().filter_map(|value| value.as_int().ok()).collect();
-                Dynamic::from(Tensor::Host(Array::from_i64(whole, size)?))
-            }
-            _ => {
-                let numbers =
-                    values.iter().filter_map(|value| value.as_float().ok().map(|value| value as f32)).collect();
-                Dynamic::from(Tensor::Host(Array::from_f32(numbers, size)?))
-            }
-        })
-    }
-}
-
-/// Puts what a step gave where an expression says: a variable, a component, an attribute of an item.
-///
-/// # Errors
-/// An expression that cannot be saved to, lists of different lengths, a missing key.
-pub fn save(at: &At, to: &Dynamic, value: Dynamic) -> Result<()> {
-    if let Some(list) = to.read_lock::<List>() {
-        let kind = value.type_name();
-        let values = value.into_array().map_err(|_| {
-            Error::script(format!("`save_to`: expected {} values, found {}", list.len(), type_phrase(kind)))
-        })?;
-        if values.len() != list.len() {
-            return Err(Error::script(format!("`save_to`: expected {} values, found {}", list.len(), values.len())));
-        }
-        return list.iter().zip(values).try_for_each(|(to, value)| save(at, to, value));
-    }
-    if let Some(map) = to.read_lock::<Map>() {
-        let Some(values) = value.read_lock::<Map>() else {
-            return Err(Error::script(format!("`save_to`: expected a map, found {}", type_phrase(value.type_name()))));
-        };
-        return map.iter().try_for_each(|(name, to)| {
-            let value = values.get(name).cloned();
-            save(at, to, value.ok_or_else(|| Error::script(format!("`save_to`: the result has no `{name}`")))?)
-        });
-    }
-    let Some(expression) = to.read_lock::<Expr>() else {
-        return Err(Error::script(format!("`save_to`: expected an expression, found {}", type_phrase(to.type_name())))
-            .hint("`V(\"name\")` is a variable, `B(\"name\")` a component"));
-    };
-    match &*expression.0 {
-        Node::Variable(name, mode) => at.flow()?.save(name, value, *mode),
-        Node::Batch(Some(name)) => {
-            let items = convert::to_items(&value).map_err(|error| error.within(format!("component `{name}`")))?;
-            at.batch()?.lock().set(name, items)
-        }
-        Node::Items(name) => {
-            let values: Vec<Value> = match value.read_lock::<List>() {
-                Some(list) => convert::to_values(&list)?,
-                None => {
-                    return Err(Error::script(format!(
-                        "`L`: expected an array, found {}",
-                        type_phrase(value.type_name())
-                    )));
-                }
-            };
-            at.batch()?.lock().set(name, crate::batch::Items::assemble(values))
-        }
-        Node::Config(path, _) if !path.contains('/') => {
-            at.flow()?.configure(Map::from([(path.as_str().into(), value)]));
-            Ok(())
-        }
-        Node::If(condition, yes, no) => {
-            let condition = at.value(condition.clone())?.as_bool().unwrap_or(false);
-            save(at, if condition { yes } else { no }, value)
-        }
-        _ => Err(Error::script(format!("`save_to`: {} cannot be saved to", *expression))
-            .hint("`V(\"name\")` is a variable, `B(\"name\")` a component")),
-    }
-}
-
-impl fmt::Display for Expr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |letter: &str, name: &Option<String>| match name {
-            Some(name) => format!("{letter}({name:?})"),
-            None => format!("{letter}()"),
-        };
-        match &*self.0 {
-            Node::Constant(value) => write!(f, "{value}"),
-            Node::Batch(component) => f.write_str(&name("B", component)),
-            Node::Items(component) => write!(f, "L({component:?})"),
-            Node::Variable(variable, Mode::Write) => write!(f, "V({variable:?})"),
-            Node::Variable(variable, mode) => {
-                let mode = match mode {
-                    Mode::Write => "w",
-                    Mode::Append => "a",
-                    Mode::Extend => "e",
-                    Mode::Update => "u",
-                };
-                write!(f, "V({variable:?}, {mode:?})")
-            }
-            Node::Config(path, None) => write!(f, "C({path:?})"),
-            Node::Config(path, Some(otherwise)) => write!(f, "C({path:?}, {otherwise})"),
-            Node::Dataset(attribute) => f.write_str(&name("D", attribute)),
-            Node::Model(model) => write!(f, "M({model:?})"),
-            Node::Iteration(what) => write!(f, "I({what:?})"),
-            Node::Random(draw) => match &draw.kind {
-                Kind::Uniform(low, high) => write!(f, "R(\"uniform\", {low:?}, {high:?})"),
-                Kind::Normal(mean, deviation) => write!(f, "R(\"normal\", {mean:?}, {deviation:?})"),
-                Kind::Integers(low, high) => write!(f, "R(\"integers\", {low}, {high})"),
-                Kind::Choice(values, _) => write!(f, "R({})", Dynamic::from(values.clone())),
-            },
-            Node::PerItem(value) => write!(f, "P({})", Shown(value)),
-            Node::EachItem(value) => write!(f, "PP({})", Shown(value)),
-            Node::Call(function, _) if function.function().is_anonymous() => f.write_str("F(closure)"),
-            Node::Call(function, _) => write!(f, "F({})", function.function().fn_name()),
-            Node::Whole(inner) => write!(f, "W({inner})"),
-            Node::If(condition, yes, no) => write!(f, "IF({}, {}, {})", Shown(condition), Shown(yes), Shown(no)),
-            Node::Native(name, values) => match values.as_slice() {
-                [left, right] if !name.starts_with(char::is_alphabetic) && !name.contains('$') => {
-                    write!(f, "({} {name} {})", Shown(left), Shown(right))
-                }
-                values => {
-                    let name = if name == "index$get$" { "idx" } else { name };
-                    let shown: Vec<String> = values.iter().skip(1).map(|value| Shown(value).to_string()).collect();
-                    write!(
-                        f,
-                        "{}.{name}({})",
-                        values.first().map_or(String::new(), |value| Shown(value).to_string()),
-                        shown.join(", ")
-                    )
-                }
-            },
-            Node::Field(value, name) => write!(f, "{}.{name}", Shown(value)),
-        }
-    }
-}
-
-struct Shown<'a>(&'a Dynamic);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.read_lock::<Expr>() {
-            Some(expression) => expression.fmt(f),
-            None if self.0.is_string() => write!(f, "{:?}", self.0.to_string()),
-            None => self.0.fmt(f),
         }
     }
 }
