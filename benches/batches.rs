@@ -66,7 +66,8 @@ fn w1(target: &str, threads: i64, prefetch: i64) -> Outcome<()> {
         "closure" => "|image, down, right| (image.to_f32() / 255.0).shift(down, right, 0.0)",
         _ => "\"shift_item\"",
     };
-    host.eval_with(&mut scope, &format!("{PIPELINE} let p = pipeline_of(images, {function}, target, workers);"))?;
+    let _ =
+        host.eval_with(&mut scope, &format!("{PIPELINE} let p = pipeline_of(images, {function}, target, workers);"))?;
     let (mut records, mut wall, mut cpu, mut check) = (0, 0.0, 0.0, 0.0);
     for epoch in 0..3i64 {
         scope.push("seed", epoch + 1);
@@ -77,7 +78,7 @@ fn w1(target: &str, threads: i64, prefetch: i64) -> Outcome<()> {
             for batch in p.gen_batch(64, #{ shuffle: seed, prefetch: prefetch }) { count += batch.len; last = batch; }
             let check = last.images.mean().item;
         "#;
-        host.eval_with(&mut scope, text)?;
+        let _ = host.eval_with(&mut scope, text)?;
         (wall, cpu) = (start.elapsed().as_secs_f64(), cpu_seconds()? - used);
         records = scope.get_value::<i64>("count").unwrap_or(0);
         check = scope.get_value::<f64>("check").unwrap_or(0.0);
@@ -96,7 +97,7 @@ fn reads(batch: i64) -> Outcome<()> {
     let mut scope = Scope::new();
     scope.push("images", images(batch)?);
     scope.push("n", batch);
-    host.eval_with(
+    let _ = host.eval_with(
         &mut scope,
         "let batch = dataset(n, #{ preloaded: #{ images: images } }).next_batch(n, #{ shuffle: 1 });",
     )?;
@@ -104,7 +105,7 @@ fn reads(batch: i64) -> Outcome<()> {
     for _ in 0..20 {
         // A hundred reads at a time: a single one is shorter than the call around it.
         let start = Instant::now();
-        host.eval_with(&mut scope, "for at in 0..100 { let one = batch.images[at % n]; }")?;
+        let _ = host.eval_with(&mut scope, "for at in 0..100 { let one = batch.images[at % n]; }")?;
         times.push(start.elapsed().as_secs_f64() / 100.0 * 1e6);
     }
     let line = serde_json::json!({
