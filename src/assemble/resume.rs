@@ -51,7 +51,8 @@ pub(super) fn go_on(
         Some((train, validation)) => Some((train.clone(), validation.clone())),
         None if provenance::has_files(&folder)? => None,
         // The script that made them makes them again.
-        None => stations::data_loaders(host, &recipe).ok(),
+        None if stations::makes_records(host, &recipe)? => Some(stations::data_loaders(host, &recipe)?),
+        None => None,
     };
     let (train, validation) = match made {
         Some((train, validation)) => {

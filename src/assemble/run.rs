@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::assemble::faults::Faults;
 use crate::assemble::fit::{self, Part};
-use crate::assemble::{blame, kernels, model, open, pretrained, screen, services, stations};
+use crate::assemble::{blame, class_weights, kernels, model, open, pretrained, provenance, screen, services, stations};
 use crate::dataset::{self, Dataset, Pad, Stations};
 use crate::error::{Error, Kind, Result, codes};
 use crate::network::LayerInfo;
@@ -163,7 +163,7 @@ pub fn assemble(
             _ => Ok(records.clone()),
         }
     };
-    let from_files = train.is_whole_file() && validation.is_whole_file();
+    let from_files = provenance::from_file(train) && provenance::from_file(validation);
     let (train, validation) = (&screened(train, Mode::Train)?, &screened(validation, Mode::Validation)?);
     let usable = loader.clone().unwrap_or_else(|| Arc::new(stations::Missing));
     let transformer = faults.take(stations::transformer(host, &recipe.dataset, &usable, Mode::Train));
@@ -214,11 +214,13 @@ pub fn assemble(
         return Err(Error::run("a part of the run is missing, and nothing says why"));
     };
     let stations = Stations { loader, transformer, augmentor };
+    let mut outputs = outputs;
 
     let options = options(host, recipe).map_err(|error| blame::key(recipe, error, "dataset.pad"))?;
     let data = |records: &Records, mode| {
         Dataset::new(records.clone(), stations.clone(), mode, recipe.solver.batch_size, seed, options.clone())
     };
+    class_weights::balance(recipe, &mut outputs, &network, train, &stations, &options)?;
     let parts = Parts {
         weights,
         outputs,

@@ -34,6 +34,19 @@ pub fn loader(host: &Host, dataset: &Dataset) -> Result<Arc<dyn Loader>> {
     Ok(Arc::new(Located { inner, import: import.clone() }))
 }
 
+/// Returns whether the loader is a script that makes the records of its run.
+///
+/// # Errors
+/// A script that is gone or does not compile.
+pub fn makes_records(host: &Host, recipe: &Recipe) -> Result<bool> {
+    let import = &recipe.dataset.loader;
+    if registry::lookup(loader::LIST, &import.path).is_some() || host.native_loader(&import.path).is_some() {
+        return Ok(false);
+    }
+    let component = host.component(&import.path, &import.params).map_err(|error| import.locate(error))?;
+    Ok(component.has(adaptor::MAKE))
+}
+
 /// Returns the training and validation records that the loader's script makes.
 ///
 /// # Errors

@@ -9,11 +9,12 @@ use candle_core::DType;
 use candle_core::backprop::GradStore;
 use ndarray::{ArcArray, IxDyn};
 
-use crate::error::{self, Error, Result};
+use crate::error::{self, Error, Result, Subject};
 use crate::random::{Random, Stream};
 use crate::record::Name;
 use crate::tensor::{Array, Dtype, Graph};
 
+use super::layer::stream;
 use super::names::{self, Names};
 use super::symbol::{Inner, LayerInstance, Source};
 use super::{Constraint, Initializer, Integers, Layer, NotFinite, Pass, Regularizer, Shape, Symbol, summary};
@@ -53,7 +54,7 @@ impl Port {
     /// They cannot.
     pub fn check(&self, found: Dtype) -> Result<()> {
         let name = &self.name;
-        match (self.dtype, found) {
+        let refused = match (self.dtype, found) {
             (Dtype::I64 | Dtype::U8, Dtype::F32 | Dtype::F64) => {
                 Err(Error::data(format!("input `{name}`: expected whole numbers, found floats"))
                     .hint("declare the input as `float32`, or convert it with `to_i64` in the loader"))
@@ -63,7 +64,8 @@ impl Port {
             ))
             .hint("declare the input as `int64`, or convert it with `to_u8` in the loader")),
             _ => Ok(()),
-        }
+        };
+        refused.map_err(|error: Error| error.about(Subject::Network))
     }
 }
 
@@ -216,7 +218,7 @@ impl Network {
                 let shapes: Vec<Shape> = arguments.iter().map(inner_shape).collect();
                 node.layer.output_shape(&shapes).map_err(within)?;
             }
-            let mut own = Pass::new(pass.training, pass.random.derive(position as u64));
+            let mut own = Pass::new(pass.training, stream(&pass.random, position as u64, node.layer.seed()));
             let own_weights = &weights[node.weights.clone()];
             let value = match pass.mixed && PRODUCTS.contains(&node.layer.kind()) {
                 true => node.layer.compose(&arguments, &halved(own_weights)?, &mut own),

@@ -206,9 +206,10 @@ pub static OUTPUT: Section = Section {
         ),
         key(
             "class_weight",
-            Free,
+            OneOf(&[Choice(&["balanced"]), Free]),
             Nothing,
-            "what records of a class count in training, by its index: `{\"0\": 0.5, \"1\": 2.0}`; others count 1 (ours)",
+            "what records of a class count in training, by its index: `{\"0\": 0.5, \"1\": 2.0}`; others count 1; `balanced`: so \
+             that all classes of the training records count alike (ours)",
         ),
         key(
             "sample_weight_mode",
