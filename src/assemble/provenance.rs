@@ -126,11 +126,9 @@ pub fn read_records(folder: &Folder) -> Result<(Records, Records)> {
     let read = |which: &str| {
         let source = &known[which];
         let Some(file) = source["path"].as_str().filter(|_| is_read_again(source)) else {
-            return Err(Error::artifact(format!(
-                "the {which} records of this run are in no file that can be read again"
-            ))
-            .coded(codes::OTHER_RECORDS)
-            .hint("a recipe made them: resume it in the recipe, with `trainer(dir).resume(train, validation)`"));
+            return Err(Error::artifact(format!("the {which} records of this run are no file that can be read again"))
+                .coded(codes::OTHER_RECORDS)
+                .hint("a recipe made them: resume it in the recipe, with `trainer(dir).resume(train, validation)`"));
         };
         let bytes = artifact::read(Path::new(file))?;
         if source["sha256"].as_str() != Some(hash(&bytes).as_str()) {

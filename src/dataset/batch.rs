@@ -51,7 +51,7 @@ impl Batch {
         };
         Ok(Batch {
             len,
-            x: all(columns.x, "input")?,
+            x: all(columns.x, "input").map_err(|error| error.about(Subject::Network))?,
             y: columns.y.map(|y| all(y, "output")).transpose()?,
             w: columns.w.map(|w| all(w, "sample weight")).transpose()?,
             rows,

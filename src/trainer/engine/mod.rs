@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::feed::Target;
 use super::parts::OutputSpec;
-use crate::error::{Error, Result, Subject, codes};
+use crate::error::{Error, Result, Subject};
 use crate::network::{FlatWeights, Network, NotFinite, Plan};
 use crate::random::Random;
 use crate::tensor::{Array, Device};
@@ -176,7 +176,6 @@ impl Engine {
             None => Ok(()),
             Some(at) => {
                 Err(Error::run(format!("weight `{}` received no gradient in this step", network.weights()[at].name))
-                    .coded(codes::NO_GRADIENT)
                     .hint("the loss or a scripted layer does not depend on it for every batch"))
             }
         };
