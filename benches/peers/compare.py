@@ -20,6 +20,8 @@ TICK = os.sysconf("SC_CLK_TCK")
 # A sample is quiet when other processes took less than this part of one core.
 QUIET = 0.15
 WORKLOADS = "F,A32,A128,B,C8,D,E"
+# How many times as fast as the best other each workload is meant to be.
+WANTED = {"F": 30, "A32": 1.3, "A128": 1.5, "B": 1.3, "C8": 1.4, "D": 1.4, "E": 1.3}
 
 
 def busy():
@@ -80,11 +82,16 @@ class Program:
 
 
 def measure(options, threads):
+    """Prints the table for so many threads, a row as soon as it is known."""
     programs = [Program(*command.split("=", 1), threads) for command in options.programs]
     for program in programs:
         if not program.alive:
             print(f"{program.name} does not start", file=sys.stderr)
-    table = []
+    what = "processor time, 1 thread" if threads == 1 else f"wall clock, {threads} threads"
+    print(f"\nMilliseconds of a step, {what}\n")
+    names = [program.name for program in programs]
+    print("| | " + " | ".join(names) + " | faster than the best other | wanted | quiet samples |")
+    print("|---" * (len(names) + 4) + "|", flush=True)
     for workload in options.workloads.split(","):
         samples = {program.name: [] for program in programs}
         # The first question builds the model, and compiles it.
@@ -94,12 +101,10 @@ def measure(options, threads):
             for program in programs:
                 if sample := program.ask(workload, options.seconds):
                     samples[program.name].append(sample)
-        table.append((workload, samples))
-        print(f"{workload} done, {threads} threads", file=sys.stderr)
+        show(workload, samples, threads)
     for program in programs:
         program.process.stdin.close()
         program.process.wait()
-    return table
 
 
 def figure(samples, threads):
@@ -114,21 +119,18 @@ def figure(samples, threads):
     return 1e3 / statistics.median(rate for rate, _, _ in chosen)
 
 
-def show(table, threads):
-    names = list(table[0][1])
-    what = "processor time, 1 thread" if threads == 1 else f"wall clock, {threads} threads"
-    print(f"\nMilliseconds of a step, {what}\n")
-    print("| | " + " | ".join(names) + " | faster than the best other |")
-    print("|---" * (len(names) + 2) + "|")
-    for workload, samples in table:
-        figures = [figure(samples[name], threads) for name in names]
-        peers = [value for value in figures[1:] if value]
-        ratio = f"{min(peers) / figures[0]:.2f} ×" if figures[0] and peers else "-"
-        cells = ["-" if value is None else f"{value:.4g}" for value in figures]
-        print(f"| {workload} | " + " | ".join(cells) + f" | {ratio} |")
-    noisy = sum(sample[2] >= QUIET for _, samples in table for own in samples.values() for sample in own)
-    total = sum(len(own) for _, samples in table for own in samples.values())
-    print(f"\n{total - noisy} of {total} samples were quiet.", flush=True)
+def show(workload, samples, threads):
+    figures = {name: figure(own, threads) for name, own in samples.items()}
+    first, *others = figures
+    best = min((name for name in others if figures[name]), key=figures.get, default=None)
+    ratio = "-"
+    if figures[first] and best:
+        ratio = f"{figures[best] / figures[first]:.2f} × ({best})"
+    cells = ["-" if value is None else f"{value:.4g}" for value in figures.values()]
+    total = sum(len(own) for own in samples.values())
+    quiet = sum(sample[2] < QUIET for own in samples.values() for sample in own)
+    cells += [ratio, f"{WANTED.get(workload, '-')}", f"{quiet} of {total}"]
+    print(f"| {workload} | " + " | ".join(cells) + " |", flush=True)
 
 
 def memory(options):
@@ -159,7 +161,7 @@ def main():
     parser.add_argument("programs", nargs="+", metavar="NAME=COMMAND")
     options = parser.parse_args()
     for threads in map(int, filter(None, options.threads.split(","))):
-        show(measure(options, threads), threads)
+        measure(options, threads)
     if options.memory:
         memory(options)
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::dataset::{Batch, Dataset};
-use crate::error::{Error, Result, list};
+use crate::error::{Error, Result, list, listed};
 use crate::record::{Records, Value};
 use crate::tensor::Dtype;
 
@@ -30,7 +30,7 @@ pub fn of_records(train: &Records, validation: &Records) -> Result<Vec<Error>> {
             "all training records".to_owned()
         };
         found.push(
-            Error::data(format!("the {columns} {} {have} the same value in {first}", list(constant)))
+            Error::data(format!("the {columns} {} {have} the same value in {first}", listed(constant.into_iter())))
                 .hint("a network learns nothing from it; a filter or a join before this may have gone wrong"),
         );
     }

@@ -40,7 +40,7 @@ pub use pack::pack;
 pub use rehearse::{DryRun, dry_run, find_rate, overfit};
 pub use resume::resume;
 pub use run::{Fitted, Run, assemble, check_not_empty, refuse_divergence};
-pub use stations::data_loaders;
+pub use stations::{data_loaders, makes_records};
 pub use train::{fresh_seed, train};
 pub use verify::{Extent, Stop, verify_resume};
 

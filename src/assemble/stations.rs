@@ -34,17 +34,17 @@ pub fn loader(host: &Host, dataset: &Dataset) -> Result<Arc<dyn Loader>> {
     Ok(Arc::new(Located { inner, import: import.clone() }))
 }
 
-/// Returns whether the loader is a script that makes the records of its run.
+/// Returns whether the loader is a script that makes the records itself.
 ///
 /// # Errors
-/// A script that is gone or does not compile.
+/// A loader that is not found.
 pub fn makes_records(host: &Host, recipe: &Recipe) -> Result<bool> {
     let import = &recipe.dataset.loader;
     if registry::lookup(loader::LIST, &import.path).is_some() || host.native_loader(&import.path).is_some() {
         return Ok(false);
     }
     let component = host.component(&import.path, &import.params).map_err(|error| import.locate(error))?;
-    Ok(component.has(adaptor::MAKE))
+    Ok(adaptor::makes_data_loaders(&component))
 }
 
 /// Returns the training and validation records that the loader's script makes.

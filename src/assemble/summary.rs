@@ -20,6 +20,7 @@ use crate::trainer::{History, Progress};
 /// # Errors
 /// See [`Run::train`].
 pub(super) fn train(host: &Host, run: &mut Run, folder: &Path, progress: &mut dyn Progress) -> Result<History> {
+    let before = run.trainer.train_data().waited();
     let stopwatch = Stopwatch::start();
     let history = run.train(progress);
     let took = stopwatch.elapsed();
@@ -31,7 +32,8 @@ pub(super) fn train(host: &Host, run: &mut Run, folder: &Path, progress: &mut dy
     if let Some(line) = costs(&own) {
         progress.message(&line);
     }
-    note(folder, run.trainer.train_data().waited(), took, &own)?;
+    let waited = run.trainer.train_data().waited().saturating_sub(before);
+    note(folder, waited, took, &own)?;
     history
 }
 

@@ -5,12 +5,11 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::assemble::{self, Facts, Report};
+use crate::cli::config::Config;
 use crate::cli::options::{OUTPUT, Overrides, Scripts};
-use crate::cli::{check_json, exit, terminal, trial, watch};
-use crate::error::{self, Error, Kind};
+use crate::cli::{check_json, config, exit, terminal, trial, watch};
+use crate::error::{self, Error};
 use crate::recipe::{Recipe, Written};
-use crate::record::Records;
-use crate::script::Wanted;
 use crate::script::resolver::Roots;
 use crate::{Result, trainer};
 
@@ -101,47 +100,19 @@ fn is_recipe(args: &Args) -> bool {
 }
 
 fn config_only(args: &Args) -> Result<Report> {
-    let written = Written::read(&args.file)?.overridden(&args.overrides.all())?;
-    let (_, notes) = Recipe::resolve(&written)?;
+    let (_, notes) = config::resolve(&args.file, &args.overrides)?;
     Ok(Report { warnings: notes.into_iter().map(Error::recipe).collect(), ..Report::default() })
 }
 
 fn config(args: &Args) -> Result<Report> {
-    let resolved = Written::read(&args.file)
-        .and_then(|written| written.overridden(&args.overrides.all()))
-        .and_then(|written| Recipe::resolve(&written));
-    let records = match args.records.as_slice() {
-        [train, validation] => Records::read_with(train, &args.scripts.reading(None)).and_then(|train| {
-            // The schema of the training records holds for the others.
-            let validation = Records::read_with(validation, &args.scripts.reading(Some(train.schema())))?;
-            Ok((train, validation))
-        }),
-        // The loader's script may make them itself.
-        _ => match &resolved {
-            Ok((recipe, _)) => made(args, recipe),
-            // What is wrong with the text needs no records.
-            Err(error) => return Err(error.clone()),
-        },
-    };
-    match (resolved, records) {
-        (Ok((recipe, notes)), Ok((train, validation))) => {
-            let host = args.scripts.host(Roots::project_of(&args.file)).build()?;
-            let (recipe, notes, folder) = (&recipe, &*notes, std::path::Path::new("artifacts"));
-            let wanted = Wanted { recipe, notes, train: &train, validation: &validation, folder, overwrite: true };
-            Ok(assemble::check(&host, &wanted, args.gradients))
+    match (config::resolve(&args.file, &args.overrides), config::files_of(&args.records, &args.scripts)) {
+        (Ok(resolved), Ok(records)) => {
+            let config = Config::of(resolved, &args.file, records, &args.scripts)?;
+            Ok(assemble::check(&config.host, &config.wanted(), args.gradients))
         }
         (Err(error), Err(other)) => Err(error.and(other)),
         (Err(error), _) | (_, Err(error)) => Err(error),
     }
-}
-
-/// Returns the records that the loader's script makes.
-fn made(args: &Args, recipe: &Recipe) -> Result<(Records, Records)> {
-    let host = args.scripts.host(Roots::project_of(&args.file)).build()?;
-    assemble::data_loaders(&host, recipe).map_err(|_| {
-        Error::new(Kind::Usage, "a config is checked with its records")
-            .hint("name them with `--records TRAIN VALIDATION`, or give `--config-only`")
-    })
 }
 
 /// Runs a recipe up to its training.

@@ -1,17 +1,15 @@
 //! `barrage explain`: says how each station is run, and why.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::cli::config::Config;
 use crate::cli::options::{Overrides, Scripts};
 use crate::cli::{terminal, trial};
-use crate::error::{self, Kind};
-use crate::recipe::{Recipe, Written};
-use crate::record::Records;
-use crate::script::Wanted;
+use crate::error;
 use crate::script::resolver::Roots;
 use crate::script::vectorise::{How, Report};
-use crate::{Error, Result, assemble};
+use crate::{Result, assemble};
 
 /// Say how each loader, transformer and augmentor is run, and why
 ///
@@ -62,18 +60,8 @@ fn recipe(args: &Args) -> Result<Vec<Report>> {
 }
 
 fn config(args: &Args) -> Result<Vec<Report>> {
-    let [train, validation] = args.records.as_slice() else {
-        return Err(Error::new(Kind::Usage, "a config is explained with its records")
-            .hint("name them with `--records TRAIN VALIDATION`"));
-    };
-    let written = Written::read(&args.file)?.overridden(&args.overrides.all())?;
-    let (recipe, notes) = Recipe::resolve(&written)?;
-    let train = Records::read(train)?;
-    let validation = Records::read_as(validation, train.schema())?;
-    let host = args.scripts.host(Roots::project_of(&args.file)).build()?;
-    let (recipe, notes, folder) = (&recipe, &*notes, Path::new("artifacts"));
-    let wanted = Wanted { recipe, notes, train: &train, validation: &validation, folder, overwrite: true };
-    assemble::explain(&host, &wanted)
+    let config = Config::read(&args.file, &args.overrides, &args.records, &args.scripts)?;
+    assemble::explain(&config.host, &config.wanted())
 }
 
 /// A line for each station.

@@ -6,6 +6,7 @@
 mod check;
 mod check_json;
 mod completions;
+mod config;
 mod evaluate;
 mod events;
 mod exit;

@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::artifact::Saved;
 use crate::cli::terminal::{self, Verbosity};
 use crate::cli::{events, options};
+use crate::error::counted;
 use crate::trainer::{EpochRow, History, Progress, Run, Step};
 
 /// How progress is shown.
@@ -106,8 +107,12 @@ impl Progress for Display {
             options::threads()
         ));
         self.line(&format!(
-            "training on {} records, validating on {}: {} epochs of {} steps, {} trainable parameters",
-            run.records, run.validation_records, run.epochs, run.batches, run.trainable
+            "training on {}, validating on {}: {} of {}, {}",
+            counted(run.records, "record"),
+            run.validation_records,
+            counted(run.epochs, "epoch"),
+            counted(run.batches, "step"),
+            counted(run.trainable, "trainable parameter")
         ));
         if self.how == How::Bar {
             let bar = ProgressBar::with_draw_target(Some(run.batches as u64), ProgressDrawTarget::stderr());
@@ -181,9 +186,9 @@ impl Progress for Display {
         let stopped = history.stopped.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
         let share = 100.0 * self.waited.as_secs_f64() / seconds.max(1e-9);
         self.line(&format!(
-            "{} epochs, {} steps in {seconds:.2} s, {share:.0} % of it waiting for data{stopped}",
-            history.epochs.len(),
-            history.steps
+            "{}, {} in {seconds:.2} s, {share:.0} % of it waiting for data{stopped}",
+            counted(history.epochs.len(), "epoch"),
+            counted(history.steps as usize, "step")
         ));
     }
 }

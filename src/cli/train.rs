@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use crate::cli::options::{Limits, Overrides, Prepared, Scripts, Training};
 use crate::cli::trial::Trials;
-use crate::cli::{resume, terminal};
+use crate::cli::{config, resume, terminal};
 use crate::error::Kind;
 use crate::recipe::{self, Recipe, Written};
-use crate::record::Records;
 use crate::script::Wanted;
 use crate::script::resolver::Roots;
 use crate::{Error, Result, assemble};
@@ -79,7 +78,7 @@ pub fn run(args: Args) -> Result<()> {
     if let Some(folder) = &args.resume {
         return resume::go_on(folder, &args.scripts);
     }
-    let Some(config) = &args.config else {
+    let Some(file) = &args.config else {
         return Err(Error::new(Kind::Usage, "a config is needed"));
     };
     // Without data files the first changes to the config stand in their places.
@@ -93,25 +92,19 @@ pub fn run(args: Args) -> Result<()> {
     }
     let misplaced = misplaced.into_iter().map(|name| name.to_string_lossy().into_owned());
     let changes: Vec<String> = misplaced.chain(args.overrides.all()).collect();
-    let written = Written::read(config)?.overridden(&changes)?;
+    let written = Written::read(file)?.overridden(&changes)?;
     let (recipe, notes) = Recipe::resolve(&written)?;
     if args.overrides.print_config {
         terminal::notes(&notes);
         terminal::data(&recipe.explain(&written));
         return Ok(());
     }
-    let builder = args.scripts.host(Roots::project_of(config)).overwrite(args.overwrite);
+    let builder = args.scripts.host(Roots::project_of(file)).overwrite(args.overwrite);
     let builder = builder.watch(args.watch).fitted(args.prepared.fitted);
     let host = builder.limit_batches(args.limits.batches()).build()?;
-    let (train, validation) = match data.as_slice() {
-        [train, validation] => {
-            let train = Records::read_with(train, &args.scripts.reading(None))?;
-            assemble::check_not_empty(&train, "training")?;
-            // The schema of the training records holds for every later file.
-            let validation = Records::read_with(validation, &args.scripts.reading(Some(train.schema())))?;
-            (train, validation)
-        }
-        _ => assemble::data_loaders(&host, &recipe)?,
+    let (train, validation) = match config::files_of(&data, &args.scripts)? {
+        Some(records) => records,
+        None => assemble::data_loaders(&host, &recipe)?,
     };
     terminal::trace(&format!("read {} training and {} validation records", train.len(), validation.len()));
     if let Some(trial) = args.trials.chosen() {

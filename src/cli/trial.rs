@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cli::plot::{Line, Plot};
 use crate::cli::terminal;
-use crate::error::{Error, Result, codes};
+use crate::error::{Error, Result, codes, counted};
 use crate::script::host::{Builder, Host, Wanted};
 use crate::trainer::{Cause, NEAR_ZERO, Overfit, Range, RateCurve};
 use crate::{artifact, assemble};
@@ -109,12 +109,12 @@ pub fn run_recipe(
 fn dry_run(host: &Host, wanted: &Wanted) -> Result<()> {
     let run = assemble::dry_run(host, wanted)?;
     terminal::data(&format!(
-        "everything is right: {} epochs of {} steps on {} records, validated on {}, would go to `{}`\n\
+        "everything is right: {} of {} on {}, validated on {}, would go to `{}`\n\
          first step: loss {}, learning rate {}\n\
          nothing was written\n",
-        run.epochs,
-        run.batches,
-        run.records,
+        counted(run.epochs, "epoch"),
+        counted(run.batches, "step"),
+        counted(run.records, "record"),
         run.validation_records,
         host.roots().label(&run.folder),
         number(run.loss),

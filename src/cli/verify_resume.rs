@@ -1,15 +1,14 @@
 //! `barrage verify-resume`: shows that a run of one's own resumes to the bit.
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::Result;
 use crate::assemble::{self, Extent, Stop};
+use crate::cli::config::Config;
 use crate::cli::options::{Overrides, Scripts};
 use crate::cli::{terminal, trial};
 use crate::error::{Error, Kind};
-use crate::recipe::{Recipe, Written};
-use crate::record::Records;
 use crate::script::resolver::Roots;
 use crate::script::{Host, Wanted};
 
@@ -61,18 +60,8 @@ pub fn run(args: Args) -> Result<()> {
         let builder = args.scripts.host(Roots::project_of(&args.file)).overrides(args.overrides.all());
         return trial::run_recipe(builder, &args.file, move |host, wanted| verify(host, wanted, extent));
     }
-    let [train, validation] = args.records.as_slice() else {
-        return Err(Error::new(Kind::Usage, "a config is run with its records")
-            .hint("name them with `--records TRAIN VALIDATION`"));
-    };
-    let written = Written::read(&args.file)?.overridden(&args.overrides.all())?;
-    let (recipe, notes) = Recipe::resolve(&written)?;
-    let train = Records::read(train)?;
-    let validation = Records::read_as(validation, train.schema())?;
-    let host = args.scripts.host(Roots::project_of(&args.file)).build()?;
-    let (recipe, notes, folder) = (&recipe, &*notes, Path::new("artifacts"));
-    let wanted = Wanted { recipe, notes, train: &train, validation: &validation, folder, overwrite: true };
-    verify(&host, &wanted, extent)
+    let config = Config::read(&args.file, &args.overrides, &args.records, &args.scripts)?;
+    verify(&config.host, &config.wanted(), extent)
 }
 
 fn verify(host: &Host, wanted: &Wanted, extent: Extent) -> Result<()> {

@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use draw::{draw, draw_warning};
-pub use nearest::{did_you_mean, list, near_file, nearest};
+pub use nearest::{counted, did_you_mean, list, listed, near_file, nearest};
 
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -59,6 +59,22 @@ pub fn near_file(path: &Path) -> Option<String> {
     did_you_mean(&missing.file_name()?.to_string_lossy(), names.iter().map(String::as_str))
 }
 
+/// Returns a number of things: `1 record`, `2 records`.
+pub fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Returns names in backticks, of many the first ones: `` `a`, `b` and 30 more``.
+pub fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 20;
+    let more = names.len().saturating_sub(SHOWN);
+    match names.len() {
+        0 => "none".to_owned(),
+        _ if more > 1 => format!("{} and {more} more", list(names.take(SHOWN))),
+        _ => list(names),
+    }
+}
+
 /// Returns the names in backticks, separated by commas: `` `a`, `b` ``.
 pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")

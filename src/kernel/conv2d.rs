@@ -268,7 +268,7 @@ impl Plan {
         let (own, size) = (filters / groups, self.sweep.packed());
         self.packed.resize(size * groups, 0.0);
         for group in 0..groups {
-            let bases = (0..self.sweep.window()).map(|number| number * filters + group * own);
+            let bases = (0..self.sweep.windows.size()).map(|number| number * filters + group * own);
             self.sweep.pack(weights, bases, 1, &mut self.packed[group * size..(group + 1) * size]);
         }
     }

@@ -51,7 +51,7 @@ impl Curve {
         match self {
             Curve::Linear => {}
             Curve::Sigmoid => each(x, math::sigmoid),
-            Curve::Tanh => each(x, math::tanh),
+            Curve::Tanh => each(x, math::tanh_of_gate),
             // Not a number stays that, so that a broken run is noticed.
             Curve::Relu => each(x, |x| if x <= 0.0 { 0.0 } else { x }),
             Curve::HardSigmoid => each(x, |x| {

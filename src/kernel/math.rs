@@ -1,8 +1,8 @@
 //! Elementary functions of one `f32` that the compiler can vectorise: no branches, no calls.
 //!
 //! They are meant for the bodies of [`simd!`](crate::simd) loops. The polynomials of [`exp`], [`ln`] and [`tanh`] are
-//! those of the Cephes library (Moshier, 1992), the quotient of [`erf`] that of Eigen. Each is within a few units
-//! in the last place of the exact value; denormal results become 0. Not a number stays that.
+//! those of the Cephes library (Moshier, 1992), the quotients of [`erf`] and [`tanh_of_gate`] those of Eigen. Each is
+//! within a few units in the last place of the exact value; denormal results become 0. Not a number stays that.
 
 // Coefficients stand as published.
 #![allow(clippy::excessive_precision)]
@@ -16,30 +16,37 @@ const DENSITY: f32 = 0.398_942_3;
 const LN_2_HIGH: f32 = 0.693_359_4;
 const LN_2_LOW: f32 = -2.121_944_4e-4;
 
+/// 1.5 · 2²³: adding it rounds to a whole number, which then stands in the lowest bits.
+const ROUND: f32 = 12_582_912.0;
+
 /// Returns e to the power of x.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     const HIGH: f32 = 88.722_83;
     const LOW: f32 = -87.336_54;
-    // 1.5 · 2²³: adding it rounds to a whole number, which then stands in the lowest bits.
-    const ROUND: f32 = 12_582_912.0;
     let inside = if x > HIGH { HIGH } else { x };
     let inside = if inside < LOW { LOW } else { inside };
     let rounded = inside * LOG2_E + ROUND;
     let n = rounded - ROUND;
     let r = inside - n * LN_2_HIGH;
     let r = r - n * LN_2_LOW;
+    let p = near_zero(r);
+    let y = f32::from_bits(p.to_bits().wrapping_add(rounded.to_bits() << 23));
+    let y = if x > HIGH { f32::INFINITY } else { y };
+    let y = if x < LOW { 0.0 } else { y };
+    if x.is_nan() { x } else { y }
+}
+
+/// Returns e to the power of x for x up to half of ln 2 either way.
+#[inline(always)]
+fn near_zero(r: f32) -> f32 {
     let p = 1.987_569_15e-4_f32;
     let p = p * r + 1.398_199_950_7e-3;
     let p = p * r + 8.333_451_907_3e-3;
     let p = p * r + 4.166_579_589_4e-2;
     let p = p * r + 1.666_666_545_9e-1;
     let p = p * r + 0.500_000_012_01;
-    let p = p * r * r + r + 1.0;
-    let y = f32::from_bits(p.to_bits().wrapping_add(rounded.to_bits() << 23));
-    let y = if x > HIGH { f32::INFINITY } else { y };
-    let y = if x < LOW { 0.0 } else { y };
-    if x.is_nan() { x } else { y }
+    p * r * r + r + 1.0
 }
 
 /// Returns the natural logarithm; minus infinity at 0, not a number below.
@@ -77,7 +84,16 @@ pub fn ln(x: f32) -> f32 {
 /// Returns 1 / (1 + e^-x).
 #[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + exp(-x))
+    // Beyond these the sum is 1, or so large that its inverse is 0.
+    let inside = if x > 87.0 { 87.0 } else { x };
+    let inside = if inside < -89.0 { -89.0 } else { inside };
+    let rounded = ROUND - inside * LOG2_E;
+    let n = rounded - ROUND;
+    let r = (-n) * LN_2_HIGH - inside;
+    let r = r - n * LN_2_LOW;
+    // As in `exp`; the power of two is a factor, so that not a number stays that without being asked for.
+    let power = f32::from_bits((rounded.to_bits() << 23).wrapping_add(1.0f32.to_bits()));
+    1.0 / (1.0 + near_zero(r) * power)
 }
 
 /// Returns the hyperbolic tangent.
@@ -93,6 +109,29 @@ pub fn tanh(x: f32) -> f32 {
     let near = p * z * x + x;
     let far = (1.0 - 2.0 / (exp(2.0 * size) + 1.0)).copysign(x);
     if size < 0.625 { near } else { far }
+}
+
+/// Returns the hyperbolic tangent in half the time, and a last digit less exact: for the gates of recurrent layers.
+///
+/// A quotient of polynomials, that of Eigen, and so of TensorFlow; beyond 7.9 it is 1.
+#[inline(always)]
+pub fn tanh_of_gate(x: f32) -> f32 {
+    const END: f32 = 7.905_311_107_6;
+    let inside = if x > END { END } else { x };
+    let inside = if inside < -END { -END } else { inside };
+    let z = inside * inside;
+    let p = -2.760_768_477_423_55e-16_f32;
+    let p = p * z + 2.000_187_904_824_77e-13;
+    let p = p * z - 8.604_671_522_137_35e-11;
+    let p = p * z + 5.122_297_090_371_14e-8;
+    let p = p * z + 1.485_722_357_179_79e-5;
+    let p = p * z + 6.372_619_288_754_36e-4;
+    let p = p * z + 4.893_524_558_917_86e-3;
+    let q = 1.198_258_394_667_02e-6_f32;
+    let q = q * z + 1.185_347_056_866_54e-4;
+    let q = q * z + 2.268_434_632_439e-3;
+    let q = q * z + 4.893_525_185_543_85e-3;
+    inside * p / q
 }
 
 /// Returns log(1 + e^x).
@@ -172,6 +211,8 @@ mod tests {
         check("ln", ln, f64::ln, 1.1, 1e6, 2e-7);
         check("tanh", tanh, f64::tanh, -20.0, 20.0, 3e-7);
         check("tanh", tanh, f64::tanh, 1e-6, 1e-3, 3e-7);
+        check("tanh_of_gate", tanh_of_gate, f64::tanh, -20.0, 20.0, 4e-7);
+        check("tanh_of_gate", tanh_of_gate, f64::tanh, 1e-6, 1e-3, 4e-7);
         check("sigmoid", sigmoid, |x| 1.0 / (1.0 + (-x).exp()), -80.0, 80.0, 4e-7);
         check("softplus", softplus, |x| (1.0 + x.exp()).ln(), -15.0, 80.0, 5e-7);
         check("erf", erf, candle_core::cpu::erf::erf_f64, 1e-5, 6.0, 5e-7);
@@ -184,10 +225,11 @@ mod tests {
         assert_eq!((exp(f32::INFINITY), exp(f32::NEG_INFINITY)), (f32::INFINITY, 0.0));
         assert_eq!((ln(0.0), ln(f32::INFINITY), ln(1.0)), (f32::NEG_INFINITY, f32::INFINITY, 0.0));
         assert_eq!((tanh(f32::INFINITY), tanh(-100.0), tanh(0.0)), (1.0, -1.0, 0.0));
+        assert_eq!((tanh_of_gate(f32::INFINITY), tanh_of_gate(-100.0), tanh_of_gate(0.0)), (1.0, -1.0, 0.0));
         assert_eq!((sigmoid(-200.0), sigmoid(200.0), sigmoid(0.0)), (0.0, 1.0, 0.5));
         assert_eq!((erf(f32::INFINITY), erf(-50.0), erf(0.0)), (1.0, -1.0, 0.0));
         assert!((ln(1e-44) - (-101.2) < 0.2) && ln(-1.0).is_nan());
-        for function in [exp, ln, tanh, sigmoid, softplus, erf, normal_density, |x| clamp(x, 0.0, 1.0)] {
+        for function in [exp, ln, tanh, tanh_of_gate, sigmoid, softplus, erf, normal_density, |x| clamp(x, 0.0, 1.0)] {
             for bits in [0x7fc0_0000, 0x7fc0_01ff, 0xffc0_1234] {
                 assert!(function(f32::from_bits(bits)).is_nan());
             }

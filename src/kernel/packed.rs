@@ -7,6 +7,9 @@
 
 use super::gemm::Matrix;
 #[cfg(target_arch = "x86_64")]
+use super::lanes::{Avx2, Avx512};
+use super::lanes::{Lanes, Loop, Portable};
+#[cfg(target_arch = "x86_64")]
 use super::simd::{Level, level};
 
 /// Columns of a panel: what stands together for one `k`.
@@ -99,164 +102,147 @@ pub fn multiply(out: RowsMut<'_>, onto: Onto<'_>, a: Rows<'_>, b: &Packed) {
     assert!((a.count - 1) * a.stride + b.depth <= a.values.len(), "rows beyond their slice");
     assert!((a.count - 1) * out.stride + b.columns <= out.values.len(), "rows beyond their slice");
     assert!(a.count == 1 || out.stride >= b.columns, "rows that overlap");
-    for (panel, weights) in b.values.chunks_exact((PANEL * b.depth).max(1)).enumerate() {
-        let first = panel * PANEL;
-        let width = PANEL.min(b.columns - first);
-        let block = Block { a, weights, depth: b.depth, first, width, onto };
-        #[cfg(target_arch = "x86_64")]
-        match level() {
-            // SAFETY: `level` has found these instructions, and the asserts above hold every row inside its slice.
-            Level::Avx512 => unsafe { wide::run(&block, &mut out.values[..], out.stride) },
-            // SAFETY: as above.
-            Level::Avx2 => unsafe { narrow::run(&block, &mut out.values[..], out.stride) },
-            Level::Baseline => plain(&block, &mut out.values[..], out.stride),
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        plain(&block, &mut out.values[..], out.stride);
+    if let Onto::Row(row) = onto {
+        assert!(row.len() >= b.columns, "a row too short");
     }
+    let block = Block { a, b, onto, out: out.values.as_mut_ptr(), stride: out.stride };
+    #[cfg(target_arch = "x86_64")]
+    match level() {
+        // SAFETY: `level` has found these instructions, and the asserts above hold every row inside its slice.
+        Level::Avx512 => return unsafe { block.run::<Avx512>() },
+        // SAFETY: as above.
+        Level::Avx2 => return unsafe { block.run::<Avx2>() },
+        Level::Baseline => {}
+    }
+    // SAFETY: as above; these lanes need no instructions.
+    unsafe { block.run::<Portable>() }
 }
 
-/// One panel's part of a product.
+/// A product, its rows checked.
 struct Block<'a> {
     a: Rows<'a>,
-    weights: &'a [f32],
-    depth: usize,
-    first: usize,
-    width: usize,
+    b: &'a Packed,
     onto: Onto<'a>,
+    out: *mut f32,
+    stride: usize,
 }
 
 impl Block<'_> {
-    /// Stores the sums of one row.
+    /// # Safety
+    /// The machine has the instructions, and all rows are inside what is borrowed.
+    unsafe fn run<L: Lanes>(&self) {
+        let (count, size) = (self.a.count, PANEL * self.b.depth);
+        let tiles = count.div_ceil(L::PLACES);
+        for panel in 0..self.b.columns.div_ceil(PANEL) {
+            for tile in 0..tiles {
+                let (first, end) = (tile * count / tiles, (tile + 1) * count / tiles);
+                let own = Place { block: self, weights: self.b.values[panel * size..].as_ptr(), panel, first };
+                // SAFETY: the caller's.
+                unsafe {
+                    match end - first {
+                        12 => L::run(Tile::<12>(own)),
+                        11 => L::run(Tile::<11>(own)),
+                        10 => L::run(Tile::<10>(own)),
+                        9 => L::run(Tile::<9>(own)),
+                        8 => L::run(Tile::<8>(own)),
+                        7 => L::run(Tile::<7>(own)),
+                        6 => L::run(Tile::<6>(own)),
+                        5 => L::run(Tile::<5>(own)),
+                        4 => L::run(Tile::<4>(own)),
+                        3 => L::run(Tile::<3>(own)),
+                        2 => L::run(Tile::<2>(own)),
+                        _ => L::run(Tile::<1>(own)),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where a tile stands: its panel, and its first row.
+struct Place<'a> {
+    block: &'a Block<'a>,
+    weights: *const f32,
+    panel: usize,
+    first: usize,
+}
+
+/// Some rows × one panel, two vectors at a time, whose sums stay in registers.
+struct Tile<'a, const ROWS: usize>(Place<'a>);
+
+impl<L: Lanes, const ROWS: usize> Loop<L> for Tile<'_, ROWS> {
     #[inline(always)]
-    fn store(&self, out: &mut [f32], stride: usize, row: usize, sums: &[f32; PANEL]) {
-        let out = &mut out[row * stride + self.first..][..self.width];
-        match self.onto {
-            Onto::Nothing => out.copy_from_slice(&sums[..self.width]),
-            Onto::Itself => match <&mut [f32; PANEL]>::try_from(&mut *out) {
-                Ok(out) => out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum),
-                Err(_) => out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum),
-            },
-            Onto::Row(start) => {
-                let start = &start[self.first..][..self.width];
-                out.iter_mut().zip(start).zip(sums).for_each(|((out, start), sum)| *out = start + sum);
+    unsafe fn run(self) {
+        let Place { block, weights, panel, first } = self.0;
+        let width = PANEL.min(block.b.columns - panel * PANEL);
+        for from in (0..width).step_by(2 * L::COUNT) {
+            let whole = width - from >= 2 * L::COUNT;
+            // Columns of both vectors.
+            let left = (width - from).min(L::COUNT);
+            let right = (width - from - left).min(L::COUNT);
+            // SAFETY: the rows and columns exist, as `multiply` has checked; a panel has `depth` times 32 numbers.
+            unsafe {
+                let read = |at: *const f32| match whole {
+                    true => [L::load(at), L::load(at.wrapping_add(L::COUNT))],
+                    false => [L::load_part(at, left), L::load_part(at.wrapping_add(L::COUNT), right)],
+                };
+                let out = block.out.add(first * block.stride + panel * PANEL + from);
+                let mut sums = [[L::zero(); 2]; ROWS];
+                match block.onto {
+                    Onto::Nothing => {}
+                    Onto::Itself => {
+                        for row in 0..ROWS {
+                            sums[row] = read(out.add(row * block.stride));
+                        }
+                    }
+                    Onto::Row(start) => sums = [read(start.as_ptr().add(panel * PANEL + from)); ROWS],
+                }
+                let mut a = block.a.values.as_ptr().add(first * block.a.stride);
+                let mut weights = weights.add(from);
+                for _ in 0..block.b.depth {
+                    let own = [L::load(weights), L::load(weights.add(L::COUNT))];
+                    for row in 0..ROWS {
+                        let a = L::splat(*a.add(row * block.a.stride));
+                        sums[row][0] = sums[row][0].add_product(a, own[0]);
+                        sums[row][1] = sums[row][1].add_product(a, own[1]);
+                    }
+                    // Wrapping: after the last of them these point beyond what is read.
+                    a = a.wrapping_add(1);
+                    weights = weights.wrapping_add(PANEL);
+                }
+                for row in 0..ROWS {
+                    let out = out.add(row * block.stride);
+                    if whole {
+                        sums[row][0].store(out);
+                        sums[row][1].store(out.add(L::COUNT));
+                    } else {
+                        sums[row][0].store_part(out, left);
+                        sums[row][1].store_part(out.wrapping_add(L::COUNT), right);
+                    }
+                }
             }
         }
     }
 }
 
-/// The reference, and what machines without AVX2 run.
-fn plain(block: &Block<'_>, out: &mut [f32], stride: usize) {
-    for row in 0..block.a.count {
-        let a = &block.a.values[row * block.a.stride..][..block.depth];
-        let mut sums = [0.0; PANEL];
-        for (a, weights) in a.iter().zip(block.weights.chunks_exact(PANEL)) {
-            sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += a * weight);
+/// The reference.
+#[cfg(test)]
+fn plain(out: &mut [f32], stride: usize, onto: Onto<'_>, a: Rows<'_>, b: &Packed) {
+    for (at, weights) in b.values.chunks_exact(PANEL * b.depth).enumerate() {
+        for row in 0..a.count {
+            for column in at * PANEL..b.columns.min((at + 1) * PANEL) {
+                let out = &mut out[row * stride + column];
+                let start = match onto {
+                    Onto::Nothing => 0.0,
+                    Onto::Itself => *out,
+                    Onto::Row(start) => start[column],
+                };
+                let product = |k: usize| a.values[row * a.stride + k] * weights[k * PANEL + column % PANEL];
+                *out = start + (0..b.depth).map(product).sum::<f32>();
+            }
         }
-        block.store(out, stride, row, &sums);
     }
 }
-
-/// Defines `run` for one instruction set: blocks of some rows × one panel, whose sums stay in registers.
-#[cfg(target_arch = "x86_64")]
-macro_rules! vectorised {
-    ($module:ident, $features:literal, $vector:ident, $lanes:literal, $rows:literal, $part:literal,
-     $zero:ident, $load:ident, $spread:ident, $fma:ident, $store:ident, [$($rest:literal),*]) => {
-        mod $module {
-            use std::arch::x86_64::*;
-
-            use super::{Block, PANEL};
-
-            /// Vectors of a panel that one block sums at a time.
-            const PART: usize = $part;
-
-            #[target_feature(enable = $features)]
-            pub(super) unsafe fn run(block: &Block<'_>, out: &mut [f32], stride: usize) {
-                let mut row = 0;
-                while row + $rows <= block.a.count {
-                    // SAFETY: these rows exist.
-                    unsafe { rows::<$rows>(block, out, stride, row) };
-                    row += $rows;
-                }
-                // SAFETY: as above.
-                match block.a.count - row {
-                    $($rest => unsafe { rows::<$rest>(block, out, stride, row) },)*
-                    _ => {}
-                }
-            }
-
-            #[target_feature(enable = $features)]
-            unsafe fn rows<const ROWS: usize>(block: &Block<'_>, out: &mut [f32], stride: usize, first: usize) {
-                let mut all = [[0.0f32; PANEL]; ROWS];
-                let mut part = 0;
-                while part < PANEL / $lanes {
-                    let mut sums: [[$vector; PART]; ROWS] = [[$zero(); PART]; ROWS];
-                    let mut weights = block.weights.as_ptr().wrapping_add(part * $lanes);
-                    let a = block.a.values.as_ptr().wrapping_add(first * block.a.stride);
-                    for k in 0..block.depth {
-                        let mut own = [$zero(); PART];
-                        for (at, own) in own.iter_mut().enumerate() {
-                            // SAFETY: a panel has `depth` times 32 numbers.
-                            *own = unsafe { $load(weights.wrapping_add(at * $lanes)) };
-                        }
-                        for (row, sums) in sums.iter_mut().enumerate() {
-                            // SAFETY: each row has `depth` numbers.
-                            let a = $spread(unsafe { *a.wrapping_add(row * block.a.stride + k) });
-                            for (sum, own) in sums.iter_mut().zip(&own) {
-                                *sum = $fma(a, *own, *sum);
-                            }
-                        }
-                        weights = weights.wrapping_add(PANEL);
-                    }
-                    for (sums, all) in sums.iter().zip(&mut all) {
-                        for (at, sum) in sums.iter().enumerate() {
-                            // SAFETY: a row of `all` has 32 numbers.
-                            unsafe { $store(all.as_mut_ptr().wrapping_add((part + at) * $lanes), *sum) };
-                        }
-                    }
-                    part += PART;
-                }
-                for (row, sums) in all.iter().enumerate() {
-                    block.store(out, stride, first + row, sums);
-                }
-            }
-        }
-    };
-}
-
-// 8 rows of two vectors: 16 sums, 2 weights and a number of the left side in 32 registers.
-#[cfg(target_arch = "x86_64")]
-vectorised!(
-    wide,
-    "avx512f",
-    __m512,
-    16,
-    8,
-    2,
-    _mm512_setzero_ps,
-    _mm512_loadu_ps,
-    _mm512_set1_ps,
-    _mm512_fmadd_ps,
-    _mm512_storeu_ps,
-    [1, 2, 3, 4, 5, 6, 7]
-);
-
-// 6 rows of two vectors: 12 sums, 2 weights and a number of the left side in 16 registers.
-#[cfg(target_arch = "x86_64")]
-vectorised!(
-    narrow,
-    "avx2,fma",
-    __m256,
-    8,
-    6,
-    2,
-    _mm256_setzero_ps,
-    _mm256_loadu_ps,
-    _mm256_set1_ps,
-    _mm256_fmadd_ps,
-    _mm256_storeu_ps,
-    [1, 2, 3, 4, 5]
-);
 
 #[cfg(test)]
 mod tests {
@@ -281,11 +267,7 @@ mod tests {
                     let mut out = before.clone();
                     multiply(RowsMut::new(&mut out, out_stride), onto, Rows::new(&a, rows, stride), &packed);
                     let mut plainly = before.clone();
-                    for (panel, weights) in packed.values.chunks_exact(PANEL * depth).enumerate() {
-                        let (first, a) = (panel * PANEL, Rows::new(&a, rows, stride));
-                        let block = Block { a, weights, depth, first, width: PANEL.min(columns - first), onto };
-                        plain(&block, &mut plainly, out_stride);
-                    }
+                    plain(&mut plainly, out_stride, onto, Rows::new(&a, rows, stride), &packed);
                     for (at, (found, plainly)) in out.iter().zip(&plainly).enumerate() {
                         let (row, column) = (at / out_stride, at % out_stride);
                         if column >= columns {

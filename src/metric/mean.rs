@@ -1,7 +1,7 @@
 //! The running mean over samples that most metrics are.
 
 use super::values::weight_of;
-use super::{Metric, MetricState};
+use super::{Metric, MetricState, Plain};
 use crate::error::Result;
 use crate::registry::Arguments;
 use crate::tensor::Tensor;
@@ -39,6 +39,14 @@ impl Mean {
         Ok(())
     }
 
+    /// Takes in how many values of a batch are 1, where all others are 0.
+    fn add_hits(&mut self, hits: usize, values: usize, samples: usize) {
+        if values > 0 && samples > 0 {
+            self.total += hits as f64 / (values / samples) as f64;
+            self.count += samples as f64;
+        }
+    }
+
     pub(super) fn state(&self) -> MetricState {
         MetricState::of([self.total, self.count])
     }
@@ -58,11 +66,13 @@ impl Mean {
 pub(super) type Measured = (Vec<usize>, Vec<f32>);
 
 /// A mean of values of a batch.
-struct MeanMetric<F, R> {
+struct MeanMetric<F, R, H> {
     name: String,
     mean: Mean,
     values: F,
     result: R,
+    /// Counts the values that are 1, and all values; `None` where labels and predictions do not fit plainly.
+    hits: H,
 }
 
 /// Makes a metric that is the mean of what `values` computes of labels and predictions, changed by `result` at the
@@ -77,7 +87,23 @@ where
     F: Fn(&str, &Tensor, &Tensor) -> Result<Measured> + Send + 'static,
     R: Fn(&Mean) -> f64 + Send + 'static,
 {
-    Ok(Box::new(MeanMetric { name: name(default_name, arguments), mean: Mean::default(), values, result }))
+    let name = name(default_name, arguments);
+    Ok(Box::new(MeanMetric { name, mean: Mean::default(), values, result, hits: |_: &Plain<'_>| None }))
+}
+
+/// Makes a metric that is the share of values that are 1; `hits` counts them where that is done without allocating.
+pub(super) fn share_metric<F, H>(
+    default_name: &str,
+    arguments: &Arguments,
+    values: F,
+    hits: H,
+) -> Result<Box<dyn Metric>>
+where
+    F: Fn(&str, &Tensor, &Tensor) -> Result<Measured> + Send + 'static,
+    H: Fn(&Plain<'_>) -> Option<(usize, usize)> + Send + 'static,
+{
+    let name = name(default_name, arguments);
+    Ok(Box::new(MeanMetric { name, mean: Mean::default(), values, result: Mean::result, hits }))
 }
 
 /// Returns the parameter `name`, or the default.
@@ -88,10 +114,11 @@ pub(super) fn name(default_name: &str, arguments: &Arguments) -> String {
     }
 }
 
-impl<F, R> Metric for MeanMetric<F, R>
+impl<F, R, H> Metric for MeanMetric<F, R, H>
 where
     F: Fn(&str, &Tensor, &Tensor) -> Result<Measured> + Send,
     R: Fn(&Mean) -> f64 + Send,
+    H: Fn(&Plain<'_>) -> Option<(usize, usize)> + Send,
 {
     fn name(&self) -> &str {
         &self.name
@@ -104,6 +131,14 @@ where
     fn update(&mut self, y_true: &Tensor, y_pred: &Tensor, weight: Option<&Tensor>) -> Result<()> {
         let (shape, data) = (self.values)(&self.name, y_true, y_pred)?;
         self.mean.add(&self.name, &shape, &data, weight)
+    }
+
+    fn update_plain(&mut self, batch: &Plain<'_>) -> bool {
+        let found = (self.hits)(batch);
+        if let Some((hits, values)) = found {
+            self.mean.add_hits(hits, values, batch.rows);
+        }
+        found.is_some()
     }
 
     fn result(&self) -> Result<f64> {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::error::counted;
 use crate::record::cells::{Cells, Data};
 use crate::record::{ColumnType, Name, Records, Value};
 
@@ -72,8 +73,7 @@ impl fmt::Display for Records {
 }
 
 fn title(records: &Records) -> String {
-    let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-    format!("{}, {}", plural(records.len(), "record"), plural(records.columns().len(), "column"))
+    format!("{}, {}", counted(records.len(), "record"), counted(records.columns().len(), "column"))
 }
 
 fn numbers(cells: &Cells, rows: &[u32]) -> Option<Vec<f64>> {

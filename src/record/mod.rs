@@ -43,7 +43,7 @@ pub use gather::{Cells64, Rows, gather, gather_cells64, gather_list, stray_text}
 pub use mode::Mode;
 pub use name::Name;
 pub use pack::Pack;
-pub use read::{Declared, Parts, ReadOptions, Source};
+pub use read::{Declared, Dialect, Parts, ReadOptions, Source};
 pub use record::Record;
 pub use records::Records;
 pub use schema::{ColumnSchema, ColumnType, Schema};

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, listed};
 use crate::record::cells::{Cells, wider};
 use crate::record::gather::gather_cells;
 use crate::record::record::placed;
-use crate::record::table::{BadCell, Origin, Table, listed};
+use crate::record::table::{BadCell, Origin, Table};
 use crate::record::{Column, ColumnType, Name, Record, Row, Schema};
 use crate::tensor::Tensor;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::random::{Random, Stream};
 use crate::record::cells::{Cells, Data};
 use crate::record::{Records, Value};
@@ -29,11 +29,8 @@ impl Records {
         let size = (self.len() as f64 * fraction).round() as usize;
         if size == 0 || size >= self.len() {
             let part = if size == 0 { "first" } else { "second" };
-            let count = self.len();
-            return Err(Error::data(format!(
-                "the {part} part of {count} record{} split at {fraction} would be empty",
-                if count == 1 { "" } else { "s" }
-            )));
+            let all = counted(self.len(), "record");
+            return Err(Error::data(format!("the {part} part of {all} split at {fraction} would be empty")));
         }
         let random = Random::new(seed, Stream::Split, &[]);
         let rows = self.rows();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::error::{Error, Result, codes, did_you_mean};
+use crate::error::{Error, Result, codes, did_you_mean, listed};
 use crate::record::cells::{Cells, Misfit};
 use crate::record::{BatchLoader, ColumnSchema, Name, Row, Schema, Value};
 
@@ -209,15 +209,4 @@ pub(super) fn absent<'a>(imposed: Option<&Schema>, names: impl Iterator<Item = &
         .filter(|column| !names.clone().any(|name| **name == *column.name))
         .map(|column| column.name.clone())
         .collect()
-}
-
-/// Returns names in backticks; of a long list the first ones.
-pub(super) fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
-    const SHOWN: usize = 20;
-    let more = names.len().saturating_sub(SHOWN);
-    match names.len() {
-        0 => "none".to_owned(),
-        _ if more > 1 => format!("{} and {more} more", crate::error::list(names.take(SHOWN))),
-        _ => crate::error::list(names),
-    }
 }

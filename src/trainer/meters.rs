@@ -10,7 +10,7 @@ use super::feed::{Fed, Target};
 use super::parts::OutputSpec;
 use crate::artifact::weights::Named;
 use crate::error::{Error, Result, Subject};
-use crate::metric::{Metric, MetricState, MetricTarget};
+use crate::metric::{Metric, MetricState, MetricTarget, Plain};
 use crate::service::Logs;
 use crate::tensor::{Array, Tensor};
 
@@ -106,8 +106,15 @@ impl Meters {
         // Metrics are grouped by output, so that each output is read once.
         let mut read: Option<(usize, Seen)> = None;
         for own in &mut self.metrics {
+            let target = &fed.targets[own.output];
+            if (!own.weighted || target.weight.is_none())
+                && let Some((predictions, shape)) = engine.plain_output(own.output)
+                && own.metric.update_plain(&Plain { labels: &target.value, predictions, rows: fed.len, shape })
+            {
+                continue;
+            }
             if read.as_ref().is_none_or(|(output, _)| *output != own.output) {
-                read = Some((own.output, Seen::new(&fed.targets[own.output], engine, own.output)?));
+                read = Some((own.output, Seen::new(target, engine, own.output)?));
             }
             let Some((_, seen)) = &read else { continue };
             let weight = seen.weight.as_ref().filter(|_| own.weighted);

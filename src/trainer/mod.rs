@@ -232,6 +232,8 @@ impl Trainer {
             self.check()?;
         }
         progress.run_begin(&self.run());
+        // What was waited for before, while the run was prepared, is not part of its time.
+        let before = self.setup.train.waited();
         let mut history = History::default();
         let mut control = Control { learning_rate: self.next_rate, ..Control::default() };
         let mut logs: Logs = self.log_names().into_iter().map(|name| (name, f64::NAN)).collect();
@@ -278,7 +280,7 @@ impl Trainer {
         if history.interrupted {
             history.stopped.get_or_insert_with(|| "interrupted".to_owned());
         }
-        progress.waited(self.setup.train.waited());
+        progress.waited(self.setup.train.waited().saturating_sub(before));
         progress.run_end(&history);
         Ok(history)
     }

@@ -130,7 +130,7 @@ fn a_recipes_run_is_resumed_in_the_recipe() {
         &project,
         "recipe.rhai",
         r#"read_records("train.csv")"#,
-        r#"read_records("train.csv").head(6).map(|record| record)"#,
+        r#"read_records("train.csv").head(6).select(["length", "width", "kind"])"#,
     );
     let child = start(&project, &["run", "recipe.rhai"]);
     wait_for(&project.path().join("artifacts/best_checkpoint/state.json"));

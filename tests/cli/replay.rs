@@ -109,7 +109,7 @@ fn records_that_a_recipe_made_are_made_again() {
         &project,
         "recipe.rhai",
         r#"read_records("train.csv")"#,
-        r#"read_records("train.csv").head(6).map(|record| record)"#,
+        r#"read_records("train.csv").head(6).select(["length", "width", "kind"])"#,
     );
     let _ = run(&project, &["run", "recipe.rhai"]);
     let refused = run(&project, &["replay", "artifacts", "--step", "2"]);

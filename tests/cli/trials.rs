@@ -37,7 +37,7 @@ fn a_dry_run_takes_one_step_and_writes_nothing() {
     assert_eq!(lines[2], "nothing was written");
     let (code, out, err) = barrage(&project, &["run", "recipe.rhai", "--dry-run", "--limit-batches", "1"]);
     assert_eq!((code, &*err), (0, ""), "{out}");
-    assert!(out.starts_with("everything is right: 2 epochs of 1 steps on 8 records, validated on 2"), "{out}");
+    assert!(out.starts_with("everything is right: 2 epochs of 1 step on 8 records, validated on 2"), "{out}");
     assert_eq!(files(&project), before);
 
     // It finds what a run would find, the folder included.
@@ -143,7 +143,7 @@ fn limited_epochs_are_written_down_and_go_on_after_a_resume() {
     let (project, whole) = (project(), project());
     let (code, _, err) = train(&project, &["--limit-batches", "1"]);
     assert_eq!(code, 0, "{err}");
-    assert!(err.contains("2 epochs of 1 steps"), "{err}");
+    assert!(err.contains("2 epochs of 1 step"), "{err}");
     let config: Value =
         serde_json::from_str(&fs::read_to_string(project.path().join("artifacts/config.json")).unwrap()).unwrap();
     assert_eq!((&config["solver"]["steps"], &config["solver"]["validation_steps"]), (&1.into(), &1.into()));

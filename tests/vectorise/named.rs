@@ -12,6 +12,9 @@ use super::{Slot, Subject, same, table};
 
 const FOLLOWED: &[(&str, Slot, &str)] = &[
     ("key selector", Slot::Loader, "fn load(record) { #{ x: #{ x: tensor([record.a, record.b, record.i]) }, y: #{ y: record.s } } }"),
+    ("all fields but one", Slot::Loader, "fn load(record) {
+        let names = record.keys().filter(|name| name == \"a\" || name == \"b\");
+        [#{ x: record.gather(names), many: record.keys().len }, #{ y: record.j }] }"),
     ("key selector by gather", Slot::Loader, "const NAMES = [\"a\", \"b\"];
         fn load(record) { [#{ x: record.gather(global::NAMES), n: record.gather([\"i\", \"j\"]) }, #{ y: record.j }] }"),
     ("helper functions", Slot::Loader, "fn scaled(x, by) { x * by + 1.0 }

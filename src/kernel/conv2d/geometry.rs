@@ -82,12 +82,14 @@ impl Geometry {
         });
         let (runs, length) = merge(runs.collect(), own, self.kernel[1]);
         Sweep {
-            runs,
-            length,
-            rows: self.output[0],
-            places: self.output[1],
-            row_step: self.strides[0] * wide * self.channels,
-            place_step: self.strides[1] * self.channels,
+            windows: Windows {
+                runs,
+                length,
+                rows: self.output[0],
+                places: self.output[1],
+                row_step: self.strides[0] * wide * self.channels,
+                place_step: self.strides[1] * self.channels,
+            },
             out_row: self.output[1] * self.filters,
             out_place: self.filters,
             channels: self.filters / self.groups,
@@ -98,12 +100,7 @@ impl Geometry {
     pub(super) fn outer(&self, frame: &Frame) -> Outer {
         let sweep = self.sweep(frame);
         Outer {
-            runs: sweep.runs,
-            length: sweep.length,
-            rows: sweep.rows,
-            places: sweep.places,
-            row_step: sweep.row_step,
-            place_step: sweep.place_step,
+            windows: sweep.windows,
             gradient_step: self.filters,
             channels: sweep.channels,
             weight_step: self.filters,
@@ -149,12 +146,14 @@ impl Geometry {
         let (runs, length) = merge(runs, own, columns.taps.len());
         Phase {
             sweep: Sweep {
-                runs,
-                length,
-                rows: rows.count,
-                places: columns.count,
-                row_step: frame.size[1] * self.filters,
-                place_step: self.filters,
+                windows: Windows {
+                    runs,
+                    length,
+                    rows: rows.count,
+                    places: columns.count,
+                    row_step: frame.size[1] * self.filters,
+                    place_step: self.filters,
+                },
                 out_row: self.strides[0] * self.input[1] * self.channels,
                 out_place: self.strides[1] * self.channels,
                 channels: self.channels / self.groups,
@@ -176,6 +175,36 @@ impl Geometry {
             Kind { first, count: (self.input[axis] - first).div_ceil(self.strides[axis]), taps: taps.collect() }
         };
         (0..self.strides[axis].min(self.input[axis])).map(kind).collect()
+    }
+}
+
+/// Where the windows of an image lie: rows of places, each with its window.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Windows {
+    /// Where the runs of a window start, counted from its first place.
+    pub(super) runs: Vec<usize>,
+    /// How many numbers a run has.
+    pub(super) length: usize,
+    /// Rows of places.
+    pub(super) rows: usize,
+    /// Places of a row.
+    pub(super) places: usize,
+    /// From the window of a row to that of the next, in the image.
+    pub(super) row_step: usize,
+    /// From the window of a place to that of the next, in the image.
+    pub(super) place_step: usize,
+}
+
+impl Windows {
+    /// Returns how many numbers a window has.
+    pub(super) fn size(&self) -> usize {
+        self.runs.len() * self.length
+    }
+
+    /// Returns up to where the windows reach in the image; there are rows and places.
+    pub(super) fn reach(&self) -> usize {
+        let last = (self.rows - 1) * self.row_step + (self.places - 1) * self.place_step;
+        self.runs.iter().map(|run| last + run + self.length).max().unwrap_or(0)
     }
 }
 

@@ -7,24 +7,16 @@ use crate::kernel::lanes::{Avx2, Avx512};
 use crate::kernel::lanes::{Lanes, Loop, Portable};
 use crate::kernel::simd::{self, Level};
 
+use super::geometry::Windows;
+
 /// Places that are passed by before the next tile starts: their rows of image and gradient stay in the fastest cache.
 const PLACES_TOGETHER: usize = 192;
 
 /// Which products are summed where.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outer {
-    /// Where the runs of a window start, counted from its first place.
-    pub(super) runs: Vec<usize>,
-    /// How many numbers a run has.
-    pub(super) length: usize,
-    /// Rows of places.
-    pub(super) rows: usize,
-    /// Places of a row.
-    pub(super) places: usize,
-    /// From the window of a row to that of the next, in the image.
-    pub(super) row_step: usize,
-    /// From the window of a place to that of the next, in the image.
-    pub(super) place_step: usize,
+    /// The windows of the image.
+    pub(super) windows: Windows,
     /// Channels of the gradient, from place to place.
     pub(super) gradient_step: usize,
     /// Channels that take part.
@@ -39,15 +31,13 @@ impl Outer {
     /// # Panics
     /// Something reaches beyond its slice: an error in the caller's sizes.
     pub(super) fn run(&self, x: &[f32], gradient: &[f32], weights: &mut [f32]) {
-        if self.rows == 0 || self.places == 0 || self.channels == 0 || self.runs.is_empty() {
+        if self.windows.rows == 0 || self.windows.places == 0 || self.channels == 0 || self.windows.runs.is_empty() {
             return;
         }
-        let last = (self.rows - 1) * self.row_step + (self.places - 1) * self.place_step;
-        let reach = self.runs.iter().map(|run| run + self.length).max().unwrap_or(0);
-        assert!(last + reach <= x.len(), "a window beyond the image");
-        let last = (self.rows * self.places - 1) * self.gradient_step + self.channels;
+        assert!(self.windows.reach() <= x.len(), "a window beyond the image");
+        let last = (self.windows.rows * self.windows.places - 1) * self.gradient_step + self.channels;
         assert!(last <= gradient.len(), "a place beyond the gradient");
-        let last = (self.runs.len() * self.length - 1) * self.weight_step + self.channels;
+        let last = (self.windows.size() - 1) * self.weight_step + self.channels;
         assert!(last <= weights.len(), "a weight beyond the weights");
         // SAFETY: the sizes were just checked, and `level` has found the instructions on this machine.
         unsafe {
@@ -64,27 +54,27 @@ impl Outer {
     /// # Safety
     /// As checked by `run`.
     unsafe fn image<L: Lanes>(&self, x: &[f32], gradient: &[f32], weights: &mut [f32]) {
-        let together = (PLACES_TOGETHER / self.places).max(1);
+        let together = (PLACES_TOGETHER / self.windows.places).max(1);
         let mut row = 0;
-        while row < self.rows {
-            let rows = together.min(self.rows - row);
-            for (index, run) in self.runs.iter().enumerate() {
+        while row < self.windows.rows {
+            let rows = together.min(self.windows.rows - row);
+            for (index, run) in self.windows.runs.iter().enumerate() {
                 let mut first = 0;
                 while first < self.channels {
                     let left = self.channels - first;
                     let vectors = if left > L::COUNT { 2 } else { 1 };
                     let most = if vectors == 2 { L::PLACES } else { 12 };
-                    let tiles = self.length.div_ceil(most);
+                    let tiles = self.windows.length.div_ceil(most);
                     for tile in 0..tiles {
-                        let (from, to) = (tile * self.length / tiles, (tile + 1) * self.length / tiles);
+                        let (from, to) = (tile * self.windows.length / tiles, (tile + 1) * self.windows.length / tiles);
                         // SAFETY: inside, as `run` has checked for the last place, number and channel.
                         unsafe {
                             let tile = Tile {
-                                x: x.as_ptr().add(row * self.row_step + run + from),
-                                gradient: gradient.as_ptr().add(row * self.places * self.gradient_step + first),
+                                x: x.as_ptr().add(row * self.windows.row_step + run + from),
+                                gradient: gradient.as_ptr().add(row * self.windows.places * self.gradient_step + first),
                                 weights: weights
                                     .as_mut_ptr()
-                                    .add((index * self.length + from) * self.weight_step + first),
+                                    .add((index * self.windows.length + from) * self.weight_step + first),
                                 rows,
                                 tail: (left - (vectors - 1) * L::COUNT).min(L::COUNT),
                             };
@@ -149,9 +139,9 @@ impl<L: Lanes, const NUMBERS: usize, const VECTORS: usize> Loop<L> for Tiled<'_,
                 }
             }
             for row in 0..tile.rows {
-                let mut x = tile.x.add(row * outer.row_step);
-                let mut gradient = tile.gradient.add(row * outer.places * outer.gradient_step);
-                for _ in 0..outer.places {
+                let mut x = tile.x.add(row * outer.windows.row_step);
+                let mut gradient = tile.gradient.add(row * outer.windows.places * outer.gradient_step);
+                for _ in 0..outer.windows.places {
                     let mut own = [L::zero(); VECTORS];
                     for (vector, own) in own.iter_mut().enumerate() {
                         let from = gradient.add(vector * L::COUNT);
@@ -165,7 +155,7 @@ impl<L: Lanes, const NUMBERS: usize, const VECTORS: usize> Loop<L> for Tiled<'_,
                         }
                     }
                     // Wrapping: after the last place these point beyond what is read.
-                    x = x.wrapping_add(outer.place_step);
+                    x = x.wrapping_add(outer.windows.place_step);
                     gradient = gradient.wrapping_add(outer.gradient_step);
                 }
             }

@@ -9,21 +9,13 @@ use crate::kernel::lanes::{Avx2, Avx512};
 use crate::kernel::lanes::{Lanes, Loop, Portable};
 use crate::kernel::simd::{self, Level};
 
+use super::geometry::Windows;
+
 /// Which places are computed from what.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sweep {
-    /// Where the runs of a window start, counted from its first place.
-    pub(super) runs: Vec<usize>,
-    /// How many numbers a run has.
-    pub(super) length: usize,
-    /// Rows of places.
-    pub(super) rows: usize,
-    /// Places of a row.
-    pub(super) places: usize,
-    /// From the window of a row to that of the next, in the image.
-    pub(super) row_step: usize,
-    /// From the window of a place to that of the next, in the image.
-    pub(super) place_step: usize,
+    /// The windows of the image.
+    pub(super) windows: Windows,
     /// From a row to the next, in the output.
     pub(super) out_row: usize,
     /// From a place to the next, in the output.
@@ -44,14 +36,9 @@ pub(super) struct Extra<'a> {
 }
 
 impl Sweep {
-    /// Returns how many numbers a window has.
-    pub(super) fn window(&self) -> usize {
-        self.runs.len() * self.length
-    }
-
     /// Returns how many numbers the packed weights take.
     pub(super) fn packed(&self) -> usize {
-        self.window() * self.channels.next_multiple_of(lanes())
+        self.windows.size() * self.channels.next_multiple_of(lanes())
     }
 
     /// Lays out weights so that a tile reads them in order: two vectors of channels together, for one number of the
@@ -64,7 +51,7 @@ impl Sweep {
         step: usize,
         out: &mut [f32],
     ) {
-        let (wide, window) = (2 * lanes(), self.window());
+        let (wide, window) = (2 * lanes(), self.windows.size());
         let padded = self.channels.next_multiple_of(lanes());
         for first in (0..padded).step_by(wide) {
             let width = wide.min(padded - first);
@@ -86,13 +73,11 @@ impl Sweep {
     /// # Panics
     /// A window, a place or the weights reach beyond their slices: an error in the caller's sizes.
     pub(super) fn run(&self, x: &[f32], packed: &[f32], extra: Extra<'_>, y: &mut [f32]) {
-        if self.rows == 0 || self.places == 0 || self.channels == 0 {
+        if self.windows.rows == 0 || self.windows.places == 0 || self.channels == 0 {
             return;
         }
-        let last = (self.rows - 1) * self.row_step + (self.places - 1) * self.place_step;
-        let reach = self.runs.iter().map(|run| run + self.length).max().unwrap_or(0);
-        assert!(reach == 0 || last + reach <= x.len(), "a window beyond the image");
-        let last = (self.rows - 1) * self.out_row + (self.places - 1) * self.out_place + self.channels;
+        assert!(self.windows.reach() <= x.len(), "a window beyond the image");
+        let last = (self.windows.rows - 1) * self.out_row + (self.windows.places - 1) * self.out_place + self.channels;
         assert!(last <= y.len(), "a place beyond the output");
         assert!(self.packed() <= packed.len(), "weights that are too few");
         assert!(extra.bias.is_none_or(|bias| bias.len() >= self.channels), "a bias that is too short");
@@ -116,17 +101,17 @@ impl Sweep {
         while first < padded {
             let vectors = if padded - first > L::COUNT { 2 } else { 1 };
             let most = if vectors == 2 { L::PLACES } else { 12 };
-            let tiles = self.places.div_ceil(most);
+            let tiles = self.windows.places.div_ceil(most);
             let left = self.channels - first;
-            for row in 0..self.rows {
+            for row in 0..self.windows.rows {
                 for tile in 0..tiles {
                     // Tiles of nearly one size: a short last one would wait for its own sums.
-                    let (from, to) = (tile * self.places / tiles, (tile + 1) * self.places / tiles);
+                    let (from, to) = (tile * self.windows.places / tiles, (tile + 1) * self.windows.places / tiles);
                     // SAFETY: inside, as `run` has checked for the last place and channel.
                     unsafe {
                         let tile = Tile {
-                            x: x.as_ptr().add(row * self.row_step + from * self.place_step),
-                            weights: packed.as_ptr().add(first * self.window()),
+                            x: x.as_ptr().add(row * self.windows.row_step + from * self.windows.place_step),
+                            weights: packed.as_ptr().add(first * self.windows.size()),
                             bias: extra.bias.map_or(std::ptr::null(), |bias| bias.as_ptr().add(first)),
                             y: y.as_mut_ptr().add(row * self.out_row + from * self.out_place + first),
                             tail: (left - (vectors - 1) * L::COUNT).min(L::COUNT),
@@ -194,9 +179,9 @@ impl<L: Lanes, const PLACES: usize, const VECTORS: usize> Loop<L> for Tiled<'_, 
             }
             let mut sums = [start; PLACES];
             let mut weights = tile.weights;
-            for run in &sweep.runs {
+            for run in &sweep.windows.runs {
                 let x = tile.x.add(*run);
-                for at in 0..sweep.length {
+                for at in 0..sweep.windows.length {
                     let x = x.add(at);
                     let mut own = [L::zero(); VECTORS];
                     for (vector, own) in own.iter_mut().enumerate() {
@@ -204,7 +189,7 @@ impl<L: Lanes, const PLACES: usize, const VECTORS: usize> Loop<L> for Tiled<'_, 
                     }
                     weights = weights.add(VECTORS * L::COUNT);
                     for place in 0..PLACES {
-                        let x = L::splat(*x.add(place * sweep.place_step));
+                        let x = L::splat(*x.add(place * sweep.windows.place_step));
                         for vector in 0..VECTORS {
                             sums[place][vector] = sums[place][vector].add_product(x, own[vector]);
                         }

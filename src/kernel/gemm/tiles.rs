@@ -29,7 +29,7 @@ const ROWS: usize = 12;
 /// Numbers of the left side that one panel is used for: they stay in the second cache.
 const TOGETHER: usize = 20 * ROWS * DEPTH;
 /// How many rows of the right side are asked for ahead.
-const AHEAD: usize = 8;
+const AHEAD: usize = 16;
 
 /// A panel of the right side: `DEPTH` rows of up to `WIDTH` columns.
 #[repr(align(64))]

@@ -7,21 +7,21 @@
 //! h' = z·h + (1 - z)·n
 //! ```
 
-use super::{BLOCK, Course, Sequence, SequenceGradient};
+use super::{Course, Sequence, SequenceGradient};
 use crate::kernel::curve::{LANES, load, store};
 use crate::kernel::packed::{Onto, Packed, Rows, RowsMut, multiply};
 
 pub use super::lstm::Curves;
 
-/// What one thread keeps of its records from forward to backward, and its states.
+/// What is kept of a block from forward to backward, and its states.
 #[derive(Debug)]
 pub struct Kept<'a> {
-    /// `[rows, steps, 3 · units]`: before, xW + b; after forward, z, r and n; after backward, the gradients of the sums.
+    /// `[steps, rows, 3 · units]`: after forward, z, r and n; after backward, the gradients of the sums.
     pub gates: &'a mut [f32],
-    /// `[rows, steps, units]`. Reset after: hU₃ + b'₃, after backward its gradient. Reset before: r·h.
+    /// `[steps, rows, units]`. Reset after: hU₃ + b'₃, after backward its gradient. Reset before: r·h.
     pub inner: &'a mut [f32],
-    /// `[rows, steps, units]`: h before each step.
-    pub before: &'a mut [f32],
+    /// `[steps, rows, input + units]`: x and h before each step.
+    pub taken: &'a mut [f32],
     /// `[rows, units]`: h, on the way back its gradient.
     pub state: &'a mut [f32],
     /// `[rows, units]`, for backward with reset before.
@@ -49,33 +49,34 @@ pub fn forward(
     out: Option<Sequence<'_>>,
 ) {
     let (rows, units, mut out) = (course.rows, course.units, out);
-    let (wide, far) = (3 * units, course.steps * 3 * units);
+    let wide = 3 * units;
     for order in 0..course.steps {
-        let time = course.time(order);
+        course.sums_of_input(order, kept.taken, kept.gates, wide);
+        let (sums, parts) = (course.place(0, order, wide), course.place(0, order, units));
         let states = Rows::new(kept.state, rows, units);
-        multiply(RowsMut::new(&mut kept.gates[time * wide..], far), Onto::Itself, states, recurrent.gates);
+        multiply(RowsMut::new(&mut kept.gates[sums..], wide), Onto::Itself, states, recurrent.gates);
         match recurrent.bias {
             Some(bias) => {
-                let inner = RowsMut::new(&mut kept.inner[time * units..], course.steps * units);
+                let inner = RowsMut::new(&mut kept.inner[parts..], units);
                 multiply(inner, Onto::Row(bias), states, recurrent.candidate);
-                step_after(course, time, kept, curves);
+                step_after(course, order, kept, curves);
             }
             None => {
-                gates_before(course, time, kept, curves);
-                let inner = Rows::new(&kept.inner[time * units..], rows, course.steps * units);
-                let sums = RowsMut::new(&mut kept.gates[time * wide + 2 * units..], far);
-                multiply(sums, Onto::Itself, inner, recurrent.candidate);
-                step_before(course, time, kept, curves);
+                gates_before(course, order, kept, curves);
+                let inner = Rows::new(&kept.inner[parts..], rows, units);
+                let candidates = RowsMut::new(&mut kept.gates[sums + 2 * units..], wide);
+                multiply(candidates, Onto::Itself, inner, recurrent.candidate);
+                step_before(course, order, kept, curves);
             }
         }
         if let Some(out) = &mut out {
-            out.write(&course, order, kept.state);
+            out.write(&course, order, kept.state, units);
         }
     }
 }
 
 /// Runs all steps back. States are the gradients after the last step, then before the first. Adds to `bias`,
-/// `[rows / 8 rounded up, 4 · units]`: of z, r and n, and of b'₃.
+/// `[4 · units]`: of z, r and n, and of b'₃.
 pub fn backward(
     course: Course<'_>,
     kept: &mut Kept<'_>,
@@ -85,26 +86,26 @@ pub fn backward(
     bias: &mut [f32],
 ) {
     let (rows, units) = (course.rows, course.units);
-    let (wide, far) = (3 * units, course.steps * 3 * units);
+    let wide = 3 * units;
     for order in (0..course.steps).rev() {
-        let time = course.time(order);
+        let (sums, parts) = (course.place(0, order, wide), course.place(0, order, units));
         if let Some(out) = &out {
             out.add(&course, order, kept.state);
         }
         match recurrent.bias {
             Some(_) => {
-                step_after_back(course, time, kept, curves, bias);
-                let inner = Rows::new(&kept.inner[time * units..], rows, course.steps * units);
+                step_after_back(course, order, kept, curves, bias);
+                let inner = Rows::new(&kept.inner[parts..], rows, units);
                 multiply(RowsMut::new(kept.state, units), Onto::Itself, inner, recurrent.candidate);
             }
             None => {
-                step_before_back(course, time, kept, curves, bias);
-                let sums = Rows::new(&kept.gates[time * wide + 2 * units..], rows, far);
-                multiply(RowsMut::new(kept.scratch, units), Onto::Nothing, sums, recurrent.candidate);
-                gates_before_back(course, time, kept, curves, bias);
+                step_before_back(course, order, kept, curves, bias);
+                let candidates = Rows::new(&kept.gates[sums + 2 * units..], rows, wide);
+                multiply(RowsMut::new(kept.scratch, units), Onto::Nothing, candidates, recurrent.candidate);
+                gates_before_back(course, order, kept, curves, bias);
             }
         }
-        let sums = Rows::new(&kept.gates[time * wide..], rows, far);
+        let sums = Rows::new(&kept.gates[sums..], rows, wide);
         multiply(RowsMut::new(kept.state, units), Onto::Itself, sums, recurrent.gates);
     }
 }
@@ -120,17 +121,18 @@ fn sum(bias: &mut [f32], own: &[f32; LANES]) {
 }
 
 crate::simd! {
-    fn step_after(course: Course<'_>, time: usize, kept: &mut Kept<'_>, curves: Curves) {
+    fn step_after(course: Course<'_>, order: usize, kept: &mut Kept<'_>, curves: Curves) {
         let units = course.units;
         for row in 0..course.rows {
-            let gates = &mut kept.gates[course.place(row, time, 3 * units)..][..3 * units];
+            let gates = &mut kept.gates[course.place(row, order, 3 * units)..][..3 * units];
             let (update, rest) = gates.split_at_mut(units);
             let (reset, candidate) = rest.split_at_mut(units);
-            let at = course.place(row, time, units);
-            let (before, inner) = (&mut kept.before[at..][..units], &kept.inner[at..][..units]);
+            let at = course.place(row, order, units);
+            let h_at = course.place(row, order, course.taken()) + course.input;
+            let (before, inner) = (&mut kept.taken[h_at..][..units], &kept.inner[at..][..units]);
             let state = &mut kept.state[row * units..][..units];
             before.copy_from_slice(state);
-            if course.skips(row, time) {
+            if course.skips(row, order) {
                 continue;
             }
             let mut j = 0;
@@ -155,13 +157,14 @@ crate::simd! {
         }
     }
 
-    fn step_after_back(course: Course<'_>, time: usize, kept: &mut Kept<'_>, curves: Curves, bias: &mut [f32]) {
+    fn step_after_back(course: Course<'_>, order: usize, kept: &mut Kept<'_>, curves: Curves, bias: &mut [f32]) {
         let units = course.units;
         for row in 0..course.rows {
-            let gates = &mut kept.gates[course.place(row, time, 3 * units)..][..3 * units];
-            let at = course.place(row, time, units);
-            let (before, inner) = (&kept.before[at..][..units], &mut kept.inner[at..][..units]);
-            if course.skips(row, time) {
+            let gates = &mut kept.gates[course.place(row, order, 3 * units)..][..3 * units];
+            let at = course.place(row, order, units);
+            let h_at = course.place(row, order, course.taken()) + course.input;
+            let (before, inner) = (&kept.taken[h_at..][..units], &mut kept.inner[at..][..units]);
+            if course.skips(row, order) {
                 gates.fill(0.0);
                 inner.fill(0.0);
                 continue;
@@ -169,7 +172,7 @@ crate::simd! {
             let (update, rest) = gates.split_at_mut(units);
             let (reset, candidate) = rest.split_at_mut(units);
             let state = &mut kept.state[row * units..][..units];
-            let bias = &mut bias[row / BLOCK * 4 * units..][..4 * units];
+            let bias = &mut bias[..4 * units];
             let (bias_z, rest) = bias.split_at_mut(units);
             let (bias_r, rest) = rest.split_at_mut(units);
             let (bias_n, bias_q) = rest.split_at_mut(units);
@@ -204,13 +207,14 @@ crate::simd! {
         }
     }
 
-    fn gates_before(course: Course<'_>, time: usize, kept: &mut Kept<'_>, curves: Curves) {
+    fn gates_before(course: Course<'_>, order: usize, kept: &mut Kept<'_>, curves: Curves) {
         let units = course.units;
         for row in 0..course.rows {
-            let gates = &mut kept.gates[course.place(row, time, 3 * units)..][..2 * units];
+            let gates = &mut kept.gates[course.place(row, order, 3 * units)..][..2 * units];
             let (update, reset) = gates.split_at_mut(units);
-            let at = course.place(row, time, units);
-            let (before, inner) = (&mut kept.before[at..][..units], &mut kept.inner[at..][..units]);
+            let at = course.place(row, order, units);
+            let h_at = course.place(row, order, course.taken()) + course.input;
+            let (before, inner) = (&mut kept.taken[h_at..][..units], &mut kept.inner[at..][..units]);
             let state = &kept.state[row * units..][..units];
             before.copy_from_slice(state);
             let mut j = 0;
@@ -230,13 +234,13 @@ crate::simd! {
         }
     }
 
-    fn step_before(course: Course<'_>, time: usize, kept: &mut Kept<'_>, curves: Curves) {
+    fn step_before(course: Course<'_>, order: usize, kept: &mut Kept<'_>, curves: Curves) {
         let units = course.units;
         for row in 0..course.rows {
-            let gates = &mut kept.gates[course.place(row, time, 3 * units)..][..3 * units];
+            let gates = &mut kept.gates[course.place(row, order, 3 * units)..][..3 * units];
             let (update, candidate) = gates.split_at_mut(2 * units);
             let state = &mut kept.state[row * units..][..units];
-            if course.skips(row, time) {
+            if course.skips(row, order) {
                 continue;
             }
             let mut j = 0;
@@ -253,19 +257,19 @@ crate::simd! {
         }
     }
 
-    fn step_before_back(course: Course<'_>, time: usize, kept: &mut Kept<'_>, curves: Curves, bias: &mut [f32]) {
+    fn step_before_back(course: Course<'_>, order: usize, kept: &mut Kept<'_>, curves: Curves, bias: &mut [f32]) {
         let units = course.units;
         for row in 0..course.rows {
-            let gates = &mut kept.gates[course.place(row, time, 3 * units)..][..3 * units];
-            if course.skips(row, time) {
+            let gates = &mut kept.gates[course.place(row, order, 3 * units)..][..3 * units];
+            if course.skips(row, order) {
                 gates.fill(0.0);
                 continue;
             }
             let (update, candidate) = gates.split_at_mut(2 * units);
             let update = &mut update[..units];
-            let before = &kept.before[course.place(row, time, units)..][..units];
+            let before = &kept.taken[course.place(row, order, course.taken()) + course.input..][..units];
             let state = &mut kept.state[row * units..][..units];
-            let bias = &mut bias[row / BLOCK * 4 * units..][..4 * units];
+            let bias = &mut bias[..4 * units];
             let (bias_z, bias_n) = bias.split_at_mut(2 * units);
             let mut j = 0;
             while j < units {
@@ -288,17 +292,17 @@ crate::simd! {
         }
     }
 
-    fn gates_before_back(course: Course<'_>, time: usize, kept: &mut Kept<'_>, curves: Curves, bias: &mut [f32]) {
+    fn gates_before_back(course: Course<'_>, order: usize, kept: &mut Kept<'_>, curves: Curves, bias: &mut [f32]) {
         let units = course.units;
         for row in 0..course.rows {
-            if course.skips(row, time) {
+            if course.skips(row, order) {
                 continue;
             }
-            let reset = &mut kept.gates[course.place(row, time, 3 * units) + units..][..units];
-            let before = &kept.before[course.place(row, time, units)..][..units];
+            let reset = &mut kept.gates[course.place(row, order, 3 * units) + units..][..units];
+            let before = &kept.taken[course.place(row, order, course.taken()) + course.input..][..units];
             let state = &mut kept.state[row * units..][..units];
             let scratch = &kept.scratch[row * units..][..units];
-            let bias = &mut bias[row / BLOCK * 4 * units + units..][..units];
+            let bias = &mut bias[units..][..units];
             let mut j = 0;
             while j < units {
                 let (r, h, dq, mut dh) = (load(&reset[j..]), load(&before[j..]), load(&scratch[j..]), load(&state[j..]));

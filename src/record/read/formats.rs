@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{
-    File, ReadResult, check_no_folder, cifar, compressed, idx, npy, npz, plain, source, table, tar, tensors,
-    time_series,
+    Dialect, File, ReadResult, check_no_folder, cifar, compressed, csv, idx, npy, npz, plain, source, table, tar,
+    tensors, time_series,
 };
 use crate::error::{Error, Result, codes, did_you_mean, list};
 use crate::record::bytes::Bytes;
@@ -33,6 +33,7 @@ const FORMATS: &[Whole] = &[
     Whole { name: "cifar10", endings: &[], read: cifar::read_10 },
     Whole { name: "cifar100", endings: &[], read: cifar::read_100 },
     Whole { name: "ts", endings: &["ts"], read: time_series::read },
+    Whole { name: "tsv", endings: &["tsv"], read: csv::read_tabs },
     Whole { name: "tar", endings: &["tar"], read: tar::read },
     Whole { name: "lines", endings: &["txt"], read: plain::lines },
     Whole { name: "raw", endings: &[], read: plain::raw },
@@ -50,6 +51,8 @@ pub struct ReadOptions {
     pub map: bool,
     /// What the numbers of a raw file are.
     pub raw: Option<Declared>,
+    /// How a table of separated values is written.
+    pub dialect: Dialect,
 }
 
 /// What the numbers of a raw file are: nothing in it says so.
@@ -65,7 +68,7 @@ pub struct Declared {
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        ReadOptions { schema: None, format: None, map: true, raw: None }
+        ReadOptions { schema: None, format: None, map: true, raw: None, dialect: Dialect::default() }
     }
 }
 
@@ -164,7 +167,7 @@ fn text_table(path: &Path, inner: &Path, options: &ReadOptions) -> ReadResult {
             super::utf8(bytes.to_vec(), &name, 0)?
         }
     };
-    table(&File { name, source: source(path), text, before: None }, format, schema)
+    table(&File { name, source: source(path), text, before: None }, format, schema, &options.dialect)
 }
 
 /// Says of a file of unknown format what else it may be.

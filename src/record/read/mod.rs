@@ -18,6 +18,7 @@ mod time_series;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use csv::Dialect;
 pub use formats::{Declared, ReadOptions};
 pub use source::{Parts, Source};
 pub(super) use tensors::{COLUMNS, Kept, KeptColumn, missing_name, shapes_name, starts_name};
@@ -84,12 +85,12 @@ fn check_no_folder(path: &Path) -> Result<()> {
     }
 }
 
-fn table(file: &File, format: Format, schema: Option<&Schema>) -> Result<Table> {
+fn table(file: &File, format: Format, schema: Option<&Schema>, dialect: &Dialect) -> Result<Table> {
     if file.text.trim().is_empty() {
         return Err(empty(&file.name, format));
     }
     match format {
-        Format::Csv => csv::read(file, schema),
+        Format::Csv => csv::read(file, schema, dialect),
         Format::Json => json::read_array(file, schema),
         _ => json::read_lines(file, schema),
     }

@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{File, check_no_folder, csv, empty, formats, json, reason, source, table, unreadable, utf8};
+use super::{Dialect, File, check_no_folder, csv, empty, formats, json, reason, source, table, unreadable, utf8};
 use crate::error::{Error, Result, codes};
 use crate::record::table::Table;
 use crate::record::{ColumnSchema, ColumnType, Format, Name, Records, Schema, parquet};
@@ -118,7 +118,7 @@ impl Source {
             }
             Format::Json => {
                 let text = self.text(0, None)?;
-                let table = table(&self.file(text, None), Format::Json, Some(schema))?;
+                let table = table(&self.file(text, None), Format::Json, Some(schema), &Dialect::default())?;
                 let records = Records::from_table(table);
                 let columns = records.columns().to_vec();
                 return Ok(Parts { columns, path: self.path, rest: Rest::Whole { records, at: 0, rows } });
@@ -181,7 +181,12 @@ impl Source {
             Some(cut) if at > 0 => *cut,
             _ => {
                 let text = self.text(0, to)?;
-                return Ok(Records::from_table(table(&self.file(text, None), self.format, Some(schema))?));
+                return Ok(Records::from_table(table(
+                    &self.file(text, None),
+                    self.format,
+                    Some(schema),
+                    &Dialect::default(),
+                )?));
             }
         };
         let rows = utf8(self.bytes(first.byte, to)?, &self.name, first.lines)?;
@@ -191,7 +196,7 @@ impl Source {
         };
         let missing = first.lines - header.matches('\n').count();
         let file = self.file(format!("{header}{rows}"), Some((missing, header.len())));
-        Ok(Records::from_table(table(&file, self.format, Some(schema))?.starting_at(first.row)))
+        Ok(Records::from_table(table(&file, self.format, Some(schema), &Dialect::default())?.starting_at(first.row)))
     }
 }
 

@@ -49,6 +49,17 @@ fn check(name: &str, error: &Error, message: &str, place: Option<(usize, usize)>
 }
 
 #[test]
+fn tabs_separate_where_the_ending_says_so() {
+    let records = read("t.tsv", "a\tb\n1\t\"x, y\"\n2\t\n");
+    assert_eq!(types(&records), "a int, b text?");
+    assert_eq!(json(&records), r#"{"a":1,"b":"x, y"} {"a":2,"b":null}"#);
+    with_file("t.tsv", b"a\tb\n1\n", |path| {
+        let error = Records::read(path).unwrap_err();
+        assert!(error.to_string().contains("line 2 of"), "{error}");
+    });
+}
+
+#[test]
 fn csv_types_are_inferred_over_the_whole_column() {
     for (column, kind, values) in [
         ("1\n2\n-3", "int", "1 2 -3"),

@@ -11,13 +11,18 @@ use crate::script::{Component, cast};
 /// The name of the function.
 pub const MAKE: &str = "make_data_loaders";
 
+/// Returns whether a script has the function.
+pub fn makes_data_loaders(component: &Component) -> bool {
+    component.arities(MAKE).contains(&2)
+}
+
 /// Calls the function with the resolved config and its section `hyperparameters`; returns the training and the
 /// validation records.
 ///
 /// # Errors
 /// A script without the function; whatever it raises; anything but two batch loaders or tables of records.
 pub fn data_loaders(component: &Component, config: &Params, hyperparameters: &Params) -> Result<(Records, Records)> {
-    if !component.arities(MAKE).contains(&2) {
+    if !makes_data_loaders(component) {
         return Err(Error::recipe(format!(
             "`{}` has no function `{MAKE}(experiment_config, hparams)`",
             component.import()

@@ -17,7 +17,7 @@ mod transformer;
 pub use augmentor::ScriptAugmentor;
 pub use batch_augmentor::ScriptBatchAugmentor;
 pub use batch_source::{ScriptBatchSource, to_columns};
-pub use data_loaders::{MAKE, data_loaders};
+pub use data_loaders::{MAKE, data_loaders, makes_data_loaders};
 pub use lambda::ScriptFunction;
 pub use loader::ScriptLoader;
 pub use loss::ScriptLoss;

@@ -7,7 +7,7 @@ use rhai::{Array as List, Dynamic, Engine, Map};
 
 use crate::error::Error;
 use crate::media::{self, Channels};
-use crate::record::{Declared, Files, Name, ReadOptions, Records, read_array, read_bytes, read_text};
+use crate::record::{Declared, Dialect, Files, Name, ReadOptions, Records, read_array, read_bytes, read_text};
 use crate::script::api::arguments::{Answer, FileOrBytes, sizes, texts};
 use crate::script::api::{Page, options::Options};
 use crate::script::host::Host;
@@ -79,7 +79,18 @@ pub fn read_options(host: &Host, options: &mut Options) -> Answer<ReadOptions> {
         (Some(shape), Some(dtype)) => Some(Declared { shape, dtype, skip }),
         _ => None,
     };
-    Ok(ReadOptions { schema: None, format, map, raw })
+    let dialect = dialect(options)?;
+    Ok(ReadOptions { schema: None, format, map, raw, dialect })
+}
+
+/// Takes the options that say how a table of separated values is written.
+fn dialect(options: &mut Options) -> Answer<Dialect> {
+    Ok(Dialect {
+        delimiter: options.delimiter("delimiter")?,
+        header: options.flag("header")?.unwrap_or(true),
+        names: options.texts("names")?,
+        missing: options.texts("missing")?,
+    })
 }
 
 #[export_module]

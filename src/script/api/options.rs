@@ -40,6 +40,26 @@ impl Options {
         self.read(name, value, "a text", |value| value.clone().into_string().ok())
     }
 
+    /// Takes a list of texts.
+    pub fn texts(&mut self, name: &'static str) -> Answer<Option<Vec<String>>> {
+        let value = self.take(name);
+        self.read(name, value, "an array of texts", |value| {
+            let list = value.read_lock::<rhai::Array>()?;
+            list.iter().map(|text| text.clone().into_string().ok()).collect()
+        })
+    }
+
+    /// Takes what stands between two values of a table: a character of ASCII.
+    pub fn delimiter(&mut self, name: &'static str) -> Answer<Option<u8>> {
+        let value = self.take(name);
+        self.read(name, value, "a character such as `,`, `;` or a tab, `\"\\t\"`", |value| {
+            match value.clone().into_string().ok()?.as_bytes() {
+                [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Some(*byte),
+                _ => None,
+            }
+        })
+    }
+
     /// Takes true or false.
     pub fn flag(&mut self, name: &'static str) -> Answer<Option<bool>> {
         let value = self.take(name);

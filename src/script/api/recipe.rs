@@ -4,6 +4,7 @@ use rhai::plugin::*;
 use rhai::{Array as List, Dynamic, Engine, EvalAltResult, Map};
 
 use crate::error::{Error, codes};
+use crate::optimizer;
 use crate::script::api::Page;
 use crate::script::host::Host;
 use crate::script::traceback::{raise, type_phrase};
@@ -38,20 +39,31 @@ fn register(engine: &mut Engine) {
 #[export_module]
 #[allow(clippy::unwrap_used, reason = "what the macro makes of a `&mut` argument")]
 mod functions {
-    /// Returns the block that names a component, with its parameters: `#{ "import": path, params: … }`.
+    /// Returns the block that names a component: `#{ "import": path }`.
     ///
     /// ```rhai
     /// component("IdentityTransformer") // => #{"import": "IdentityTransformer"}
-    /// component("Huber", #{ delta: 2.0 }) // => #{"import": "Huber", "params": #{"delta": 2.0}}
     /// ```
     #[rhai_fn(name = "component")]
     pub fn component(path: &str) -> Map {
         Map::from([("import".into(), Dynamic::from(path.to_owned()))])
     }
 
+    /// Returns the block that names a component, with its parameters. The learning rate of an optimizer stands beside
+    /// them in a config, and in this block, too.
+    ///
+    /// ```rhai
+    /// component("Huber", #{ delta: 2.0 }) // => #{"import": "Huber", "params": #{"delta": 2.0}}
+    /// component("SGD", #{ learning_rate: 0.1, momentum: 0.9 }) // => #{"import": "SGD", "learning_rate": 0.1, "params": #{"momentum": 0.9}}
+    /// ```
     #[rhai_fn(name = "component")]
     pub fn component_with(path: &str, params: Map) -> Map {
-        Map::from([("import".into(), Dynamic::from(path.to_owned())), ("params".into(), Dynamic::from(params))])
+        let mut params = params;
+        let rate = optimizer::LIST.iter().any(|entry| entry.name == path).then(|| params.remove("learning_rate"));
+        let mut block =
+            Map::from([("import".into(), Dynamic::from(path.to_owned())), ("params".into(), params.into())]);
+        block.extend(rate.flatten().map(|rate| ("learning_rate".into(), rate)));
+        block
     }
 
     /// Returns a field of a map, or the default when the map does not have it. Reading a field that is

@@ -142,11 +142,15 @@ mod functions {
     ///   alone, or any ending's name.
     /// - `shape`, `dtype` (`u8`, `i16`, `f32` …, little-endian) and `skip` (bytes before the first record): what the
     ///   records of a raw file are.
+    /// - `delimiter`: what stands between two values of a CSV file, one character (`";"`); `header`: false where its
+    ///   first line is a record, whose columns then are `column_0`, `column_1` …; `names`: the names of the columns;
+    ///   `missing`: what stands where a value is missing, in place of an empty field, `NA`, `NaN`, `nan`, `null`.
     /// - `mmap`: false to read a large file instead of mapping it.
     ///
     /// ```rhai
     /// let train = read_records("flowers.csv");
     /// read_records("flowers.csv", #{ like: train }).len // => 6
+    /// read_records("flowers.csv", #{ header: false, names: ["a", "b", "c"] }).columns // => ["a", "b", "c"]
     /// read_records("pixels-idx3-ubyte", #{ format: "raw", shape: [4], dtype: "u8", skip: 16 }).column("value").shape // => [2, 4]
     /// ```
     #[rhai_fn(name = "read_records", return_raw)]

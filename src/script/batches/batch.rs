@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::batch::Items;
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::pipeline::{self, Id, Index};
 use crate::random::{Random, Stream};
 use crate::record::{Name, Value};
@@ -155,8 +155,7 @@ impl Batch {
 impl fmt::Display for Batch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut data = self.lock();
-        let count = data.len();
-        write!(f, "Batch of {count} item{}", if count == 1 { "" } else { "s" })?;
+        write!(f, "Batch of {}", error::counted(data.len(), "item"))?;
         match data.components() {
             Ok(components) => {
                 for (at, (name, items)) in components.iter().enumerate() {

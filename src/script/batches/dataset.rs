@@ -240,8 +240,7 @@ impl Dataset {
 
 impl fmt::Display for Dataset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.0.index.len();
-        write!(f, "Dataset({count} item{}", if count == 1 { "" } else { "s" })?;
+        write!(f, "Dataset({}", error::counted(self.0.index.len(), "item"))?;
         if !self.0.made.components.is_empty() {
             write!(f, ", components {}", error::list(self.0.made.components.iter().map(|name| &**name)))?;
         }

@@ -1,6 +1,6 @@
 //! What the prompt shows of a value: the expression that makes it while that is short, else a line for each part.
 
-use rhai::{Array as List, Dynamic, Map};
+use rhai::{Array as List, Dynamic, ImmutableString, Map};
 
 use super::show;
 use crate::record::Records;
@@ -28,6 +28,10 @@ pub struct Answer {
 
 /// Returns what is shown of a value.
 pub(super) fn answer(host: &Host, value: &Dynamic) -> Answer {
+    // A text of several lines, such as a summary, is meant to be read.
+    if let Some(text) = value.read_lock::<ImmutableString>().filter(|text| text.contains('\n')) {
+        return Answer { text: text.to_string(), picture: None };
+    }
     let whole = show(host, value);
     let several = value.is_map() || value.is_array();
     let text = match several && (whole.contains('\n') || whole.chars().count() > LINE) {

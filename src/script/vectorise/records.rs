@@ -39,6 +39,10 @@ pub(super) fn call(name: &str, arguments: &[Value]) -> Outcome<Option<Value>> {
                 None => Err(Halt::new("gathers fields whose names differ from record to record")),
             }
         }
+        // The rows of one table have the same fields.
+        ("keys", []) => {
+            Ok(rows.record(0).map(|record| Value::list(record.keys().iter().map(|name| Value::text(name)).collect())))
+        }
         ("get", [name, default]) => {
             let Some(name) = name.same_text() else { return Ok(None) };
             let known = rows.record(0).is_some_and(|record| record.keys().iter().any(|key| **key == *name.as_str()));

@@ -144,6 +144,14 @@ impl Engine {
         }
     }
 
+    /// Returns an output of the last pass where it stands, and the shape of one record, where it is on the host.
+    pub(super) fn plain_output(&self, output: usize) -> Option<(&[f32], &[usize])> {
+        match &self.way {
+            Way::Composed(_) => None,
+            Way::Planned(planned) => planned.plain_output(output),
+        }
+    }
+
     /// Returns the mask of an output in the last pass, with the batch axis: 1 for steps that count, 0 for others.
     pub fn mask(&self, output: usize) -> Result<Option<Array>> {
         match &self.way {

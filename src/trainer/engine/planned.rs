@@ -100,6 +100,10 @@ impl Planned {
         Array::from_f32(plan.output(output).to_vec(), &shape)
     }
 
+    pub(super) fn plain_output(&self, output: usize) -> Option<(&[f32], &[usize])> {
+        self.plans.first().map(|plan| (plan.output(output), plan.output_shape(output)))
+    }
+
     pub(super) fn mask(&self, output: usize) -> Result<Option<Array>> {
         let plan = self.plans.first().ok_or_else(no_plan)?;
         let array = |(mask, shape): (&[f32], &[usize])| Array::from_f32(mask.to_vec(), &[&[self.rows], shape].concat());

@@ -4,11 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::kernel::gemm::{Matrix, MatrixMut, product};
-use crate::kernel::packed::{Onto, Packed, Rows, RowsMut, multiply};
+use crate::kernel::gemm::{Matrix, MatrixMut, Start, product, product_onto};
+use crate::kernel::packed::Packed;
 use crate::kernel::pool::{self, Shared};
 use crate::kernel::recurrent::{BLOCK, Course, Sequence, SequenceGradient, gru, lstm, lstm::Curves, simple};
-use crate::kernel::rows as rows_of;
 use crate::network::kernel::{Backward, Forward, Kernel};
 
 use super::{Cell, Recurrent, Settings};
@@ -29,11 +28,12 @@ pub(super) struct Run {
     packed: Packing,
 }
 
-/// What is kept from forward to backward; `[rows, steps, …]` unless said otherwise.
+/// What is kept from forward to backward: `[blocks, steps, rows of the block, …]` unless said otherwise.
 #[derive(Default)]
 struct Buffers {
     gates: Vec<f32>,
-    before: Vec<f32>,
+    /// x and h before each step.
+    taken: Vec<f32>,
     /// c before each step.
     cells: Vec<f32>,
     /// tanh(c).
@@ -115,7 +115,7 @@ impl Run {
             }
         };
         fit(&mut kept.gates, rows * steps * wide);
-        fit(&mut kept.before, rows * steps * units);
+        fit(&mut kept.taken, rows * steps * (self.input + units));
         fit(&mut kept.state, rows * units);
         fit(&mut kept.bias, rows.div_ceil(BLOCK) * sums);
         match self.own.cell {
@@ -163,10 +163,10 @@ impl Run {
         }
     }
 
-    /// Calls `part` with ranges of records, whole blocks each.
-    fn split(&self, rows: usize, part: impl Fn(Range<usize>) + Sync) {
-        pool::split(rows.div_ceil(BLOCK), self.work(rows), |blocks| {
-            part(blocks.start * BLOCK..(blocks.end * BLOCK).min(rows));
+    /// Calls `part` with the records of each block.
+    fn split(&self, rows: usize, work: usize, part: impl Fn(Range<usize>) + Sync) {
+        pool::split(rows.div_ceil(BLOCK), work, |blocks| {
+            blocks.for_each(|block| part(block * BLOCK..((block + 1) * BLOCK).min(rows)));
         });
     }
 }
@@ -175,17 +175,12 @@ impl Kernel for Run {
     fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
         let (rows, units, steps, wide) = (step.rows, self.own.units, self.steps, self.wide());
         self.fit(rows);
-        let (x, kernel) = (step.inputs.get(0), step.weights.get(0));
+        let (x, kernel, taken) = (step.inputs.get(0), step.weights.get(0), self.input + units);
         self.pack(step.weights.get(1), false);
         self.pack_bias(self.own.use_bias.then(|| step.weights.get(2)));
-        let short = self.input <= SHORT_INPUT;
+        let (kernel, short) = (Matrix::new(kernel, self.input, wide), self.input <= SHORT_INPUT);
         if short {
-            self.packed.input.pack(Matrix::new(kernel, self.input, wide));
-        } else {
-            rows_of::fill(&mut self.kept.gates, &self.packed.bias);
-            let sums = MatrixMut::new(&mut self.kept.gates, rows * steps, wide);
-            let (x, kernel) = (Matrix::new(x, rows * steps, self.input), Matrix::new(kernel, self.input, wide));
-            product(sums, true, x, kernel, 1.0);
+            self.packed.input.pack(kernel);
         }
         for (index, state) in [&mut self.kept.state, &mut self.kept.cell].into_iter().enumerate() {
             match self.started && index < self.own.cell.states() {
@@ -197,15 +192,23 @@ impl Kernel for Run {
         let (width, output) = (self.width(), Shared::new(step.output));
         let mut kept = std::mem::take(&mut self.kept);
         let shared = kept.shared();
-        self.split(rows, |range| {
-            let course = self.course(&range, mask);
-            // SAFETY: ranges of records do not overlap.
+        self.split(rows, rows * steps * self.input, |range| {
+            // SAFETY: blocks do not overlap.
+            let part = unsafe { shared.part(self, &range) };
+            self.course(&range, mask).take(&x[range.start * steps * self.input..], part.taken);
+        });
+        if !short {
+            let x = Matrix::strided(&kept.taken, [rows * steps, self.input], [taken, 1]);
+            let sums = MatrixMut::new(&mut kept.gates, rows * steps, wide);
+            product_onto(sums, Start::Row(&self.packed.bias), x, kernel, 1.0);
+        }
+        let shared = kept.shared();
+        self.split(rows, self.work(rows), |range| {
+            let mut course = self.course(&range, mask);
+            course.fresh = short.then_some((&self.packed.input, &*self.packed.bias));
+            // SAFETY: blocks do not overlap.
             let (mut part, output) =
                 unsafe { (shared.part(self, &range), output.slice(range.start * width..range.end * width)) };
-            if short {
-                let x = Rows::new(&x[range.start * steps * self.input..], range.len() * steps, self.input);
-                multiply(RowsMut::new(part.gates, wide), Onto::Row(&self.packed.bias), x, &self.packed.input);
-            }
             let sequence = match self.own.return_sequences {
                 true => Some(Sequence { values: &mut *output, stride: width, zero: self.zero }),
                 false => None,
@@ -227,9 +230,9 @@ impl Kernel for Run {
         let mut kept = std::mem::take(&mut self.kept);
         kept.bias.fill(0.0);
         let (shared, gradient) = (kept.shared(), &*step.gradient);
-        self.split(rows, |range| {
+        self.split(rows, self.work(rows), |range| {
             let course = self.course(&range, mask);
-            // SAFETY: ranges of records do not overlap.
+            // SAFETY: blocks do not overlap.
             let mut part = unsafe { shared.part(self, &range) };
             let own = &gradient[range.start * width..range.end * width];
             self.read_states(&mut part, own);
@@ -239,14 +242,15 @@ impl Kernel for Run {
             };
             self.steps_back(course, &mut part, sequence);
         });
-        let (x, all) = (step.inputs.get(0), rows * steps);
+        let (all, taken) = (rows * steps, self.input + units);
         let gates = Matrix::new(&kept.gates, all, wide);
         if let Some(target) = step.weight_gradients.take(0) {
             let out = MatrixMut::new(target.values, self.input, wide);
-            product(out, target.add, Matrix::new(x, all, self.input).t(), gates, 1.0);
+            let x = Matrix::strided(&kept.taken, [all, self.input], [taken, 1]);
+            product(out, target.add, x.t(), gates, 1.0);
         }
         if let Some(target) = step.weight_gradients.take(1) {
-            let before = Matrix::new(&kept.before, all, units).t();
+            let before = Matrix::strided(&kept.taken[self.input..], [all, units], [taken, 1]).t();
             match self.own.cell {
                 Cell::Gru { reset_after } => {
                     let out = MatrixMut::strided(target.values, [units, 2 * units], [wide, 1]);
@@ -279,7 +283,16 @@ impl Kernel for Run {
         }
         if let Some(target) = step.input_gradients.take(0) {
             let kernel = Matrix::new(step.weights.get(0), self.input, wide).t();
-            product(MatrixMut::new(target.values, all, self.input), target.add, gates, kernel, 1.0);
+            // Where the input was taken from, since nobody needs it any more; from there to the records.
+            let out = MatrixMut::strided(&mut kept.taken, [all, self.input], [taken, 1]);
+            product(out, false, gates, kernel, 1.0);
+            let (shared, out, size) = (kept.shared(), Shared::new(target.values), steps * self.input);
+            self.split(rows, rows * size, |range| {
+                // SAFETY: blocks do not overlap.
+                let (part, out) =
+                    unsafe { (shared.part(self, &range), out.slice(range.start * size..range.end * size)) };
+                self.course(&range, None).give(part.taken, out, target.add);
+            });
         }
         for (index, own) in [&kept.state, &kept.cell].into_iter().enumerate().take(self.own.cell.states()) {
             if self.started
@@ -299,10 +312,10 @@ impl Kernel for Run {
     }
 }
 
-/// The buffers of all records, handed out by ranges of records.
+/// The buffers of all records, handed out by blocks.
 struct SharedBuffers<'a> {
     gates: Shared<'a, f32>,
-    before: Shared<'a, f32>,
+    taken: Shared<'a, f32>,
     cells: Shared<'a, f32>,
     curved: Shared<'a, f32>,
     inner: Shared<'a, f32>,
@@ -312,10 +325,10 @@ struct SharedBuffers<'a> {
     bias: Shared<'a, f32>,
 }
 
-/// The buffers of one thread's records; those that a cell has no use for are empty.
+/// The buffers of a block; those that a cell has no use for are empty.
 struct Part<'a> {
     gates: &'a mut [f32],
-    before: &'a mut [f32],
+    taken: &'a mut [f32],
     cells: &'a mut [f32],
     curved: &'a mut [f32],
     inner: &'a mut [f32],
@@ -329,7 +342,7 @@ impl Buffers {
     fn shared(&mut self) -> SharedBuffers<'_> {
         SharedBuffers {
             gates: Shared::new(&mut self.gates),
-            before: Shared::new(&mut self.before),
+            taken: Shared::new(&mut self.taken),
             cells: Shared::new(&mut self.cells),
             curved: Shared::new(&mut self.curved),
             inner: Shared::new(&mut self.inner),
@@ -342,10 +355,10 @@ impl Buffers {
 }
 
 impl<'a> SharedBuffers<'a> {
-    /// Returns the buffers of a range of records that starts with a block.
+    /// Returns the buffers of the records of a block.
     ///
     /// # Safety
-    /// Ranges in use at the same time do not overlap.
+    /// No block is in use twice at the same time.
     unsafe fn part(&self, run: &Run, range: &Range<usize>) -> Part<'a> {
         let (units, sequence) = (run.own.units, run.steps * run.own.units);
         let of = |shared: &Shared<'a, f32>, width: usize| {
@@ -354,18 +367,18 @@ impl<'a> SharedBuffers<'a> {
         };
         let (lstm, gru) = (run.own.cell == Cell::Lstm, matches!(run.own.cell, Cell::Gru { .. }));
         let when = |has: bool, width: usize| if has { width } else { 0 };
-        let blocks = range.start / BLOCK * run.sums()..range.end.div_ceil(BLOCK) * run.sums();
+        let block = range.start / BLOCK;
         Part {
             gates: of(&self.gates, run.steps * run.wide()),
-            before: of(&self.before, sequence),
+            taken: of(&self.taken, run.steps * (run.input + units)),
             cells: of(&self.cells, when(lstm, sequence)),
             curved: of(&self.curved, when(lstm, sequence)),
             inner: of(&self.inner, when(gru, sequence)),
             state: of(&self.state, units),
             cell: of(&self.cell, when(lstm, units)),
             scratch: of(&self.scratch, when(gru, units)),
-            // SAFETY: a block is in one range only.
-            bias: unsafe { self.bias.slice(blocks) },
+            // SAFETY: as the caller promises.
+            bias: unsafe { self.bias.slice(block * run.sums()..(block + 1) * run.sums()) },
         }
     }
 }
@@ -376,6 +389,8 @@ impl Run {
             rows: range.len(),
             steps: self.steps,
             units: self.own.units,
+            input: self.input,
+            fresh: None,
             backwards: self.backwards,
             started: self.started,
             mask: mask.map(|mask| &mask[range.start * self.steps..range.end * self.steps]),
@@ -392,36 +407,36 @@ impl Run {
     }
 
     fn steps_forward(&self, course: Course<'_>, part: &mut Part<'_>, out: Option<Sequence<'_>>) {
-        let Part { gates, before, cells, curved, inner, state, cell, scratch, .. } = part;
+        let Part { gates, taken, cells, curved, inner, state, cell, scratch, .. } = part;
         match self.own.cell {
             Cell::Simple => {
-                let kept = &mut simple::Kept { gates, before, state };
+                let kept = &mut simple::Kept { gates, taken, state };
                 simple::forward(course, kept, &self.packed.recurrent, self.curves.state, out);
             }
             Cell::Lstm => {
-                let kept = &mut lstm::Kept { gates, before, cells, curved, state, cell };
+                let kept = &mut lstm::Kept { gates, taken, cells, curved, state, cell };
                 lstm::forward(course, kept, &self.packed.recurrent, self.curves, out);
             }
             Cell::Gru { .. } => {
-                let kept = &mut gru::Kept { gates, inner, before, state, scratch };
+                let kept = &mut gru::Kept { gates, inner, taken, state, scratch };
                 gru::forward(course, kept, self.recurrent(), self.curves, out);
             }
         }
     }
 
     fn steps_back(&self, course: Course<'_>, part: &mut Part<'_>, out: Option<SequenceGradient<'_>>) {
-        let Part { gates, before, cells, curved, inner, state, cell, scratch, bias } = part;
+        let Part { gates, taken, cells, curved, inner, state, cell, scratch, bias } = part;
         match self.own.cell {
             Cell::Simple => {
-                let kept = &mut simple::Kept { gates, before, state };
+                let kept = &mut simple::Kept { gates, taken, state };
                 simple::backward(course, kept, &self.packed.recurrent, self.curves.state, out, bias);
             }
             Cell::Lstm => {
-                let kept = &mut lstm::Kept { gates, before, cells, curved, state, cell };
+                let kept = &mut lstm::Kept { gates, taken, cells, curved, state, cell };
                 lstm::backward(course, kept, &self.packed.recurrent, self.curves, out, bias);
             }
             Cell::Gru { .. } => {
-                let kept = &mut gru::Kept { gates, inner, before, state, scratch };
+                let kept = &mut gru::Kept { gates, inner, taken, state, scratch };
                 gru::backward(course, kept, self.recurrent(), self.curves, out, bias);
             }
         }

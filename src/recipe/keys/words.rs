@@ -1,0 +1,55 @@
+//! What people write for keys that are called otherwise.
+
+/// What people write, and the key of the same section that is meant, where the spelling does not tell.
+pub static SYNONYMS: &[(&str, &str)] = &[
+    ("parameters", "params"),
+    ("args", "params"),
+    ("kwargs", "params"),
+    ("config", "params"),
+    ("name", "import"),
+    ("type", "import"),
+    ("class", "import"),
+    ("class_name", "import"),
+    ("path", "import"),
+    ("component", "import"),
+    ("lr", "learning_rate"),
+    ("weight", "loss_weight"),
+    // Keras' former name.
+    ("epsilon", "min_delta"),
+    ("max_epochs", "epochs"),
+    ("num_epochs", "epochs"),
+    ("steps_per_epoch", "steps"),
+    ("reduce_lr", "learning_rate_reducer"),
+    ("gpu", "device"),
+    ("num_workers", "workers"),
+    ("random_state", "seed"),
+    ("architecture", "network"),
+    ("early_stopping", "validation_early_stopping"),
+    ("val_early_stopping", "validation_early_stopping"),
+    ("checkpoint", "best_checkpoint"),
+    ("max_to_keep", "keep"),
+    ("clipnorm", "norm"),
+    ("clipvalue", "value"),
+    ("global_clipnorm", "global_norm"),
+    ("clip", "gradient_clip"),
+    ("gradient_accumulation_steps", "accumulate"),
+    ("accumulate_grad_batches", "accumulate"),
+    ("use_ema", "ema"),
+    ("decay", "momentum"),
+    ("ema_momentum", "momentum"),
+    ("ema_overwrite_frequency", "overwrite_every"),
+    ("save_freq", "checkpoint_every"),
+    ("mixed_precision", "precision"),
+    ("class_weights", "class_weight"),
+    ("hparams", "hyperparameters"),
+];
+
+/// What people write, and the path of the key that is meant, where it is in another section.
+pub static ELSEWHERE: &[(&str, &str)] = &[
+    ("lr", "solver.optimizer.learning_rate"),
+    ("schedule", "solver.optimizer.learning_rate"),
+    ("scheduler", "solver.optimizer.learning_rate"),
+    ("max_epochs", "solver.epochs"),
+    ("early_stopping", "services.validation_early_stopping"),
+    ("network_params", "model.network.params"),
+];
