@@ -11,8 +11,8 @@ use super::formulas::logistic;
 /// The gated linear unit.
 #[derive(Debug)]
 pub(super) struct Glu {
-    axis: i64,
-    arguments: [f64; 1],
+    pub axis: i64,
+    pub arguments: [f64; 1],
 }
 
 impl Glu {
