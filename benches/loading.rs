@@ -1,40 +1,48 @@
 //! Loading, as a program beside others of its kind: `cargo bench --bench loading -- W1 scripted 2`.
 //!
 //! Arguments: the workload, `native` or `scripted`, the number of threads and, where two are not enough, of epochs.
-//! Prints one line of JSON: records, wall and CPU seconds of the last epoch, records a second (of the first epoch,
-//! too) and a CPU second, and the most memory in MB that the process held in each epoch.
+//! Prints one line of JSON: records, wall and CPU seconds of an epoch (the mean of all but the first), records a
+//! second (of the first epoch, too) and a CPU second, and the most memory in MB that the process held in each epoch.
+//! Files are those of `$BENCH_HOME/data`.
 //!
 //! * **W1** 60 000 images of 28×28 bytes in memory: to numbers from 0 to 1, a random horizontal shift of up to 2,
 //!   batches of 64.
-//! * **W4** a CSV of 1 000 000 × 20 numbers (`$BENCH_HOME/data/w4.csv`): reading, mean and deviation of each column,
-//!   one epoch of shuffled, standardised batches of 1 024.
+//! * **W2** 20 000 `.npy` files of bytes, 64×64×3 (`w2/*.npy`), in random order, batches of 64. **W2packed**: the same
+//!   from the one file that `barrage pack 'w2/*.npy' w2.safetensors` makes of them.
+//! * **W3** 5 000 JPEG pictures of 256×256 (`w3/*.jpg`): decoded, brought to 64×64, mirrored at random, standardised,
+//!   batches of 64.
+//! * **W4** a CSV of 1 000 000 × 20 numbers (`w4.csv`): reading, mean and deviation of each column, one epoch of
+//!   shuffled, standardised batches of 1 024.
+//! * **W5** 100 000 lines of text (`w5.txt`): a vocabulary of 20 000 words, each line as 64 word numbers, batches of 64.
 //! * **keys**, **branch**, **text** 200 000 records of 8 columns, batches of 64: four of them selected; a scaler with a
 //!   branch; class names as numbers. `interpreted` in place of `scripted` runs the same scripts record by record.
 
+#[path = "loading/files.rs"]
+mod files;
+#[path = "loading/measure.rs"]
+mod measure;
+#[path = "loading/native.rs"]
+mod native;
+#[path = "loading/tables.rs"]
+mod tables;
+
 use std::error::Error;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use barrage::dataset::{Cache, Dataset, Options, Stations};
 use barrage::prelude::*;
 use barrage::random::{Random, Stream};
-use barrage::record::{
-    Augmentor, Column, DataColumns, DataRecords, Fields, Loader, Mode, Name, Record, Records, Transformer, gather,
-};
-use barrage::registry::Params;
-use barrage::script::adaptor::{ScriptAugmentor, ScriptLoader, ScriptTransformer};
-use barrage::tensor::{Array, Tensor};
+use barrage::record::gather;
+use barrage::script::adaptor::{ScriptAugmentor, ScriptLoader};
+use measure::{Work, report};
+use native::Fitted;
+
+/// As the program itself has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Outcome<T> = std::result::Result<T, Box<dyn Error>>;
-
-/// What is measured.
-struct Work {
-    dataset: Dataset,
-    epochs: u64,
-    /// Seconds and CPU seconds before the first epoch that count.
-    before: (f64, f64),
-    note: String,
-}
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
@@ -43,7 +51,11 @@ fn main() -> Outcome<()> {
     let threads: usize = threads.parse()?;
     let mut work = match workload.as_str() {
         "W1" => w1(how, threads)?,
-        "W4" => w4(how, threads)?,
+        "W2" => files::w2(how, threads)?,
+        "W2packed" => files::packed(how, threads)?,
+        "W3" => files::w3(how, threads)?,
+        "W4" => tables::w4(how, threads)?,
+        "W5" => tables::w5(how, threads)?,
         "keys" | "branch" | "text" => columns(workload, how, threads)?,
         other => return Err(format!("unknown workload `{other}`").into()),
     };
@@ -53,57 +65,6 @@ fn main() -> Outcome<()> {
     report(&work)
 }
 
-#[allow(clippy::print_stdout)]
-fn report(work: &Work) -> Outcome<()> {
-    let (mut times, mut peaks) = (Vec::new(), Vec::new());
-    let mut records = 0;
-    for epoch in 0..work.epochs {
-        forget_peak();
-        let (wall, cpu) = (Instant::now(), cpu_seconds()?);
-        let mut batches = work.dataset.epoch(epoch);
-        records = 0;
-        for index in 0..work.dataset.batches() {
-            records += batches.batch(index)?.len;
-        }
-        times.push((wall.elapsed().as_secs_f64(), cpu_seconds()? - cpu));
-        drop(batches);
-        peaks.push(peak_megabytes()?);
-    }
-    let (first, last) = (times[0], times[times.len() - 1]);
-    let (wall, cpu) = (last.0 + work.before.0, last.1 + work.before.1);
-    let line = serde_json::json!({
-        "records": records, "wall": wall, "cpu": cpu, "rps": records as f64 / wall,
-        "rps_first": records as f64 / first.0, "rpcpu": records as f64 / cpu.max(1e-9), "note": work.note,
-        "peak_mb": peaks,
-    });
-    println!("{line}");
-    Ok(())
-}
-
-/// Has the kernel count the most memory anew; where it cannot, the peaks are those since the start.
-fn forget_peak() {
-    let _ = std::fs::write("/proc/self/clear_refs", "5");
-}
-
-/// The most memory of this process since [`forget_peak`].
-fn peak_megabytes() -> Outcome<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line =
-        status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("unknown form of /proc/self/status")?;
-    let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok((kilobytes / 102.4).round() / 10.0)
-}
-
-/// The CPU seconds of this process, from the kernel's account of it: those of ended threads are in it.
-fn cpu_seconds() -> Outcome<f64> {
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let fields: Vec<&str> =
-        stat.rsplit_once(')').ok_or("unknown form of /proc/self/stat")?.1.split_whitespace().collect();
-    let ticks = |at: usize| -> Outcome<f64> { Ok(fields.get(at).ok_or("a field is missing")?.parse()?) };
-    Ok((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
-}
-
 /// Threads as the peers count them: one is the thread that uses the batches.
 fn options(threads: usize, cache: Cache) -> Options {
     Options { workers: if threads > 1 { threads } else { 0 }, cache, ..Options::default() }
@@ -111,6 +72,12 @@ fn options(threads: usize, cache: Cache) -> Options {
 
 fn host(script: &str, interpret: bool) -> Result<Host> {
     Host::builder(std::env::temp_dir()).script("bench", script).interpret(interpret).build()
+}
+
+/// The folder with the files that are read.
+fn data() -> Outcome<PathBuf> {
+    let home = std::env::var("BENCH_HOME").map_err(|_| "the files are those of `$BENCH_HOME/data`: set BENCH_HOME")?;
+    Ok(PathBuf::from(home).join("data"))
 }
 
 fn described(host: &Host) -> String {
@@ -144,7 +111,7 @@ fn w1(how: &str, threads: usize) -> Outcome<Work> {
             Arc::new(ScriptAugmentor::new(host.component("bench.shift", &none)?)?),
         ),
     };
-    let stations = Stations { loader, transformer: Arc::new(Identity), augmentor: Some(augmentor) };
+    let stations = Stations { loader, transformer: Arc::new(Fitted::nothing()), augmentor: Some(augmentor) };
     let dataset = Dataset::new(records, stations, Mode::Train, 64, 7, options(threads, Cache::Off))?;
     let _ = dataset.epoch(9).batch(0)?;
     Ok(Work { dataset, epochs: 2, before: (0.0, 0.0), note: described(&host) })
@@ -194,120 +161,12 @@ impl Augmentor for Shift {
     }
 }
 
-/// Changes nothing.
-struct Identity;
-
-impl Transformer for Identity {
-    fn fit(&mut self, _: &Records, _: &dyn Loader) -> Result<()> {
-        Ok(())
-    }
-    fn transform(&self, chunk: DataRecords, _: Mode) -> Result<DataRecords> {
-        Ok(chunk)
-    }
-    fn postprocess(&self, score: Fields) -> Result<Fields> {
-        Ok(score)
-    }
-    fn has_postprocess(&self) -> bool {
-        false
-    }
-    fn network_params(&self) -> Params {
-        Params::new()
-    }
-    fn save(&self, _: &std::path::Path) -> Result<()> {
-        Ok(())
-    }
-    fn load(&mut self, _: &std::path::Path) -> Result<()> {
-        Ok(())
-    }
-    fn check_storable(&self) -> Result<()> {
-        Ok(())
-    }
-}
-
 /// A native loader that selects fields, or leaves columns out.
 fn selector(names: &[String]) -> Result<Arc<dyn Loader>> {
     let params = serde_json::json!({ "inputs": { "x": names }, "outputs": { "y": "y" } });
     let entry = barrage::registry::lookup(barrage::loader::LIST, "KeySelector");
     let entry = entry.ok_or_else(|| barrage::Error::run("there is no `KeySelector`"))?;
     Ok(Arc::from(entry.make(params.as_object().unwrap_or(&Params::new()))?))
-}
-
-const W4: &str = "
-    fn fit(records) {
-        let x = this.loader.load_all(records).x.x;
-        this.mean = x.mean(0);
-        this.deviation = x.std(0);
-    }
-    fn transform(data_record) {
-        data_record.x.x = (data_record.x.x - this.mean) / this.deviation;
-        data_record
-    }";
-
-/// A native transformer that standardises.
-struct Standardise(Option<(Tensor, Tensor)>);
-
-impl Transformer for Standardise {
-    fn fit(&mut self, records: &Records, _: &dyn Loader) -> Result<()> {
-        let columns = records.columns().iter().map(|name| records.column(name)).collect::<Result<Vec<_>>>()?;
-        let x = Tensor::stack(&columns, 1)?;
-        self.0 = Some((x.mean(Some(&[0]), false)?, x.std(Some(&[0]), false)?));
-        Ok(())
-    }
-    fn transform(&self, chunk: DataRecords, _: Mode) -> Result<DataRecords> {
-        let (DataRecords::Columns(mut chunk), Some((mean, deviation))) = (chunk, &self.0) else {
-            return Err(barrage::Error::run("expected columns"));
-        };
-        if let Column::Dense(tensor) = &chunk.x[0].1 {
-            chunk.x[0].1 = Column::Dense(tensor.sub(mean)?.div(deviation)?);
-        }
-        Ok(DataRecords::Columns(chunk))
-    }
-    fn postprocess(&self, score: Fields) -> Result<Fields> {
-        Ok(score)
-    }
-    fn has_postprocess(&self) -> bool {
-        false
-    }
-    fn network_params(&self) -> Params {
-        Params::new()
-    }
-    fn save(&self, _: &std::path::Path) -> Result<()> {
-        Ok(())
-    }
-    fn load(&mut self, _: &std::path::Path) -> Result<()> {
-        Ok(())
-    }
-    fn check_storable(&self) -> Result<()> {
-        Ok(())
-    }
-}
-
-/// All columns side by side, and no outputs.
-struct All(Vec<Name>);
-
-impl Loader for All {
-    fn load(&self, records: &[Record], _: Mode) -> Result<DataRecords> {
-        let x = barrage::record::gather_list(records, &self.0)?;
-        let x = x.ok_or_else(|| barrage::Error::data("expected numbers"))?;
-        Ok(DataRecords::Columns(DataColumns { len: records.len(), x: vec![("x".into(), x)], y: None, w: None }))
-    }
-}
-
-fn w4(how: &str, threads: usize) -> Outcome<Work> {
-    let home = std::env::var("BENCH_HOME").map_err(|_| "W4 reads `$BENCH_HOME/data/w4.csv`: set BENCH_HOME")?;
-    let (wall, cpu) = (Instant::now(), cpu_seconds()?);
-    let records = Records::read(&std::path::Path::new(&home).join("data/w4.csv"))?;
-    let loader: Arc<dyn Loader> = Arc::new(All(records.columns().to_vec()));
-    let host = host(W4, how == "interpreted")?;
-    let mut transformer: Box<dyn Transformer> = match how {
-        "native" => Box::new(Standardise(None)),
-        _ => Box::new(ScriptTransformer::new(host.component("bench", &Params::new())?, loader.clone(), Mode::Train)?),
-    };
-    transformer.fit(&records, &*loader)?;
-    let stations = Stations { loader, transformer: Arc::from(transformer), augmentor: None };
-    let dataset = Dataset::new(records, stations, Mode::Train, 1024, 7, options(threads, Cache::Off))?;
-    let before = (wall.elapsed().as_secs_f64(), cpu_seconds()? - cpu);
-    Ok(Work { dataset, epochs: 1, before, note: described(&host) })
 }
 
 const KEYS: &str = "fn load(record) { [#{ x: [record.c0, record.c1, record.c2, record.c3] }, #{ y: record.y }] }";
@@ -382,9 +241,9 @@ fn columns(workload: &str, how: &str, threads: usize) -> Outcome<Work> {
         "native" => native,
         _ => Arc::new(ScriptLoader::new(host.component("bench", &Params::new())?)?),
     };
-    let stations = Stations { loader, transformer: Arc::new(Identity), augmentor: None };
+    let stations = Stations { loader, transformer: Arc::new(Fitted::nothing()), augmentor: None };
     // Each epoch loads anew: what is measured is the loader, through the batch.
     let dataset = Dataset::new(records, stations, Mode::Train, 64, 7, options(threads, Cache::Off))?;
     let _ = dataset.epoch(9).batch(0)?;
-    Ok(Work { dataset, epochs: 5, before: (0.0, 0.0), note: described(&host) })
+    Ok(Work { dataset, epochs: 101, before: (0.0, 0.0), note: described(&host) })
 }

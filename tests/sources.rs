@@ -154,6 +154,127 @@ fn a_number_that_is_none_is_named_with_its_record() {
     assert_eq!(eval(folder.path(), &script.replace("OPTIONS", "on_error: \"skip\"")).unwrap(), "1");
 }
 
+/// Twenty numbers; the transformer fails on one of them, the augmentor on another.
+const FAILING: &str = r#"
+    let rows = [];
+    for i in 0..20 { rows.push(#{ x: i * 1.0, y: i * 2.0 }); }
+    let data = records(rows);
+    let config = #{
+        dataset: #{
+            loader: component("KeySelector", #{ inputs: #{ x: ["x"] }, outputs: #{ y: ["y"] } }),
+            transformer: component("fails"), augmentor: [component("fails.augment")], seed: 1,
+            on_error: #{ policy: "POLICY", limit: LIMIT }, workers: WORKERS, cache: CACHE,
+        },
+        model: #{ network: component("net"), outputs: [#{ name: "y", loss: component("mean_squared_error") }] },
+        solver: #{ epochs: 3, batch_size: 4, optimizer: #{ "import": "SGD", learning_rate: 0.0001 } },
+    };
+    let trainer = trainer("run", #{ overwrite: true });
+    let history = trainer.train(config, data, data);
+    [history.steps, trainer.evaluate(data.filter(|row| row.x < 3.0)).loss]
+"#;
+
+const FAILS: &str = r#"
+    fn fit(records) {}
+    fn transform(data_record) {
+        if data_record.x.x[0] == 3.0 { throw "a three"; }
+        data_record
+    }
+    fn augment(data_record) {
+        if data_record.x.x[0] == 5.0 { throw "a five"; }
+        data_record
+    }
+"#;
+
+#[test]
+fn what_transformers_and_augmentors_fail_on_is_left_out_or_replaced() {
+    let folder = project();
+    fs::write(folder.path().join("fails.rhai"), FAILS).unwrap();
+    let net = "fn build(params) { let x = input(\"x\", [1]); network(x, x.dense(1, #{ name: \"y\" })) }";
+    fs::write(folder.path().join("net.rhai"), net).unwrap();
+    let with = |policy: &str, limit: &str, workers: &str, cache: &str| {
+        let script = FAILING.replace("POLICY", policy).replace("LIMIT", limit);
+        eval(folder.path(), &script.replace("WORKERS", workers).replace("CACHE", cache))
+    };
+
+    let error = with("stop", "0", "0", "true").unwrap_err();
+    assert_eq!(error.message(), "a three");
+    let error = with("skip", "0", "0", "true").unwrap_err();
+    assert!(
+        error.message() == "a three" && error.context().iter().any(|place| place == "record 3 of records"),
+        "{error}"
+    );
+
+    // Nineteen records are left, in five batches; the augmentor's record is replaced, so none of them is smaller.
+    let result = with("quarantine", "2", "0", "true").unwrap();
+    assert!(result.starts_with("[15, "), "{result}");
+    let lines = fs::read_to_string(folder.path().join("run/quarantine.jsonl")).unwrap();
+    let lines: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<_> =
+        lines.iter().map(|line| (line["fields"]["x"].as_f64().unwrap(), line["reason"].clone())).collect();
+    let reason = |text: &str| serde_json::Value::from(text);
+    let (three, five) = (reason("a three (record 3 of records)"), reason("a five (record 5 of records)"));
+    assert_eq!(told, [(3.0, three.clone()), (3.0, three), (5.0, five)], "{lines:?}");
+
+    for (workers, cache) in [("1", "true"), ("2", "false"), ("8", "false")] {
+        assert_eq!(with("skip", "2", workers, cache).unwrap(), result, "{workers} workers");
+    }
+}
+
+#[test]
+fn more_failures_than_the_limit_end_the_run() {
+    let folder = project();
+    let many = FAILS.replace("== 5.0", "> 15.0").replace("== 3.0", "< 0.0");
+    fs::write(folder.path().join("fails.rhai"), many).unwrap();
+    let net = "fn build(params) { let x = input(\"x\", [1]); network(x, x.dense(1, #{ name: \"y\" })) }";
+    fs::write(folder.path().join("net.rhai"), net).unwrap();
+    let script = FAILING.replace("POLICY", "skip").replace("CACHE", "false");
+    for workers in ["0", "2"] {
+        let script = script.replace("WORKERS", workers);
+        assert!(eval(folder.path(), &script.replace("LIMIT", "4")).unwrap().starts_with("[15, "));
+        let error = eval(folder.path(), &script.replace("LIMIT", "3")).unwrap_err();
+        assert_eq!(error.message(), "a five");
+        assert!(error.hints().iter().any(|hint| hint.contains("the limit of `dataset.on_error` is 3")), "{error:?}");
+    }
+}
+
+/// A file that vanished is one record that cannot be loaded, whatever the other ten thousand are.
+#[test]
+fn one_missing_file_among_ten_thousand_is_left_out_of_training() {
+    let folder = project();
+    fs::create_dir(folder.path().join("notes")).unwrap();
+    for number in 0..10_000 {
+        fs::write(folder.path().join(format!("notes/{number:05}.txt")), "x").unwrap();
+    }
+    fs::write(
+        folder.path().join("notes.rhai"),
+        "fn load(record) { [#{ x: [text(record.path).len()] }, #{ y: [1] }] }
+         fn build(params) { let x = input(\"x\", [1]); network(x, x.dense(1, #{ name: \"y\" })) }",
+    )
+    .unwrap();
+    let script = r#"
+        let notes = files("notes/*.txt");
+        remove();
+        let config = #{
+            dataset: #{ loader: component("notes"), seed: 1, on_error: POLICY },
+            model: #{ network: component("notes"), outputs: [#{ name: "y", loss: component("mean_squared_error") }] },
+            solver: #{ epochs: 1, batch_size: 128 },
+        };
+        trainer("run", #{ overwrite: true }).train(config, notes, notes.head(10)).steps
+    "#;
+    let run = |policy: &str| {
+        let gone = folder.path().join("notes/07321.txt");
+        let host = Host::builder(folder.path()).extend(move |engine| {
+            let gone = gone.clone();
+            engine.register_fn("remove", move || drop(fs::remove_file(&gone)));
+        });
+        host.build().unwrap().eval(&script.replace("POLICY", policy)).map(|value| value.to_string())
+    };
+    let error = run("\"stop\"").unwrap_err();
+    assert_eq!(error.message(), "cannot read `notes/07321.txt`: there is no such file");
+    fs::write(folder.path().join("notes/07321.txt"), "x").unwrap();
+    assert_eq!(run("#{ policy: \"skip\", limit: 1 }").unwrap(), "79");
+}
+
 #[test]
 fn a_folder_is_packed_into_one_file() {
     let folder = project();

@@ -78,7 +78,7 @@ fn batch(x: Arrays, y: Option<Arrays>, w: Option<Arrays>) -> Result<Batch> {
             )));
         }
     }
-    Ok(Batch { len, x, y, w, rows: (0..len).collect() })
+    Ok(Batch { len, x, y, w, rows: (0..len).collect(), replaced: Vec::new() })
 }
 
 impl Learner for Stepper {

@@ -11,7 +11,7 @@ use crate::assemble::{blame, class_weights, kernels, model, open, pretrained, pr
 use crate::dataset::{self, Dataset, Pad, Stations};
 use crate::error::{Error, Kind, Result, codes};
 use crate::network::LayerInfo;
-use crate::recipe::{Cache, Precision, Recipe};
+use crate::recipe::{Cache, OnError, Precision, Recipe};
 use crate::record::{Loader, Mode, Name, Records, Transformer};
 use crate::registry::Params;
 use crate::script::{Host, imports};
@@ -36,6 +36,8 @@ pub struct Run {
     pub network_params: Params,
     /// The records that could not be loaded and were left out, one JSON object each.
     pub refused: Vec<Value>,
+    /// Whether records that fail are listed.
+    pub quarantine: bool,
     /// What a person should know about the weights that it starts from.
     pub notes: Vec<String>,
     folder: PathBuf,
@@ -152,27 +154,31 @@ pub fn assemble(
 
     let loader = faults.take(stations::loader(host, &recipe.dataset));
     let on_error = &recipe.dataset.on_error;
-    let mut refused = Vec::new();
-    let mut screened = |records: &Records, mode| -> Result<Records> {
-        match &loader {
-            Some(loader) if filled => {
-                let screened = screen::screen(records, &**loader, mode, on_error)?;
-                refused.extend(screened.refused);
-                Ok(screened.records)
-            }
-            _ => Ok(records.clone()),
-        }
-    };
     let from_files = provenance::from_file(train) && provenance::from_file(validation);
-    let (train, validation) = (&screened(train, Mode::Train)?, &screened(validation, Mode::Validation)?);
+    let all = [(train, Mode::Train), (validation, Mode::Validation)];
+    let mut refused = Vec::new();
+    let [train, validation] = match &loader {
+        Some(loader) if filled => screened(all, &**loader, on_error, [0, 0], &mut refused)?,
+        _ => all.map(|(records, _)| records.clone()),
+    };
+    let left_out = [all[0].0.len() - train.len(), all[1].0.len() - validation.len()];
     let usable = loader.clone().unwrap_or_else(|| Arc::new(stations::Missing));
     let transformer = faults.take(stations::transformer(host, &recipe.dataset, &usable, Mode::Train));
     let afresh = matches!(fitted, Fitted::Afresh);
     let fitted = match (transformer, &loader) {
         (Some(transformer), Some(loader)) if filled => {
-            faults.take(fit(host, transformer, &**loader, recipe, fitted, train))
+            faults.take(fit(host, transformer, &**loader, recipe, fitted, &train))
         }
         _ => None,
+    };
+    // What a transformer fails on shows once it is fitted.
+    let [train, validation] = match (&loader, &fitted) {
+        (Some(loader), Some((transformer, _))) if filled => {
+            let through = screen::Through { loader: &**loader, transformer: &**transformer };
+            let all = [(&train, Mode::Train), (&validation, Mode::Validation)];
+            screened(all, &through, on_error, left_out, &mut refused)?
+        }
+        _ => [train, validation],
     };
     let augmentor = faults.take(stations::augmentors(host, &recipe.dataset));
     let network = match &fitted {
@@ -218,7 +224,8 @@ pub fn assemble(
 
     let options = options(host, recipe).map_err(|error| blame::key(recipe, error, "dataset.pad"))?;
     let data = |records: &Records, mode| {
-        Dataset::new(records.clone(), stations.clone(), mode, recipe.solver.batch_size, seed, options.clone())
+        let options = dataset::Options { failures: on_error.limit(records.len()), ..options.clone() };
+        Dataset::new(records.clone(), stations.clone(), mode, recipe.solver.batch_size, seed, options)
     };
     class_weights::balance(recipe, &mut outputs, &network, train, &stations, &options)?;
     let parts = Parts {
@@ -226,8 +233,8 @@ pub fn assemble(
         outputs,
         optimizer,
         rate,
-        train: data(train, Mode::Train)?,
-        validation: Some(data(validation, Mode::Validation)?),
+        train: data(&train, Mode::Train)?,
+        validation: Some(data(&validation, Mode::Validation)?),
         services,
         epochs: recipe.solver.epochs,
         seed,
@@ -251,8 +258,26 @@ pub fn assemble(
         folder: folder.to_owned(),
         from_files,
         refused,
+        quarantine: matches!(on_error, OnError::Quarantine(_)),
         resumable: recipe.services.resume_checkpoints,
     })
+}
+
+/// Leaves out the records that cannot be loaded, and adds them to `refused`; `before` says how many of each set were left
+/// out already.
+fn screened(
+    all: [(&Records, Mode); 2],
+    loader: &dyn Loader,
+    on_error: &OnError,
+    before: [usize; 2],
+    refused: &mut Vec<Value>,
+) -> Result<[Records; 2]> {
+    let mut one = |(records, mode): (&Records, Mode), before| -> Result<Records> {
+        let screened = screen::screen(records, loader, mode, on_error, before)?;
+        refused.extend(screened.refused);
+        Ok(screened.records)
+    };
+    Ok([one(all[0], before[0])?, one(all[1], before[1])?])
 }
 
 /// Fits the transformer, or loads it, and returns it with what it gives the network.
@@ -318,6 +343,7 @@ fn options(host: &Host, recipe: &Recipe) -> Result<dataset::Options> {
         pad: pads(recipe)?,
         workers: recipe.dataset.workers.unwrap_or_else(dataset::cores),
         prefetch: recipe.dataset.prefetch,
+        failures: None,
         stop: host.stop_flag().clone(),
     })
 }

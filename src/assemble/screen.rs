@@ -1,5 +1,6 @@
-//! Records that cannot be loaded: found before training starts, so that batches keep their shape and the same records
-//! are left out on any number of workers.
+//! Records that cannot be loaded or transformed: found before training starts, so that batches keep their shape and the
+//! same records are left out on any number of workers. What augmentors fail on shows only in training, where other
+//! records take the places of those ([`Options::failures`](crate::dataset::Options::failures)).
 
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use crate::artifact;
 use crate::error::{Error, Result};
 use crate::recipe::OnError;
-use crate::record::{Loader, Mode, Record, Records};
+use crate::record::{DataRecords, Loader, Mode, Record, Records, Transformer};
 
 /// Records that can be loaded, and what became of the others.
 pub struct Screened {
@@ -21,12 +22,27 @@ pub struct Screened {
 /// Records loaded at a time.
 const CHUNK: usize = 256;
 
-/// Loads every record once and leaves out those that fail; with the policy `stop` nothing is loaded.
+/// A loader with a fitted transformer behind it.
+pub struct Through<'a> {
+    /// What loads.
+    pub loader: &'a dyn Loader,
+    /// What transforms.
+    pub transformer: &'a dyn Transformer,
+}
+
+impl Loader for Through<'_> {
+    fn load(&self, records: &[Record], mode: Mode) -> Result<DataRecords> {
+        self.transformer.transform(self.loader.load(records, mode)?, mode)
+    }
+}
+
+/// Loads every record once and leaves out those that fail; with the policy `stop` nothing is loaded. `before` records
+/// of the same set were left out already.
 ///
 /// # Errors
 /// More failures than the limit; the first of them is told. No record left.
-pub fn screen(records: &Records, loader: &dyn Loader, mode: Mode, policy: &OnError) -> Result<Screened> {
-    let Some(limit) = policy.limit(records.len()) else {
+pub fn screen(records: &Records, loader: &dyn Loader, mode: Mode, policy: &OnError, before: usize) -> Result<Screened> {
+    let Some(limit) = policy.limit(records.len() + before).map(|limit| limit.saturating_sub(before)) else {
         return Ok(Screened { records: records.clone(), refused: Vec::new() });
     };
     let rows = records.to_vec();
@@ -42,6 +58,8 @@ pub fn screen(records: &Records, loader: &dyn Loader, mode: Mode, policy: &OnErr
             match loader.load(std::slice::from_ref(record), mode) {
                 Ok(_) => good.push(start + at),
                 Err(error) => {
+                    let place = record.place();
+                    let error = if error.context().contains(&place) { error } else { error.within(place) };
                     refused.push(line(record, &error));
                     first.get_or_insert(error);
                     if refused.len() > limit {
@@ -56,8 +74,9 @@ pub fn screen(records: &Records, loader: &dyn Loader, mode: Mode, policy: &OnErr
     }
     match first {
         Some(error) if refused.len() > limit => Err(error.hint(format!(
-            "more than {limit} of {} records cannot be loaded, which is the limit of `dataset.on_error`; this is the first",
-            records.len()
+            "more than {} of {} records cannot be loaded, which is the limit of `dataset.on_error`; this is the first",
+            limit + before,
+            records.len() + before
         ))),
         Some(error) if good.is_empty() => Err(error.hint("no record can be loaded; this is the first")),
         Some(_) => Ok(Screened { records: records.take(&good)?, refused }),
@@ -66,7 +85,7 @@ pub fn screen(records: &Records, loader: &dyn Loader, mode: Mode, policy: &OnErr
 }
 
 /// Returns what is written about a record that failed.
-fn line(record: &Record, error: &Error) -> Value {
+pub fn line(record: &Record, error: &Error) -> Value {
     let field = |name: &crate::record::Name| {
         let value = record.get_or(name).ok().flatten().and_then(|value| match value {
             // A picture or a series would fill the file.
@@ -79,6 +98,20 @@ fn line(record: &Record, error: &Error) -> Value {
     };
     let fields: serde_json::Map<String, Value> = record.keys().iter().map(field).collect();
     json!({ "record": record.place(), "reason": error.to_string(), "fields": fields })
+}
+
+/// Adds to the quarantine what is not in it yet.
+///
+/// # Errors
+/// Whatever the disk says.
+pub fn add(path: &Path, refused: &[Value]) -> Result<()> {
+    let mut text = if path.is_file() { artifact::read_text(path)? } else { String::new() };
+    for line in refused.iter().map(|line| format!("{line}\n")) {
+        if !text.contains(&line) {
+            text.push_str(&line);
+        }
+    }
+    artifact::write_atomic(path, text.as_bytes())
 }
 
 /// Writes the quarantine, one JSON object a line.

@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::artifact::{self, layout};
-use crate::assemble::Run;
+use crate::assemble::{Run, screen};
 use crate::clock::Stopwatch;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::script::Host;
 use crate::script::vectorise::{How, Report};
 use crate::service::clock;
@@ -32,9 +32,29 @@ pub(super) fn train(host: &Host, run: &mut Run, folder: &Path, progress: &mut dy
     if let Some(line) = costs(&own) {
         progress.message(&line);
     }
+    replaced(run, folder, progress)?;
     let waited = run.trainer.train_data().waited().saturating_sub(before);
     note(folder, waited, took, &own)?;
     history
+}
+
+/// Tells of the records that failed in training, and adds them to the quarantine where there is to be one.
+fn replaced(run: &Run, folder: &Path, progress: &mut dyn Progress) -> Result<()> {
+    let data = run.trainer.train_data();
+    let failed = data.replaced();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let noun = if failed.len() == 1 { "record" } else { "records" };
+    progress
+        .message(&format!("{} training {noun} failed on the way to a batch; others took their places", failed.len()));
+    match run.quarantine {
+        false => Ok(()),
+        true => {
+            let line = |(row, error): (&usize, &Error)| screen::line(&data.records().record(*row), error);
+            screen::add(&folder.join(layout::QUARANTINE), &failed.iter().map(line).collect::<Vec<_>>())
+        }
+    }
 }
 
 /// Returns what each function of a script cost; `None` when there is none.

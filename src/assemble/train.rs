@@ -10,7 +10,7 @@ use crate::assemble::run::{Fitted, Run, assemble};
 use crate::assemble::watch::Watch;
 use crate::assemble::{pretrained, provenance, rehearse, screen, summary};
 use crate::error::Result;
-use crate::recipe::{self, OnError, Recipe};
+use crate::recipe::{self, Recipe};
 use crate::record::Records;
 use crate::script::Host;
 use crate::tensor::device;
@@ -86,7 +86,7 @@ pub(super) fn begin(
     let dataset = made.join(layout::DATASET);
     artifact::make_folder(&dataset)?;
     run.transformer.save(&dataset)?;
-    if matches!(recipe.dataset.on_error, OnError::Quarantine(_)) && !run.refused.is_empty() {
+    if run.quarantine && !run.refused.is_empty() {
         screen::write(&made.join(layout::QUARANTINE), &run.refused)?;
     }
     pretrained::keep(recipe, &run.trainer.weights()?, &made.join(layout::INITIAL))?;

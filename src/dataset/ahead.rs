@@ -1,26 +1,28 @@
-//! Batches made ahead by workers: in any order, taken in order, never more than a few at once.
+//! Batches made ahead by workers: in any order, taken in order, never more than a few at once. The workers of a dataset
+//! stay from one epoch to the next, and with them the memory that each of them has at hand.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
 
 use super::batch::Batch;
+use super::pool::Pool;
 use super::shared::Shared;
 use crate::error::{Error, Result};
 
 /// Batches that are finished before they are asked for, beyond one for each worker.
 const SPARE: usize = 2;
 
-/// The workers of one epoch. They end when this is dropped, after the batches that are under way.
+/// The batches of one epoch that are made ahead. When this is dropped no further one is begun.
 pub(super) struct Ahead {
     desk: Arc<Desk>,
-    workers: Vec<JoinHandle<()>>,
 }
 
-/// Where finished batches lie until they are taken.
-struct Desk {
+/// Where the batches of an epoch are made, and lie until they are taken.
+pub(super) struct Desk {
+    shared: Arc<Shared>,
+    epoch: u64,
     state: Mutex<State>,
     /// A batch was taken, or the epoch ended.
     room: Condvar,
@@ -41,28 +43,20 @@ struct State {
 }
 
 impl Ahead {
-    /// Starts workers on a range of an epoch's batches; `most` says how far they may be ahead.
-    pub fn start(shared: &Arc<Shared>, epoch: u64, range: Range<usize>, workers: usize, most: Option<usize>) -> Self {
-        let workers = workers.min(range.len());
+    /// Sets the workers of a pool to a range of an epoch's batches; `most` says how far they may be ahead.
+    pub fn start(pool: &Pool, shared: &Arc<Shared>, epoch: u64, range: Range<usize>, most: Option<usize>) -> Self {
         let state = State {
             next: range.start,
             wanted: range.start,
             end: range.end,
-            most: most.unwrap_or(workers + SPARE).max(1),
+            most: most.unwrap_or(pool.len() + SPARE).max(1),
             done: BTreeMap::new(),
-            closed: false,
+            closed: pool.is_empty(),
         };
-        let desk = Arc::new(Desk { state: Mutex::new(state), room: Condvar::new(), ready: Condvar::new() });
-        let start = |number: usize| {
-            let (shared, desk) = (shared.clone(), desk.clone());
-            // A machine that has no thread left goes on with those it has; with none, batches are made when asked for.
-            thread::Builder::new().name(format!("data {number}")).spawn(move || work(&shared, epoch, &desk)).ok()
-        };
-        let workers: Vec<_> = (0..workers).filter_map(start).collect();
-        if workers.is_empty() {
-            desk.lock().closed = true;
-        }
-        Ahead { desk, workers }
+        let (shared, state) = (shared.clone(), Mutex::new(state));
+        let desk = Arc::new(Desk { shared, epoch, state, room: Condvar::new(), ready: Condvar::new() });
+        pool.set(&desk);
+        Ahead { desk }
     }
 
     /// Returns a batch; `None` when another one is next, or nobody makes any.
@@ -88,21 +82,28 @@ impl Ahead {
 
 impl Drop for Ahead {
     fn drop(&mut self) {
-        self.desk.lock().closed = true;
-        self.desk.room.notify_all();
-        for worker in self.workers.drain(..) {
-            let _ = worker.join();
-        }
+        self.desk.close();
     }
 }
 
 impl Desk {
+    /// Ends the work here: no further batch is begun, and who waits for one makes it.
+    pub fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.done.clear();
+        drop(state);
+        self.room.notify_all();
+        self.ready.notify_all();
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn work(shared: &Shared, epoch: u64, desk: &Desk) {
+/// Makes batches until there are no more to begin.
+pub(super) fn work(desk: &Desk) {
     loop {
         let mut state = desk.lock();
         while !state.closed && state.next < state.end && state.next >= state.wanted + state.most {
@@ -115,10 +116,14 @@ fn work(shared: &Shared, epoch: u64, desk: &Desk) {
         state.next += 1;
         drop(state);
         // Whoever waits for the batch would wait forever if this thread ended without a word.
-        let batch = catch_unwind(AssertUnwindSafe(|| shared.batch(epoch, index)));
+        let batch = catch_unwind(AssertUnwindSafe(|| desk.shared.batch(desk.epoch, index)));
         let batch =
             batch.unwrap_or_else(|_| Err(Error::run(format!("batch {index} could not be made: a worker failed"))));
-        desk.lock().done.insert(index, batch);
+        let mut state = desk.lock();
+        if !state.closed {
+            state.done.insert(index, batch);
+        }
+        drop(state);
         desk.ready.notify_all();
     }
 }

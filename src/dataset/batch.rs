@@ -23,6 +23,8 @@ pub struct Batch {
     pub w: Option<Arrays>,
     /// The row of each record in the table of records.
     pub rows: Vec<usize>,
+    /// The rows that could not be loaded or augmented, with the reasons: others stand in their places.
+    pub replaced: Vec<(usize, Error)>,
 }
 
 impl Batch {
@@ -55,6 +57,7 @@ impl Batch {
             y: columns.y.map(|y| all(y, "output")).transpose()?,
             w: columns.w.map(|w| all(w, "sample weight")).transpose()?,
             rows,
+            replaced: Vec::new(),
         })
     }
 

@@ -5,6 +5,8 @@ mod ahead;
 mod batch;
 mod cache;
 mod order;
+mod pool;
+mod replace;
 mod sample;
 mod shared;
 mod stages;
@@ -14,8 +16,9 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 pub use batch::{Arrays, Batch};
@@ -27,6 +30,7 @@ use crate::error::{Error, Result};
 use crate::record::{Augmentor, Loader, Mode, Name, Records, Transformer};
 use ahead::Ahead;
 use order::{Order, repeated};
+use pool::Pool;
 use shared::Shared;
 
 /// The stations that records pass; the transformer has been fitted or loaded.
@@ -70,6 +74,10 @@ pub struct Options {
     /// Batches that workers may be ahead of those who use them; `None` for two more than there are workers. What is
     /// ahead takes memory; more of it helps where some batches take much longer than others.
     pub prefetch: Option<usize>,
+    /// How many training records of an epoch may fail on their way; the next one ends the epoch. Another record takes the
+    /// place of one that fails, always the same one: that which stands at its place in one of the next batches. `None`
+    /// for an error at the first one. A record that only fails among others of its batch is always an error.
+    pub failures: Option<usize>,
     /// Loading ends with an error once this is true.
     pub stop: Arc<AtomicBool>,
 }
@@ -98,6 +106,7 @@ impl Default for Options {
             pad: Vec::new(),
             workers: 0,
             prefetch: None,
+            failures: None,
             stop: Arc::default(),
         }
     }
@@ -112,6 +121,10 @@ pub struct Dataset {
     workers: usize,
     prefetch: Option<usize>,
     waited: Total,
+    failures: Option<usize>,
+    replaced: Mutex<BTreeMap<usize, Error>>,
+    /// The workers, once they are needed.
+    pool: OnceLock<Pool>,
 }
 
 impl Dataset {
@@ -151,8 +164,11 @@ impl Dataset {
         let cache = if mode == Mode::Score { Cache::Off } else { options.cache };
         let mut shared = Shared::new(records, stations, mode, seed, order, cache, options.stop);
         shared.pad = options.pad;
+        let failures = options.failures.filter(|_| train);
+        shared.replaces = failures.is_some();
         let (workers, prefetch) = (options.workers, options.prefetch);
-        Ok(Dataset { shared: Arc::new(shared), workers, prefetch, waited: Total::default() })
+        let (waited, replaced) = (Total::default(), Mutex::default());
+        Ok(Dataset { shared: Arc::new(shared), workers, prefetch, waited, failures, replaced, pool: OnceLock::new() })
     }
 
     /// Returns how many batches one pass over training records has.
@@ -196,12 +212,17 @@ impl Dataset {
 
     /// Starts an epoch, counted from 0.
     pub fn epoch(&self, epoch: u64) -> Epoch<'_> {
-        Epoch { dataset: self, epoch, last: None, ahead: None }
+        Epoch { dataset: self, epoch, last: None, ahead: None, failed: BTreeSet::new() }
     }
 
     /// Returns how long those who asked for batches have waited for them.
     pub fn waited(&self) -> Duration {
         self.waited.get()
+    }
+
+    /// Returns the rows that others had to take the place of so far, each with the reason it failed for first.
+    pub fn replaced(&self) -> BTreeMap<usize, Error> {
+        self.replaced.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Returns where a batch stands in the stream of passes.
@@ -232,6 +253,8 @@ pub struct Epoch<'a> {
     /// The batch that was asked for last.
     last: Option<usize>,
     ahead: Option<Ahead>,
+    /// The rows that failed in this epoch.
+    failed: BTreeSet<usize>,
 }
 
 /// Returns the number of cores: how many workers a dataset has when nobody says otherwise.
@@ -251,7 +274,30 @@ impl Epoch<'_> {
         let waiting = Stopwatch::start();
         let batch = self.next(index);
         self.dataset.waited.add(&waiting);
-        batch
+        let batch = batch?;
+        if !batch.replaced.is_empty() {
+            self.note(&batch)?;
+        }
+        Ok(batch)
+    }
+
+    /// Counts the records that failed. That is done where batches are taken, in their order: how far workers are ahead
+    /// must not show.
+    fn note(&mut self, batch: &Batch) -> Result<()> {
+        let mut replaced = self.dataset.replaced.lock().unwrap_or_else(PoisonError::into_inner);
+        let limit = self.dataset.failures.unwrap_or(0);
+        for (row, error) in &batch.replaced {
+            self.failed.insert(*row);
+            replaced.entry(*row).or_insert_with(|| error.clone());
+            if self.failed.len() > limit {
+                return Err(error.clone().hint(format!(
+                    "{} records of this epoch failed on their way to a batch, and the limit of `dataset.on_error` is {limit}; \
+                     this is the last",
+                    self.failed.len()
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Brings a batch into the place of another one, in its memory where it has the same shape: reading batch after
@@ -289,7 +335,8 @@ impl Epoch<'_> {
         let goes_on = self.last.replace(index).is_some_and(|last| last + 1 == index);
         let rest = index + 1..self.dataset.batches();
         if goes_on && *workers > 0 && rest.len() > 1 && making.elapsed() > WORTH_HANDING_OVER {
-            self.ahead = Some(Ahead::start(shared, self.epoch, rest, *workers, *prefetch));
+            let pool = self.dataset.pool.get_or_init(|| Pool::new(*workers));
+            self.ahead = Some(Ahead::start(pool, shared, self.epoch, rest, *prefetch));
         }
         Ok(batch)
     }

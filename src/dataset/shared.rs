@@ -8,7 +8,7 @@ use std::thread;
 use super::batch::{Arrays, Batch};
 use super::cache::{self, Cache};
 use super::order::Order;
-use super::{Pad, Stations, WORTH_HANDING_OVER};
+use super::{Pad, Stations, WORTH_HANDING_OVER, replace};
 use crate::batch as columns;
 use crate::clock::Stopwatch;
 use crate::error::{Error, Kind, Result};
@@ -26,6 +26,8 @@ pub(super) struct Shared {
     cache: Cache,
     /// How values of different lengths are brought to one.
     pub pad: Vec<(Name, Pad)>,
+    /// Whether another record takes the place of one that fails.
+    pub replaces: bool,
     stop: Arc<AtomicBool>,
     kept: OnceLock<Option<Kept>>,
     /// The order of the latest passes.
@@ -51,7 +53,8 @@ impl Shared {
     ) -> Self {
         let passes = Mutex::new(Vec::new());
         let pad = Vec::new();
-        Shared { records, stations, mode, seed, order, cache, pad, stop, kept: OnceLock::new(), passes }
+        let kept = OnceLock::new();
+        Shared { records, stations, mode, seed, order, cache, pad, replaces: false, stop, kept, passes }
     }
 
     /// Returns how a record is called in errors.
@@ -99,7 +102,7 @@ impl Shared {
     }
 
     /// Returns the rows of a pass in order.
-    fn pass(&self, pass: u64) -> Arc<Vec<usize>> {
+    pub fn pass(&self, pass: u64) -> Arc<Vec<usize>> {
         let mut passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, rows)) = passes.iter().find(|(known, _)| *known == pass) {
             return rows.clone();
@@ -111,9 +114,25 @@ impl Shared {
         rows
     }
 
-    /// Loads, transforms and, in train mode, augments the rows of one batch, which start at position
-    /// `start` of pass `pass`.
+    /// Makes the batch of rows that start at position `start` of pass `pass`.
     fn assemble(&self, rows: &[usize], pass: u64, start: usize) -> Result<Batch> {
+        match self.made(rows, pass, start) {
+            Ok(chunk) => self.stacked(chunk, rows),
+            Err(error) if self.replaces && error.kind() != Kind::Interrupted => {
+                replace::batch(self, rows, (pass, start), error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns loaded rows as a batch.
+    pub fn stacked(&self, chunk: DataColumns, rows: &[usize]) -> Result<Batch> {
+        let place = |position: usize| rows.get(position).map_or_else(String::new, |&row| self.place(row));
+        Batch::new(chunk, rows.to_vec(), &self.pad, &place)
+    }
+
+    /// Loads, transforms and, in train mode, augments rows that start at position `start` of pass `pass`.
+    pub fn made(&self, rows: &[usize], pass: u64, start: usize) -> Result<DataColumns> {
         let place = |position: usize| rows.get(position).map_or_else(String::new, |&row| self.place(row));
         self.fill(0)?;
         let mut chunk = match self.kept.get().and_then(Option::as_ref) {
@@ -131,13 +150,17 @@ impl Shared {
             let augmented = augmentor.augment(DataRecords::Columns(chunk), &random)?;
             chunk = whole(columns::columns(augmented, &place)?, rows.len(), "augmentor")?;
         }
-        Batch::new(chunk, rows.to_vec(), &self.pad, &place)
+        Ok(chunk)
     }
 
-    /// Loads all records, at the first call, when they are to be kept; on `workers` threads where that pays.
+    /// Loads all records, at the first call, when they are to be kept; on `workers` threads where that pays. Where one of
+    /// them fails that another one may replace, nothing is kept.
     pub fn fill(&self, workers: usize) -> Result<()> {
         if self.kept.get().is_none() {
-            let kept = self.load_all(workers)?;
+            let kept = match self.load_all(workers) {
+                Err(error) if self.replaces && error.kind() != Kind::Interrupted => None,
+                kept => kept?,
+            };
             let _ = self.kept.set(kept);
         }
         Ok(())

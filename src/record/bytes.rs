@@ -1,6 +1,7 @@
 //! The bytes of a file: read into memory, or mapped when there are many of them.
 
 use std::fs::File;
+use std::io::Read;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
@@ -34,7 +35,7 @@ impl Bytes {
     /// No such file, a folder, and whatever the file system refuses.
     pub fn open(path: &Path, map: bool) -> Result<Bytes> {
         let failed = |error: std::io::Error| unreadable(path, &error);
-        let file = File::open(path).map_err(failed)?;
+        let mut file = File::open(path).map_err(failed)?;
         let about = file.metadata().map_err(failed)?;
         if about.is_dir() {
             return Err(Error::data(format!("{} is a folder, expected a file", path.display())));
@@ -48,7 +49,14 @@ impl Bytes {
                 return Ok(Bytes(Arc::new(Held::Mapped(mapped))));
             }
         }
-        std::fs::read(path).map(Bytes::from).map_err(failed)
+        let mut bytes = Vec::new();
+        // One byte more than there are: the end is seen without another buffer.
+        let length = usize::try_from(about.len()).unwrap_or(0);
+        bytes
+            .try_reserve_exact(length.saturating_add(1))
+            .map_err(|_| Error::data(format!("{} has {length} bytes, too many for the memory", path.display())))?;
+        file.read_to_end(&mut bytes).map_err(failed)?;
+        Ok(Bytes::from(bytes))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::tensor::{Array, Tensor};
 /// # Errors
 /// An unknown name and missing values; the error names the record.
 pub fn gather(records: &[Record], name: &str) -> Result<Option<Column>> {
-    let Some((table, rows)) = one_table(records) else { return Ok(None) };
+    let Some((table, rows)) = one_table::<Vec<u32>>(records) else { return Ok(None) };
     let cells = table.cells(name, "field").map_err(|error| error.within(table.place(rows[0] as usize)))?;
     gather_cells(table, cells, name, &rows)
 }
@@ -33,7 +33,7 @@ pub fn gather(records: &[Record], name: &str) -> Result<Option<Column>> {
 /// # Errors
 /// An unknown name and missing values; the error names the record.
 pub fn gather_list(records: &[Record], names: &[Name]) -> Result<Option<Column>> {
-    let Some((table, rows)) = one_table(records) else { return Ok(None) };
+    let Some((table, rows)) = one_table::<Vec<u32>>(records) else { return Ok(None) };
     list(table, &rows, names)
 }
 
@@ -89,7 +89,7 @@ pub enum Cells64 {
 /// # Errors
 /// An unknown name and missing values; the error names the record.
 pub fn gather_cells64(records: &[Record], name: &str) -> Result<Option<Cells64>> {
-    let Some((table, rows)) = one_table(records) else { return Ok(None) };
+    let Some((table, rows)) = one_table::<Vec<u32>>(records) else { return Ok(None) };
     cells64(table, &rows, name)
 }
 
@@ -158,7 +158,7 @@ impl Rows {
     /// Returns the rows of records; `None` when they are not of one table, and when there are none.
     pub fn of(records: &[Record]) -> Option<Rows> {
         let (table, rows) = one_table(records)?;
-        Some(Rows { table: table.clone(), rows: rows.into() })
+        Some(Rows { table: table.clone(), rows })
     }
 
     /// Returns rows one after another; `None` when they are not of one table.
@@ -185,6 +185,11 @@ impl Rows {
         self.rows.iter().map(|&row| Record::new(self.table.clone(), row as usize))
     }
 
+    /// Returns the type of a field; `None` when there is no such field.
+    pub fn kind(&self, name: &str) -> Option<ColumnType> {
+        self.table.cells(name, "field").ok().map(|cells| cells.kind())
+    }
+
     /// Returns one field of all records; see [`gather_cells64`].
     ///
     /// # Errors
@@ -209,12 +214,11 @@ impl Rows {
 }
 
 /// Returns the table and the rows, when all records are of one table and within it.
-fn one_table(records: &[Record]) -> Option<(&Arc<Table>, Vec<u32>)> {
+fn one_table<R: FromIterator<u32>>(records: &[Record]) -> Option<(&Arc<Table>, R)> {
     let table = records.first()?.table();
-    let row = |record: &Record| {
-        (Arc::ptr_eq(record.table(), table) && record.row() < table.len()).then_some(record.row() as u32)
-    };
-    Some((table, records.iter().map(row).collect::<Option<Vec<u32>>>()?))
+    let fits = |record: &Record| Arc::ptr_eq(record.table(), table) && record.row() < table.len();
+    // Two passes: with the length known, the second one allocates once and has no condition in it.
+    records.iter().all(fits).then(|| (table, records.iter().map(|record| record.row() as u32).collect()))
 }
 
 fn check_present(table: &Table, cells: &Cells, name: &str, rows: &[u32]) -> Result<()> {

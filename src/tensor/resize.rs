@@ -139,15 +139,23 @@ fn pass<T: Element + super::element::Cast<f32>>(
     let mut result = axes::room(pictures * down.len() * line)?;
     let mut narrow: Vec<T> = axes::room(height * line)?;
     let mut sums = vec![0f32; line];
+    let mut wide = vec![0f32; width * channels];
     for picture in data.chunks_exact((height * width * channels).max(1)) {
         narrow.clear();
         for row in picture.chunks_exact(width * channels) {
-            for (start, weights) in across {
-                let inputs = &row[start * channels..(start + weights.len()) * channels];
-                for channel in 0..channels {
-                    let terms = inputs[channel..].iter().step_by(channels).zip(weights);
-                    let sum: f32 = terms.map(|(&value, weight)| Cast32::to(value) * weight).sum();
-                    narrow.push(back(sum));
+            wide.iter_mut().zip(row).for_each(|(wide, &value)| *wide = Cast32::to(value));
+            match channels {
+                1 => across_row::<1, T>(&wide, across, back, &mut narrow),
+                3 => across_row::<3, T>(&wide, across, back, &mut narrow),
+                4 => across_row::<4, T>(&wide, across, back, &mut narrow),
+                _ => {
+                    for (start, weights) in across {
+                        let inputs = &wide[start * channels..(start + weights.len()) * channels];
+                        for channel in 0..channels {
+                            let terms = inputs[channel..].iter().step_by(channels).zip(weights);
+                            narrow.push(back(terms.map(|(&value, weight)| value * weight).sum()));
+                        }
+                    }
                 }
             }
         }
@@ -160,6 +168,24 @@ fn pass<T: Element + super::element::Cast<f32>>(
         }
     }
     Ok(result)
+}
+
+/// Filters one row of pixels of so many channels: each channel's terms are added in their order, as one by one.
+fn across_row<const CHANNELS: usize, T>(
+    row: &[f32],
+    across: &[(usize, Vec<f32>)],
+    back: fn(f32) -> T,
+    narrow: &mut Vec<T>,
+) {
+    let (pixels, _) = row.as_chunks::<CHANNELS>();
+    for (start, weights) in across {
+        // What an empty sum of the standard library is.
+        let mut sums = [-0.0f32; CHANNELS];
+        for (pixel, weight) in pixels[*start..].iter().zip(weights) {
+            sums.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += value * weight);
+        }
+        narrow.extend(sums.map(back));
+    }
 }
 
 /// The conversion to f32 by a name that does not have to be told apart from others.

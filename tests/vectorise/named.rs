@@ -281,24 +281,34 @@ fn standard() -> Vec<(&'static str, Slot, serde_json::Value)> {
         ("std.augmentors.pictures.horizontal_flip", Slot::Augmentor, picture(json!({}))),
         ("std.augmentors.pictures.vertical_flip", Slot::Augmentor, picture(json!({}))),
         ("std.augmentors.pictures.random_crop", Slot::Augmentor, picture(json!({ "size": [4, 4], "padding": 1 }))),
+        ("std.augmentors.pictures.random_crop", Slot::Augmentor, picture(json!({ "size": [3, 4], "p": 0.5 }))),
         ("std.augmentors.pictures.random_resized_crop", Slot::Augmentor, picture(json!({ "size": [4, 4] }))),
+        ("std.augmentors.pictures.random_resized_crop", Slot::Augmentor, picture(json!({ "size": [4, 4], "p": 0.5 }))),
         ("std.augmentors.pictures.translation", Slot::Augmentor, picture(json!({ "translate": [0.3, 0.3] }))),
         ("std.augmentors.pictures.rotation", Slot::Augmentor, picture(json!({}))),
+        ("std.augmentors.pictures.rotation", Slot::Augmentor, picture(json!({ "degrees": [-20, 40.5], "p": 0.5 }))),
         ("std.augmentors.pictures.erasing", Slot::Augmentor, picture(json!({}))),
         (
             "std.augmentors.pictures.colour_jitter",
             Slot::Augmentor,
             picture(json!({ "brightness": 0.3, "contrast": 0.3 })),
         ),
+        (
+            "std.augmentors.pictures.colour_jitter",
+            Slot::Augmentor,
+            picture(json!({ "brightness": 0.3, "contrast": 0.3, "p": 0.5 })),
+        ),
         ("std.augmentors.pictures.random_grayscale", Slot::Augmentor, picture(json!({ "p": 0.5 }))),
         ("std.augmentors.series.jitter", Slot::Augmentor, series(json!({}))),
         ("std.augmentors.series.scaling", Slot::Augmentor, series(json!({}))),
         ("std.augmentors.series.time_shift", Slot::Augmentor, series(json!({ "most": 2 }))),
         ("std.augmentors.series.window", Slot::Augmentor, series(json!({ "length": 4 }))),
+        ("std.augmentors.series.window", Slot::Augmentor, series(json!({ "length": 4, "p": 0.5 }))),
         ("std.augmentors.series.reverse", Slot::Augmentor, series(json!({}))),
         ("std.augmentors.series.dropout", Slot::Augmentor, series(json!({ "length": 3 }))),
         // `mixup` and `cutmix` take whole batches: there is nothing to vectorise.
         ("std.augmentors.mix.label_smoothing", Slot::Augmentor, json!({ "outputs": ["hot"] })),
+        ("std.augmentors.mix.label_smoothing", Slot::Augmentor, json!({ "outputs": ["hot"], "p": 0.5 })),
     ]
 }
 

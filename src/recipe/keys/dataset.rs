@@ -75,8 +75,9 @@ pub static DATASET: Section = Section {
             "on_error",
             OneOf(&[ON_ERROR, Map(&ON_ERROR_SECTION)]),
             Default(r#""stop""#),
-            "what becomes of records that cannot be loaded: `stop`, `skip` them, or list them in \
-             `quarantine.jsonl` too; other policies than `stop` load each record once before training (ours)",
+            "what becomes of records that cannot be loaded or transformed: `stop`, `skip` them, or list them in \
+             `quarantine.jsonl` too; other policies than `stop` try each record before training, and put another \
+             training record in the place of one that an augmentor fails on (ours)",
         ),
     ],
 };

@@ -168,7 +168,7 @@ fn given(map: &Map) -> Result<Batch> {
             array.shape()
         )));
     }
-    Ok(Batch { len, x, y, w, rows: Vec::new() })
+    Ok(Batch { len, x, y, w, rows: Vec::new(), replaced: Vec::new() })
 }
 
 fn number(value: i64, what: &str) -> Answer<usize> {

@@ -63,13 +63,26 @@ fn positions(items: &[Value], wanted: &Value) -> Option<Vec<i64>> {
     match wanted {
         Value::Texts(wanted) => {
             let items: Vec<_> = items.iter().map(Value::same_text).collect::<Option<_>>()?;
+            let items: Vec<&str> = items.iter().map(|item| item.as_str()).collect();
             if items.len() <= FEW {
-                let find = |text: &Arc<str>| at(items.iter().position(|item| item.as_str() == &**text));
+                // Texts that repeat in a table are shared: one that was found is known again by its place in memory.
+                let mut known: Vec<(*const u8, usize, i64)> = Vec::with_capacity(FEW);
+                let find = |text: &Arc<str>| {
+                    let (start, length) = (text.as_ptr(), text.len());
+                    if let Some((.., place)) = known.iter().find(|known| known.0 == start && known.1 == length) {
+                        return *place;
+                    }
+                    let place = at(items.iter().position(|item| *item == &**text));
+                    if known.len() < FEW {
+                        known.push((start, length, place));
+                    }
+                    place
+                };
                 return Some(wanted.iter().map(find).collect());
             }
             let mut places = std::collections::HashMap::with_capacity(items.len());
             for (place, item) in items.iter().enumerate() {
-                places.entry(item.as_str()).or_insert(place as i64);
+                places.entry(*item).or_insert(place as i64);
             }
             Some(wanted.iter().map(|text| places.get(&**text).copied().unwrap_or(-1)).collect())
         }

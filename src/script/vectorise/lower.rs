@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rhai::{AST, ASTFlags, ASTNode, Expr, FnCallExpr, FnPtr, ImmutableString, OpAssignment, Position, Stmt, StmtBlock};
 
+use super::fields;
 use super::halt::{Halt, Outcome};
 use super::natives;
 use super::program::{Block, Function, Node, Operator, Place, Program, Statement, Step};
@@ -15,11 +16,15 @@ use crate::script::host::Host;
 
 /// Lowers a function and all that it calls.
 pub(super) fn lower(host: &Host, compiled: &Arc<Compiled>, function: &str, arity: usize) -> Outcome<Program> {
-    let mut lowering = Lowering { host, scripts: Vec::new(), functions: Vec::new(), known: BTreeMap::new() };
+    let mut lowering =
+        Lowering { host, scripts: Vec::new(), functions: Vec::new(), known: BTreeMap::new(), calls_first: false };
     let script = lowering.script(compiled.clone())?;
     lowering.function(script, function, arity, true)?;
     let functions = lowering.functions.into_iter().collect::<Option<Vec<_>>>();
-    functions.map(|functions| Program { functions }).ok_or_else(|| Halt::new("a function has no body"))
+    let mut program =
+        functions.map(|functions| Program { functions }).ok_or_else(|| Halt::new("a function has no body"))?;
+    fields::fuse(&mut program, lowering.calls_first);
+    Ok(program)
 }
 
 struct Lowering<'a> {
@@ -28,6 +33,8 @@ struct Lowering<'a> {
     functions: Vec<Option<Function>>,
     /// Functions by script, name, number of parameters, and whether `this` is bound.
     known: BTreeMap<(usize, String, usize, bool), usize>,
+    /// Whether the first function is called by another one, or by itself.
+    calls_first: bool,
 }
 
 /// A script whose functions are lowered.
@@ -454,6 +461,7 @@ impl Lowering<'_> {
 
     fn scripted(&mut self, script: usize, name: &str, arguments: Vec<Node>, this: bool, at: Position) -> Outcome<Node> {
         let function = self.function(script, name, arguments.len(), this)?;
+        self.calls_first |= function == 0;
         Ok(Node::Script { function, arguments, at })
     }
 
@@ -513,6 +521,7 @@ impl Lowering<'_> {
             }
         }
         let number = self.function(body.script, name, arity, false)?;
+        self.calls_first |= number == 0;
         Ok(Node::Closure { function: number, captures: captured.to_vec() })
     }
 }

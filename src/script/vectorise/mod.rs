@@ -17,6 +17,7 @@ mod call;
 mod compare;
 mod convert;
 mod draws;
+mod fields;
 mod frame;
 mod halt;
 mod lists;

@@ -48,12 +48,14 @@ impl Leaf<'_> {
         matches!(self, Leaf::Ints(_) | Leaf::Bools(_) | Leaf::Int(_))
     }
 
-    fn int(&self, lane: usize) -> i64 {
+    /// Writes whole numbers; where there are others, nothing is written.
+    fn write_whole(&self, data: &mut [i64], at: usize, width: usize) {
+        let places = data.iter_mut().skip(at).step_by(width);
         match self {
-            Leaf::Ints(values) => values[lane],
-            Leaf::Bools(values) => i64::from(values[lane]),
-            Leaf::Int(value) => *value,
-            Leaf::Floats(_) | Leaf::Float(_) => 0,
+            Leaf::Ints(values) => places.zip(*values).for_each(|(place, &value)| *place = value),
+            Leaf::Bools(values) => places.zip(*values).for_each(|(place, &value)| *place = i64::from(value)),
+            Leaf::Int(value) => places.for_each(|place| *place = *value),
+            Leaf::Floats(_) | Leaf::Float(_) => (),
         }
     }
 
@@ -84,9 +86,15 @@ fn numbers(value: &Value, len: usize) -> Outcome<Value> {
     collect(value, &shape[1..], &mut leaves)?;
     let width = leaves.len();
     if leaves.iter().all(Leaf::is_whole) && width > 0 {
-        let mut data = Vec::with_capacity(width * len);
-        (0..len).for_each(|lane| data.extend(leaves.iter().map(|leaf| leaf.int(lane))));
+        if let [Leaf::Ints(values)] = leaves.as_slice() {
+            return Ok(Value::Tensors(Array::from_i64(values.to_vec(), &shape)?));
+        }
+        let mut data = vec![0i64; width * len];
+        leaves.iter().enumerate().for_each(|(at, leaf)| leaf.write_whole(&mut data, at, width));
         return Ok(Value::Tensors(Array::from_i64(data, &shape)?));
+    }
+    if let [Leaf::Floats(values)] = leaves.as_slice() {
+        return Ok(Value::Tensors(Array::from_f32(values.iter().map(|&value| value as f32).collect(), &shape)?));
     }
     let mut data = vec![0.0f32; width * len];
     leaves.iter().enumerate().for_each(|(at, leaf)| leaf.write(&mut data, at, width));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rhai::{Identifier, ImmutableString, Position};
 
 use super::value::Value;
+use crate::record::Name;
 
 /// A function with all that it calls; the first one is where it begins.
 #[derive(Debug)]
@@ -66,6 +67,12 @@ pub(super) enum Node {
     /// The component's state.
     This,
     List(Vec<Node>),
+    /// A list of fields of the records in a slot that becomes numbers side by side, and the same as a plain list.
+    Fields {
+        slot: usize,
+        names: Vec<Name>,
+        list: Vec<Node>,
+    },
     Map(BTreeMap<Identifier, Node>),
     Property {
         of: Box<Node>,

@@ -56,6 +56,21 @@ pub(super) fn call(name: &str, arguments: &[Value]) -> Outcome<Option<Value>> {
     }
 }
 
+/// Returns fields as one array, as a list of them becomes where a data record is made of it; `None` unless all are whole
+/// numbers or all have a fraction: a whole number among others is rounded in another way.
+pub(super) fn side_by_side(rows: &Rows, names: &[Name]) -> Option<Value> {
+    let kind = rows.kind(names.first()?)?;
+    let numbers = matches!(kind, ColumnType::Int | ColumnType::Float);
+    if !numbers || names.iter().any(|name| rows.kind(name) != Some(kind)) {
+        return None;
+    }
+    // What is missing is for the list to find.
+    match rows.list(names).ok()?? {
+        Column::Dense(Tensor::Host(array)) => Some(Value::Tensors(array)),
+        _ => None,
+    }
+}
+
 /// Numbers side by side: i64 when all are whole, else f32. A mixture with `true` and `false` is left to the
 /// function itself.
 fn gathered(rows: &Rows, names: &[ImmutableString]) -> Outcome<Option<Value>> {

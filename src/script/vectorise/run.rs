@@ -285,6 +285,16 @@ impl Run<'_> {
             Node::Slot(slot) => Ok(frame.get(*slot).clone()),
             Node::This => Ok(self.this.clone()),
             Node::List(items) => Ok(Value::list(self.values(frame, items)?)),
+            Node::Fields { slot, names, list } => {
+                let found = match frame.get(*slot) {
+                    Value::Records(rows) => super::records::side_by_side(rows, names),
+                    _ => None,
+                };
+                match found {
+                    Some(array) => Ok(array),
+                    None => Ok(Value::list(self.values(frame, list)?)),
+                }
+            }
             Node::Map(fields) => {
                 let mut map = BTreeMap::new();
                 for (name, node) in fields {
