@@ -227,7 +227,7 @@ pub fn assemble(
         let options = dataset::Options { failures: on_error.limit(records.len()), ..options.clone() };
         Dataset::new(records.clone(), stations.clone(), mode, recipe.solver.batch_size, seed, options)
     };
-    class_weights::balance(recipe, &mut outputs, &network, train, &stations, &options)?;
+    class_weights::balance(recipe, &mut outputs, &network, &train, &stations, &options)?;
     let parts = Parts {
         weights,
         outputs,
