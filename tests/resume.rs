@@ -149,6 +149,75 @@ fn killed_at_any_moment_and_resumed_it_gives_the_same_bits() {
 }
 
 #[test]
+fn rows_of_a_file_that_a_recipe_chose_are_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    project(folder);
+    // A map of a script is written as one of JSON is, but for its opening.
+    let config = fs::read_to_string(folder.join("config.json")).unwrap().replace('{', "#{");
+    let recipe = r#"
+        let parts = read_records("iris.csv").split(0.8, #{ seed: 42, stratify: "species" });
+        config.solver.epochs = 3;
+        trainer("run").train(config, parts[0], parts[1]);
+    "#;
+    fs::write(folder.join("recipe.rhai"), format!("let config = {config};{recipe}")).unwrap();
+    assert!(barrage(folder, &["run", "recipe.rhai"]).status().unwrap().success());
+    let report = fs::read(folder.join("run/training_report.csv")).unwrap();
+    // As if it had been killed in its second epoch.
+    for epoch in ["epoch_0002", "epoch_0003"] {
+        fs::remove_dir_all(folder.join("run/resume_checkpoints").join(epoch)).unwrap();
+    }
+    assert!(barrage(folder, &["resume", "run"]).status().unwrap().success());
+    assert!(report == fs::read(folder.join("run/training_report.csv")).unwrap());
+
+    let data = folder.join("run/data.json");
+    let mut known: serde_json::Value = serde_json::from_slice(&fs::read(&data).unwrap()).unwrap();
+    assert_eq!(known["train"]["whole"], false);
+    let runs = known["train"]["rows"].as_array_mut().unwrap();
+    let last = runs.len() - 1;
+    runs[last][1] = serde_json::json!(1000);
+    fs::write(&data, known.to_string()).unwrap();
+    let output = barrage(folder, &["resume", "run"]).stderr(Stdio::piped()).output().unwrap();
+    assert!(!output.status.success());
+    assert!(String::from_utf8(output.stderr).unwrap().contains("are not among 150 records"));
+}
+
+#[test]
+fn a_loader_that_makes_its_records_says_what_went_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let script = r#"
+        fn make_data_loaders(experiment_config, hparams) {
+            let rows = read_records("rows.csv");
+            [rows, rows]
+        }
+        fn load(record) { #{ x: #{ x: record.x }, y: #{ y: record.y } } }
+    "#;
+    fs::write(folder.join("own.rhai"), script).unwrap();
+    fs::write(folder.join("rows.csv"), "x,y\n1,2\n2,4\n3,6\n").unwrap();
+    let config = r#"{
+        "dataset": { "loader": { "import": "own" }, "seed": 1 },
+        "model": {
+            "network": { "import": "sequential_from_config", "params": { "layers": [
+                { "import": "Input", "params": { "shape": [1], "name": "x" } },
+                { "import": "Dense", "params": { "units": 1, "name": "y" } }
+            ] } },
+            "outputs": [{ "name": "y", "loss": { "import": "mse" } }]
+        },
+        "solver": { "epochs": 2, "batch_size": 2 }
+    }"#;
+    fs::write(folder.join("config.json"), config).unwrap();
+    let output = barrage(folder, &["train", "config.json", "-a", "run"]).stderr(Stdio::piped()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // The script reads the run's own file no more.
+    fs::remove_file(folder.join("rows.csv")).unwrap();
+    let output = barrage(folder, &["resume", "run"]).stderr(Stdio::piped()).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    assert!(told.contains("rows.csv") && !told.contains("no file that can be read again"), "{told}");
+}
+
+#[test]
 fn a_changed_file_or_script_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

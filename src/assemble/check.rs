@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::assemble::run::{Fitted, Run, assemble};
 use crate::assemble::{blame, leaks};
 use crate::dataset::{Arrays, Dataset};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Subject};
 use crate::recipe::Recipe;
 use crate::script::{Host, Wanted, vectorise};
 use crate::service::clock;
@@ -135,7 +135,7 @@ fn compare_gradients(recipe: &Recipe, run: &Run, report: &mut Report) -> Result<
     let batch = run.trainer.train_data().epoch(0).batch(0)?;
     let found = run.trainer.check_gradients(&batch)?;
     // A wrong loss makes the gradients of all weights wrong.
-    let of_loss = |check: &&GradientCheck| check.what.starts_with("the prediction");
+    let of_loss = |check: &&GradientCheck| check.output.is_some();
     let wrong: Vec<&GradientCheck> = found.iter().filter(|check| check.disagreement.is_some()).collect();
     let losses = wrong.iter().any(of_loss);
     for check in wrong.into_iter().filter(|check| !losses || of_loss(check)) {
@@ -150,7 +150,8 @@ fn compare_gradients(recipe: &Recipe, run: &Run, report: &mut Report) -> Result<
             }
             false => "a scripted layer on the way, or an operation without a gradient, is differentiated wrongly",
         };
-        report.errors.push(blame::blame(recipe, error.hint(hint)));
+        let subject = check.output.as_ref().map_or(Subject::Loss, |output| Subject::Output(output.to_string()));
+        report.errors.push(blame::blame(recipe, error.hint(hint).about(subject)));
     }
     Ok(found)
 }

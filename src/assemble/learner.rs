@@ -29,6 +29,10 @@ pub fn learner(host: &Host, recipe: &Recipe) -> Result<Box<dyn Learner>> {
         transformer: std::sync::Arc::new(IdentityTransformer),
         augmentor: None,
     };
+    if let Some(output) = recipe.model.outputs.iter().find(|output| output.class_weight.is_balanced()) {
+        return Err(Error::recipe(format!("output `{}`: a pipeline has no training records to balance", output.name))
+            .hint("give `class_weight` as a map of classes"));
+    }
     let parts = Parts {
         weights: network.initialise(seed)?,
         outputs: model::outputs(host, &recipe.model.outputs)?,

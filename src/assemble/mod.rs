@@ -6,6 +6,7 @@
 mod blame;
 mod chain;
 mod check;
+mod class_weights;
 mod explain;
 mod export;
 mod faults;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::assemble::blame;
 use crate::assemble::faults::Faults;
 use crate::assemble::stations::{self, choose};
 use crate::error::{Error, Result, codes};
@@ -10,7 +9,7 @@ use crate::loss::{self, Loss};
 use crate::metric::{self, MetricTarget};
 use crate::network::{self, Network};
 use crate::optimizer::{self, Clip, Configured};
-use crate::recipe::{self, Import, Output};
+use crate::recipe::{self, ClassWeight, Import, Output};
 use crate::record::Name;
 use crate::registry::{self, Params};
 use crate::schedule;
@@ -40,7 +39,7 @@ pub fn network(host: &Host, import: &Import, from_transformer: &Params) -> Resul
         let component = host.component_with(&import.path, &import.params, from_transformer);
         build_network(&component.map_err(|error| set_by_transformer(error, from_transformer))?)
     };
-    build().map(Arc::new).map_err(|error| import.locate(blame::coded(error)))
+    build().map(Arc::new).map_err(|error| import.locate(error))
 }
 
 /// Looks the network up without building it, where what it is built from is not known.
@@ -94,14 +93,18 @@ pub fn outputs(host: &Host, outputs: &[Output]) -> Result<Vec<OutputSpec>> {
         let lists = [(&output.metrics, false), (&output.weighted_metrics, true)];
         let all = lists.iter().flat_map(|(list, weighted)| list.iter().map(|import| (import, *weighted)));
         let metrics = all.filter_map(|(import, weighted)| faults.take(metric_spec(host, import, weighted))).collect();
-        let classes = output.class_weight.iter().flatten();
+        let classes: &[(u32, f64)] = match &output.class_weight {
+            ClassWeight::Given(classes) => classes,
+            // What is balanced takes the records: see `class_weights`.
+            ClassWeight::Equal | ClassWeight::Balanced => &[],
+        };
         if let Some(loss) = loss {
             specs.push(OutputSpec {
                 name: Name::from(output.name.as_str()),
                 loss,
                 loss_weight: output.loss_weight,
                 class_weights: ClassWeights::new(
-                    classes.map(|(class, weight)| (i64::from(*class), *weight as f32)).collect(),
+                    classes.iter().map(|(class, weight)| (i64::from(*class), *weight as f32)).collect(),
                 ),
                 metrics,
             });

@@ -107,7 +107,12 @@ pub fn read_schema(folder: &Folder) -> Result<Schema> {
 /// A damaged `data.json`.
 pub fn has_files(folder: &Folder) -> Result<bool> {
     let known: Value = artifact::read_json(&folder.join(layout::DATA))?;
-    Ok(["train", "validation"].iter().all(|which| known[which]["whole"].as_bool() == Some(true)))
+    Ok(["train", "validation"].iter().all(|which| is_read_again(&known[which])))
+}
+
+/// Whether records are all of a file, or rows of it that were noted.
+fn is_read_again(source: &Value) -> bool {
+    source["path"].is_string() && (source["whole"].as_bool() == Some(true) || source["rows"].is_array())
 }
 
 /// Reads the records a run was started with from its files.
@@ -120,7 +125,7 @@ pub fn read_records(folder: &Folder) -> Result<(Records, Records)> {
     let schema = read_schema(folder)?;
     let read = |which: &str| {
         let source = &known[which];
-        let Some(file) = source["path"].as_str().filter(|_| source["whole"].as_bool() == Some(true)) else {
+        let Some(file) = source["path"].as_str().filter(|_| is_read_again(source)) else {
             return Err(Error::artifact(format!("the {which} records of this run are no file that can be read again"))
                 .coded(codes::OTHER_RECORDS)
                 .hint("a recipe made them: resume it in the recipe, with `trainer(dir).resume(train, validation)`"));
@@ -133,9 +138,21 @@ pub fn read_records(folder: &Folder) -> Result<(Records, Records)> {
             .coded(codes::OTHER_RECORDS)
             .hint("put the file back as it was, or start a new run"));
         }
-        Records::read_as(Path::new(file), &schema)
+        let all = Records::read_as(Path::new(file), &schema)?;
+        match &source["rows"] {
+            Value::Null => Ok(all),
+            rows => {
+                let runs: Vec<(u32, u32)> = serde_json::from_value(rows.clone()).map_err(|error| {
+                    Error::artifact(format!("`{}` is damaged: {error}", path.display())).coded(codes::DAMAGED)
+                })?;
+                all.of_runs(&runs)
+            }
+        }
     };
-    Ok((read("train")?, read("validation")?))
+    let (train, validation) = (read("train")?, read("validation")?);
+    // A file may have been read in another way than it is here.
+    check_records(folder, &train, &validation)?;
+    Ok((train, validation))
 }
 
 /// Checks that records are those of the run, as far as their number and columns tell.
@@ -163,6 +180,15 @@ pub fn check_records(folder: &Folder, train: &Records, validation: &Records) -> 
     Ok(())
 }
 
+/// Whether the records are noted as a file, or rows of one, that a resume can read again.
+pub fn from_file(records: &Records) -> bool {
+    let rows = || records.rows_of_file().is_some_and(|runs| runs.len() <= MOST_RUNS);
+    records.file().is_some() && (records.is_whole_file() || rows())
+}
+
+/// Rows of a file are noted as so many runs of neighbours at most: about 10 MB of text.
+const MOST_RUNS: usize = 1_000_000;
+
 fn source(records: &Records) -> Result<Value> {
     let mut value = json!({
         "source": records.source(),
@@ -176,8 +202,10 @@ fn source(records: &Records) -> Result<Value> {
         value["path"] = Value::from(path.to_string_lossy());
         value["bytes"] = Value::from(bytes.len());
         value["sha256"] = Value::from(hash(&bytes));
-        // Rows that a script chose or changed cannot be read from the file again.
+        // Records that a script changed cannot be read from the file again; rows that it chose can.
         value["whole"] = Value::from(records.is_whole_file());
+        value["rows"] =
+            records.rows_of_file().filter(|runs| runs.len() <= MOST_RUNS).map_or(Value::Null, |runs| json!(runs));
     }
     Ok(value)
 }

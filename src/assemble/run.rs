@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::assemble::faults::Faults;
 use crate::assemble::fit::{self, Part};
-use crate::assemble::{blame, kernels, model, open, pretrained, screen, services, stations};
+use crate::assemble::{blame, class_weights, kernels, model, open, pretrained, provenance, screen, services, stations};
 use crate::dataset::{self, Dataset, Pad, Stations};
 use crate::error::{Error, Kind, Result, codes};
 use crate::network::LayerInfo;
@@ -154,7 +154,7 @@ pub fn assemble(
 
     let loader = faults.take(stations::loader(host, &recipe.dataset));
     let on_error = &recipe.dataset.on_error;
-    let from_files = train.is_whole_file() && validation.is_whole_file();
+    let from_files = provenance::from_file(train) && provenance::from_file(validation);
     let all = [(train, Mode::Train), (validation, Mode::Validation)];
     let mut refused = Vec::new();
     let [train, validation] = match &loader {
@@ -220,12 +220,14 @@ pub fn assemble(
         return Err(Error::run("a part of the run is missing, and nothing says why"));
     };
     let stations = Stations { loader, transformer, augmentor };
+    let mut outputs = outputs;
 
     let options = options(host, recipe).map_err(|error| blame::key(recipe, error, "dataset.pad"))?;
     let data = |records: &Records, mode| {
         let options = dataset::Options { failures: on_error.limit(records.len()), ..options.clone() };
         Dataset::new(records.clone(), stations.clone(), mode, recipe.solver.batch_size, seed, options)
     };
+    class_weights::balance(recipe, &mut outputs, &network, &train, &stations, &options)?;
     let parts = Parts {
         weights,
         outputs,

@@ -2,7 +2,7 @@
 
 use crate::batch;
 use crate::dataset::Pad;
-use crate::error::{self, Error, Result, codes};
+use crate::error::{self, Error, Result, Subject, codes};
 use crate::record::{Column, Columns, DataColumns, Name};
 
 use crate::tensor::{Array, Number, Tensor};
@@ -53,7 +53,7 @@ impl Batch {
         };
         Ok(Batch {
             len,
-            x: all(columns.x, "input")?,
+            x: all(columns.x, "input").map_err(|error| error.about(Subject::Network))?,
             y: columns.y.map(|y| all(y, "output")).transpose()?,
             w: columns.w.map(|w| all(w, "sample weight")).transpose()?,
             rows,
@@ -67,6 +67,7 @@ impl Batch {
             let names = || arrays.iter().map(|(name, _)| &**name);
             Error::data(format!("the loader gives no {what} `{name}`"))
                 .coded(codes::NAMES)
+                .about(Subject::Loader)
                 .maybe_hint(error::did_you_mean(name, names()))
                 .hint(match arrays.is_empty() {
                     true => format!("it gives no {what}s at all"),

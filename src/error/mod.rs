@@ -112,6 +112,28 @@ impl fmt::Display for Place {
     }
 }
 
+/// What of a run an error is about, said where it is raised: rooms that check a run do not know its recipe, and who does
+/// finds there where the subject is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// What gives values: the loader.
+    Loader,
+    /// The network, or an input of it.
+    Network,
+    /// All outputs together: one is missing.
+    Outputs,
+    /// An output of this name, and that it has it.
+    Name(String),
+    /// The output of this name: its loss, unless a metric is named too.
+    Output(String),
+    /// The loss of any output.
+    Loss,
+    /// The metric of this name.
+    Metric(String),
+    /// The service of this name.
+    Service(String),
+}
+
 /// The name of the step of a chain of calls that imports a script.
 pub const IMPORT: &str = "import";
 
@@ -133,6 +155,7 @@ struct Inner {
     place: Option<Place>,
     label: Option<String>,
     context: Vec<String>,
+    subjects: Vec<Subject>,
     frames: Vec<Frame>,
     also: Vec<Error>,
 }
@@ -158,6 +181,7 @@ impl Error {
             place: None,
             label: None,
             context: Vec::new(),
+            subjects: Vec::new(),
             frames: Vec::new(),
             also: Vec::new(),
         }))
@@ -232,6 +256,18 @@ impl Error {
         self.each(|error| {
             if error.context.last() != Some(&context) {
                 error.context.push(context.clone());
+            }
+        });
+        self
+    }
+
+    /// Says what of a run the error is about; it may be about several things, such as a metric of an output. Errors of the
+    /// same check are about it too.
+    #[must_use]
+    pub fn about(mut self, subject: Subject) -> Self {
+        self.each(|error| {
+            if !error.subjects.contains(&subject) {
+                error.subjects.push(subject.clone());
             }
         });
         self
@@ -342,6 +378,11 @@ impl Error {
     /// Returns what was being worked on, innermost first.
     pub fn context(&self) -> &[String] {
         &self.0.context
+    }
+
+    /// Returns what of a run the error is about, as far as it was said.
+    pub fn subjects(&self) -> &[Subject] {
+        &self.0.subjects
     }
 
     /// Returns the chain of calls, innermost first.

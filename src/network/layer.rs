@@ -92,6 +92,15 @@ pub struct Bound {
 /// Values that a layer is given by name, such as an initial state.
 pub type Named<'a> = [(&'a str, Vec<Symbol>)];
 
+/// Returns the stream of random numbers of a part of a pass: of the layer with this seed at this position.
+pub(super) fn stream(random: &Random, position: u64, seed: Option<u64>) -> Random {
+    let own = random.derive(position);
+    match seed {
+        Some(seed) => own.derive(seed),
+        None => own,
+    }
+}
+
 /// A layer: what it makes of shapes, which weights it has, and how it composes.
 ///
 /// A [`Kernel`] is a second, optional way to run the same layer, on a CPU; `compose` stays the reference on any
@@ -146,6 +155,11 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
 
     /// Declares the weights for these input shapes, in Keras order.
     fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>>;
+
+    /// Returns the number that makes what it draws other than without it.
+    fn seed(&self) -> Option<u64> {
+        None
+    }
 
     /// Returns a penalty on the output, which joins the loss divided by the number of records, as in Keras 3.
     fn activity(&self) -> Option<&Arc<dyn Regularizer>> {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::error::{self, Error, Result};
+use crate::error::{self, Error, Result, codes};
 use crate::registry::{self, Params};
 
 use super::{Network, Symbol, component, layers};
@@ -94,6 +94,7 @@ fn check_placeholders(value: &Value, params: &Params) -> Result<()> {
             Some(name) => {
                 let names = || params.keys().map(String::as_str);
                 let error = Error::recipe(format!("no parameter for the placeholder `{text}`"))
+                    .coded(codes::NO_PLACEHOLDER)
                     .maybe_hint(error::did_you_mean(name, names()));
                 Err(match params.is_empty() {
                     true => error.hint("there are no network parameters"),

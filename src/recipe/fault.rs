@@ -102,10 +102,11 @@ pub(super) fn one_of(node: &Node, path: &KeyPath, keys: &[&str], found: usize) -
         _ => (format!("`{path}`: only one of the keys {keys} may be given"), "more than one is given"),
     };
     let code = if found == 0 { codes::MISSING_KEY } else { codes::GIVEN_TWICE };
-    place(Error::recipe(message), opening(node).or_else(|| node.mark()))
-        .coded(code)
-        .label(label)
-        .hint("leave out all but one")
+    place(Error::recipe(message), opening(node).or_else(|| node.mark())).coded(code).label(label).hint(if found == 0 {
+        format!("give {keys}")
+    } else {
+        "leave out all but one".to_owned()
+    })
 }
 
 /// A key of the solver beside a parameter of the optimizer that means the same.

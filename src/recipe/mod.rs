@@ -56,7 +56,7 @@ use serde_json::{Map, Value, json};
 pub use dataset::{Cache, Dataset, Limit, OnError};
 pub use imports::Import;
 pub use json_schema::json_schema;
-pub use model::{Model, Output, Pretrained};
+pub use model::{ClassWeight, Model, Output, Pretrained};
 pub use monitor::Better;
 pub use overrides::check_override;
 pub use read::Format;

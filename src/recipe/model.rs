@@ -8,7 +8,7 @@ use super::fields::Fields;
 use super::imports::{self, Import};
 use super::keys::OUTPUT;
 use super::schema::{Absent, Kind};
-use super::written::Entry;
+use super::written::{Entry, Value as Tree};
 use crate::error::nearest;
 
 /// The network, and the loss and metrics of each of its outputs.
@@ -41,6 +41,18 @@ pub struct Pretrained {
     pub skip_mismatched: bool,
 }
 
+/// What records of a class count in training.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum ClassWeight {
+    /// All the same.
+    #[default]
+    Equal,
+    /// At least 0, by the class's index; others count 1.
+    Given(Vec<(u32, f64)>),
+    /// So that all classes of the training records count alike.
+    Balanced,
+}
+
 /// An output of the network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Output {
@@ -55,7 +67,7 @@ pub struct Output {
     /// What is reported besides, with sample and class weights.
     pub weighted_metrics: Vec<Import>,
     /// What records of some classes count in training, at least 0, by the class's index.
-    pub class_weight: Option<Vec<(u32, f64)>>,
+    pub class_weight: ClassWeight,
     /// Accepted as Keras accepts it.
     pub sample_weight_mode: Option<String>,
 }
@@ -121,7 +133,7 @@ impl Output {
             loss_weight: fields.number("loss_weight"),
             metrics: imports::list(fields, "metrics"),
             weighted_metrics: imports::list(fields, "weighted_metrics"),
-            class_weight: class_weight(fields, report),
+            class_weight: ClassWeight::resolve(fields, report),
             sample_weight_mode: fields.text_if_any("sample_weight_mode"),
         }
     }
@@ -133,30 +145,50 @@ impl Output {
         map.insert("loss_weight".to_owned(), json!(self.loss_weight));
         map.insert("metrics".to_owned(), imports::all_to_json(&self.metrics));
         map.insert("weighted_metrics".to_owned(), imports::all_to_json(&self.weighted_metrics));
-        let weights = |weights: &Vec<(u32, f64)>| {
-            weights.iter().map(|(class, weight)| (class.to_string(), json!(weight))).collect::<Map<_, _>>()
-        };
-        map.extend(self.class_weight.as_ref().map(|own| ("class_weight".to_owned(), Value::Object(weights(own)))));
+        map.extend(self.class_weight.to_json().map(|own| ("class_weight".to_owned(), own)));
         map.extend(self.sample_weight_mode.as_ref().map(|mode| ("sample_weight_mode".to_owned(), json!(mode))));
         Value::Object(map)
     }
 }
 
-fn class_weight(fields: &Fields, report: &mut Report) -> Option<Vec<(u32, f64)>> {
-    let (node, path) = fields.get("class_weight");
-    let given = node.entries();
-    if given.is_empty() {
-        return None;
+impl ClassWeight {
+    /// Returns whether the weights follow from the records.
+    pub fn is_balanced(&self) -> bool {
+        *self == ClassWeight::Balanced
     }
-    let mut weights = Vec::with_capacity(given.len());
-    for entry in given {
-        match (entry.key.parse(), entry.node.number().filter(|weight| *weight >= 0.0)) {
-            (Ok(class), Some(weight)) => weights.push((class, weight)),
-            _ => report.faults.push(fault::class_weight(entry, &path)),
+
+    fn resolve(fields: &Fields, report: &mut Report) -> Self {
+        let (node, path) = fields.get("class_weight");
+        match &node.value {
+            Tree::Map(_) => {}
+            Tree::Text(text) if text == BALANCED => return ClassWeight::Balanced,
+            // Anything else was refused already.
+            _ => return ClassWeight::Equal,
+        }
+        let given = node.entries();
+        let mut weights = Vec::with_capacity(given.len());
+        for entry in given {
+            match (entry.key.parse(), entry.node.number().filter(|weight| *weight >= 0.0)) {
+                (Ok(class), Some(weight)) => weights.push((class, weight)),
+                _ => report.faults.push(fault::class_weight(entry, &path)),
+            }
+        }
+        if weights.is_empty() { ClassWeight::Equal } else { ClassWeight::Given(weights) }
+    }
+
+    fn to_json(&self) -> Option<Value> {
+        match self {
+            ClassWeight::Equal => None,
+            ClassWeight::Balanced => Some(json!(BALANCED)),
+            ClassWeight::Given(weights) => {
+                Some(Value::Object(weights.iter().map(|(class, weight)| (class.to_string(), json!(weight))).collect()))
+            }
         }
     }
-    Some(weights)
 }
+
+/// The word for [`ClassWeight::Balanced`].
+const BALANCED: &str = "balanced";
 
 fn check_names(outputs: &[Fields], report: &mut Report) {
     let mut seen = Vec::new();

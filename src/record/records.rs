@@ -30,6 +30,8 @@ pub struct Records {
     file: Option<Arc<Path>>,
     /// Whether it is all of the file, as it was read.
     whole: bool,
+    /// Whether the table is all of the file, as it was read: then the records are rows of it.
+    intact: bool,
 }
 
 impl Records {
@@ -86,7 +88,7 @@ impl Records {
     }
 
     pub(super) fn from_table(table: Table) -> Records {
-        Records { table: Arc::new(table), rows: None, file: None, whole: false }
+        Records { table: Arc::new(table), rows: None, file: None, whole: false, intact: false }
     }
 
     /// Returns the number of rows.
@@ -127,12 +129,13 @@ impl Records {
     pub(super) fn of_file(mut self, path: &Path) -> Records {
         self.file = Some(std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).into());
         self.whole = true;
+        self.intact = true;
         self
     }
 
     /// Notes the file the records are a part of.
     pub(super) fn part_of(self, path: &Path) -> Records {
-        Records { whole: false, ..self.of_file(path) }
+        Records { whole: false, intact: false, ..self.of_file(path) }
     }
 
     /// Returns the absolute path of the file that the records, or the table they are some rows or columns of, were
@@ -144,6 +147,37 @@ impl Records {
     /// Returns whether the records are all of [`Records::file`], as it was read.
     pub fn is_whole_file(&self) -> bool {
         self.whole
+    }
+
+    /// Returns which records of [`Records::file`] these are, counted from 0 and as runs of neighbours: start and number.
+    /// `None` where they are all of it, in order, or were changed since they were read.
+    pub fn rows_of_file(&self) -> Option<Vec<(u32, u32)>> {
+        let rows = self.rows.as_ref().filter(|_| self.intact && !self.whole)?;
+        let mut runs: Vec<(u32, u32)> = Vec::new();
+        for &row in rows.iter() {
+            match runs.last_mut() {
+                Some((start, count)) if *start + *count == row => *count += 1,
+                _ => runs.push((row, 1)),
+            }
+        }
+        Some(runs)
+    }
+
+    /// Returns the records of runs of neighbours, as [`Records::rows_of_file`] tells them.
+    ///
+    /// # Errors
+    /// A run beyond the last record.
+    pub fn of_runs(&self, runs: &[(u32, u32)]) -> Result<Records> {
+        let own = self.rows();
+        let mut rows = Vec::new();
+        for &(start, count) in runs {
+            let end = start.checked_add(count).map(|end| end as usize);
+            let run = end.and_then(|end| own.get(start as usize..end)).ok_or_else(|| {
+                Error::data(format!("records {start} and {count} more are not among {} records", own.len()))
+            })?;
+            rows.extend_from_slice(run);
+        }
+        Ok(self.with_rows(rows.into()))
     }
 
     /// Returns where the records were read: a file name, or "records".
@@ -216,7 +250,13 @@ impl Records {
             columns.push((name.into(), cells.clone()));
         }
         let table = Table::new(self.table.len(), columns, self.table.origin.clone(), self.table.absent().clone());
-        Ok(Records { table: Arc::new(table), rows: self.rows.clone(), file: self.file.clone(), whole: false })
+        Ok(Records {
+            table: Arc::new(table),
+            rows: self.rows.clone(),
+            file: self.file.clone(),
+            whole: false,
+            intact: false,
+        })
     }
 
     /// Returns the columns of these records, then those of others, record by record; each record keeps the place it
@@ -340,7 +380,13 @@ impl Records {
     }
 
     pub(super) fn with_rows(&self, rows: Arc<[u32]>) -> Records {
-        Records { table: self.table.clone(), rows: Some(rows), file: self.file.clone(), whole: false }
+        Records {
+            table: self.table.clone(),
+            rows: Some(rows),
+            file: self.file.clone(),
+            whole: false,
+            intact: self.intact,
+        }
     }
 
     fn row(&self, index: usize) -> Option<u32> {

@@ -27,7 +27,7 @@ use serde_json::Value;
 use crate::artifact::layout::Position;
 use crate::artifact::weights::Named;
 use crate::artifact::{Checkpoint, State, Writer};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Subject};
 use crate::registry::Entry;
 use crate::tensor::Array;
 
@@ -243,7 +243,9 @@ pub trait Service: Send {
 pub fn gather(services: &[Box<dyn Service>], mut state: State) -> Result<Gathered> {
     let mut arrays = Vec::new();
     for (service, key) in services.iter().zip(keys(services)) {
-        let value = service.state().map_err(|error| error.within(format!("service `{}`", service.name())))?;
+        let within = |error: Error| error.within(format!("service `{}`", service.name()));
+        let value =
+            service.state().map_err(|error| within(error).about(Subject::Service(service.name().to_owned())))?;
         if !value.is_null() {
             state.services.insert(key.clone(), value);
         }

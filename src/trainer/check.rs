@@ -8,7 +8,7 @@ use super::feed::{Fed, feed, feed_training, matches, names};
 use super::meters::Meters;
 use super::parts::{OutputSpec, Rate, Setup};
 use crate::dataset::{Arrays, Batch, Dataset};
-use crate::error::{self, Error, Result};
+use crate::error::{self, Error, Result, Subject, codes};
 use crate::network::{Network, Port, show_shape};
 use crate::random::{Random, Stream};
 use crate::record::Mode;
@@ -68,10 +68,14 @@ impl Trainer {
         let known = self.log_names();
         let mut errors = Vec::new();
         for service in &self.setup.services {
-            errors.extend(service.state().err().map(|error| error.within(format!("service `{}`", service.name()))));
+            let subject = || Subject::Service(service.name().to_owned());
+            let within = |error: Error| error.within(format!("service `{}`", service.name())).about(subject());
+            errors.extend(service.state().err().map(within));
             if let Some(monitor) = service.monitor().filter(|monitor| !known.iter().any(|name| name == monitor)) {
                 let mut error =
                     Error::recipe(format!("service `{}`: nothing is reported as `{monitor}`", service.name()))
+                        .coded(codes::UNKNOWN_MONITOR)
+                        .about(subject())
                         .maybe_hint(error::did_you_mean(monitor, known.iter().map(String::as_str)));
                 if monitor.starts_with("val_") && self.setup.validation.is_none() {
                     error = error.hint("there are no validation records, so nothing starts with `val_`");
@@ -84,6 +88,7 @@ impl Trainer {
                         "service `{}` changes the learning rate, but a schedule sets it",
                         service.name()
                     ))
+                    .about(subject())
                     .hint("give the optimizer a constant `learning_rate`, or leave the service out"),
                 );
             }
@@ -122,6 +127,8 @@ impl Trainer {
             let names = error::list(unreached.iter().map(|name| &**name));
             let several = if unreached.len() == 1 { "weight" } else { "weights" };
             return Err(Error::recipe(format!("the trainable {several} {names} received no gradient"))
+                .coded(codes::NO_GRADIENT)
+                .about(Subject::Loss)
                 .hint("no loss depends on them, or an operation on the way has no gradient (`argmax`, `round`, a comparison)")
                 .hint("declare a layer that is not to be trained with `trainable: false`"));
         }
@@ -161,17 +168,22 @@ pub(crate) fn in_network_order(network: &Network, outputs: Vec<OutputSpec>) -> R
         if !ports().any(|port| port == &*output.name) {
             errors.push(
                 Error::recipe(format!("the network has no output `{}`", output.name))
+                    .coded(codes::NAMES)
+                    .about(Subject::Name(output.name.to_string()))
                     .maybe_hint(error::did_you_mean(&output.name, ports()))
                     .hint(format!("its outputs: {}", error::list(ports()))),
             );
         }
         if outputs[..at].iter().any(|earlier| earlier.name == output.name) {
-            errors.push(Error::recipe(format!("output `{}` is given twice", output.name)));
+            let subject = Subject::Output(output.name.to_string());
+            errors.push(Error::recipe(format!("output `{}` is given twice", output.name)).about(subject));
         }
     }
     for port in ports().filter(|port| !outputs.iter().any(|output| &*output.name == *port)) {
         errors.push(
             Error::recipe(format!("output `{port}` of the network has no loss"))
+                .coded(codes::NAMES)
+                .about(Subject::Outputs)
                 .hint("name it in `model.outputs` with a loss"),
         );
     }
@@ -198,6 +210,8 @@ pub(super) fn first_batch(network: &Network, dataset: &Dataset) -> Result<Batch>
         Some(y) => check_names(y, "output", network.outputs(), true, &mut errors),
         None => errors.push(
             Error::data("the loader gives no outputs, so there is nothing to train on")
+                .coded(codes::NAMES)
+                .about(Subject::Loader)
                 .hint(format!("it must return values for {}", error::list(names(network.outputs())))),
         ),
     }
@@ -219,6 +233,8 @@ fn check_names(arrays: &Arrays, what: &str, ports: &[Port], all: bool, errors: &
     for name in given().filter(|name| !names(ports).any(|port| port == *name)) {
         errors.push(
             Error::data(format!("the loader gives {} `{name}`, but the network has no {side} of that name", a(what)))
+                .coded(codes::NAMES)
+                .about(Subject::Loader)
                 .maybe_hint(error::did_you_mean(name, names(ports)))
                 .hint(format!("the network's {side}s: {}", error::list(names(ports)))),
         );
@@ -226,6 +242,8 @@ fn check_names(arrays: &Arrays, what: &str, ports: &[Port], all: bool, errors: &
     for port in names(ports).filter(|port| all && !given().any(|name| name == *port)) {
         errors.push(
             Error::data(format!("the network needs {} `{port}`, but the loader gives none of that name", a(what)))
+                .coded(codes::NAMES)
+                .about(Subject::Network)
                 .maybe_hint(error::did_you_mean(port, given()))
                 .hint(match arrays.is_empty() {
                     true => format!("the loader gives no {what}s"),
@@ -245,7 +263,9 @@ fn check_input(port: &Port, array: &Array, errors: &mut Vec<Error>) {
         "input `{}`: the network takes shape {}, the loader gives {shape:?} for each record",
         port.name,
         show_shape(&port.shape)
-    ));
+    ))
+    .coded(codes::INPUT_SHAPE)
+    .about(Subject::Network);
     let count = |sizes: &mut dyn Iterator<Item = usize>| sizes.product::<usize>();
     let known: Option<Vec<usize>> = port.shape.iter().copied().collect();
     errors.push(match known {
@@ -272,7 +292,9 @@ fn not_finite(
     let Some((at, loss)) = bad.or_else(|| (!losses.total.is_finite()).then_some((0, losses.total))) else {
         return Ok(None);
     };
-    let error = Error::data(format!("the loss of output `{}` is {loss} in the first step", outputs[at].name));
+    let error = Error::data(format!("the loss of output `{}` is {loss} in the first step", outputs[at].name))
+        .coded(codes::NOT_FINITE)
+        .about(Subject::Output(outputs[at].name.to_string()));
     if let Some(line) = blame::given(batch, dataset) {
         let remedy = "look for missing values, or a division by zero in the loader or the transformer";
         return Ok(Some(error.hint(line).hint(remedy)));

@@ -1,5 +1,7 @@
 //! Weights of classes: what records of a class count in training, as Keras's `class_weight`.
 
+use std::collections::BTreeMap;
+
 use super::engine;
 use super::feed::Target;
 use crate::error::Result;
@@ -38,25 +40,52 @@ impl ClassWeights {
     }
 
     fn of(&self, labels: &Array, rank: usize) -> Result<Array> {
-        let mut shape = labels.shape().to_vec();
-        let width = match shape.len() == rank + 1 && rank > 0 {
-            true => shape.pop().unwrap_or(1),
-            false => 1,
-        };
-        let values = labels.as_f32();
-        let class = |columns: &[f32]| match columns {
-            [index] => index.round() as i64,
-            columns => {
-                let larger = |best: usize, at: usize| if columns[at] > columns[best] { at } else { best };
-                (0..columns.len()).fold(0, larger) as i64
-            }
-        };
-        let weights = values.chunks_exact(width.max(1)).map(|columns| self.get(class(columns))).collect();
-        Array::from_f32(weights, &shape)
+        let (classes, shape) = classes(labels, rank);
+        Array::from_f32(classes.into_iter().map(|class| self.get(class)).collect(), &shape)
     }
 
     fn get(&self, class: i64) -> f32 {
         self.0.binary_search_by_key(&class, |(own, _)| *own).map_or(1.0, |at| self.0[at].1)
+    }
+}
+
+/// Returns the class of each label, and the shape that they have together.
+fn classes(labels: &Array, rank: usize) -> (Vec<i64>, Vec<usize>) {
+    let mut shape = labels.shape().to_vec();
+    let width = match shape.len() == rank + 1 && rank > 0 {
+        true => shape.pop().unwrap_or(1),
+        false => 1,
+    };
+    let values = labels.as_f32();
+    let class = |columns: &[f32]| match columns {
+        [index] => index.round() as i64,
+        columns => {
+            let larger = |best: usize, at: usize| if columns[at] > columns[best] { at } else { best };
+            (0..columns.len()).fold(0, larger) as i64
+        }
+    };
+    (values.chunks_exact(width.max(1)).map(class).collect(), shape)
+}
+
+/// How often classes occur.
+#[derive(Clone, Debug, Default)]
+pub struct ClassCounts(BTreeMap<i64, u64>);
+
+impl ClassCounts {
+    /// Counts the labels of a batch; `rank` is that of one record's prediction. What their classes are is told at
+    /// [`ClassWeights`].
+    pub fn add(&mut self, labels: &Array, rank: usize) {
+        for class in classes(labels, rank).0 {
+            *self.0.entry(class).or_default() += 1;
+        }
+    }
+
+    /// Returns weights by which all classes count alike and a label counts 1 on average: labels / (classes · labels of the
+    /// class), as scikit-learn's `balanced`.
+    pub fn balanced(&self) -> ClassWeights {
+        let labels: u64 = self.0.values().sum();
+        let weight = |count: u64| (labels as f64 / (self.0.len() as f64 * count as f64)) as f32;
+        ClassWeights::new(self.0.iter().map(|(class, count)| (*class, weight(*count))).collect())
     }
 }
 
@@ -70,6 +99,16 @@ mod tests {
         weights.apply(&mut target, rank).unwrap();
         let found = target.weight.unwrap();
         (found.shape().to_vec(), found.as_f32().into_owned())
+    }
+
+    #[test]
+    fn balanced_weights_are_those_of_scikit_learn() {
+        let mut counts = ClassCounts::default();
+        counts.add(&Array::from_i64(vec![0, 0, 1], &[3]).unwrap(), 1);
+        counts.add(&Array::from_f32(vec![0.0, 2.0], &[2, 1]).unwrap(), 1);
+        // compute_class_weight("balanced", classes=[0, 1, 2], y=[0, 0, 1, 0, 2])
+        assert_eq!(counts.balanced(), ClassWeights::new(vec![(0, 0.555_555_6), (1, 1.666_666_6), (2, 1.666_666_6)]));
+        assert_eq!(ClassCounts::default().balanced(), ClassWeights::default());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::parts::OutputSpec;
 use crate::dataset::Batch;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Subject, codes};
 use crate::network::{Network, Port, show_shape};
 use crate::tensor::{Array, Dtype};
 
@@ -82,7 +82,8 @@ impl Fed {
         self.fill(network, batch)?;
         for ((target, output), port) in self.targets.iter_mut().zip(outputs).zip(network.outputs()) {
             let weighed = output.class_weights.apply(target, port.shape.len());
-            weighed.map_err(|error| error.within(format!("output `{}`", output.name)))?;
+            let within = |error: Error| error.within(format!("output `{}`", output.name));
+            weighed.map_err(|error| within(error).about(Subject::Output(output.name.to_string())))?;
         }
         Ok(())
     }
@@ -116,6 +117,8 @@ fn input(port: &Port, batch: &Batch) -> Result<Array> {
             show_shape(&port.shape),
             &array.shape()[1..]
         ))
+        .coded(codes::INPUT_SHAPE)
+        .about(Subject::Network)
         .hint("change the shape of the network's input, or what the loader and the transformer return")),
     }
 }

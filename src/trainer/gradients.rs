@@ -12,6 +12,7 @@ use crate::dataset::Batch;
 use crate::error::{Error, Result};
 use crate::network::Pass;
 use crate::random::{Random, Stream};
+use crate::record::Name;
 use crate::tensor::{Array, Graph, device, memory};
 
 /// Numbers of each weight that are looked at, and of each prediction.
@@ -25,6 +26,8 @@ const RECORDS: usize = 8;
 pub struct GradientCheck {
     /// What was changed: "the prediction of output `y`", "weight `hidden/kernel`".
     pub what: String,
+    /// The output whose prediction was changed; `None` for a weight.
+    pub output: Option<Name>,
     /// How many of its numbers were looked at.
     pub numbers: usize,
     /// The largest error, relative to the larger of gradient and difference.
@@ -81,7 +84,8 @@ impl Trainer {
                 self.total(&all, &masks, fed, way.dtype)
             };
             let what = format!("the prediction of output `{}`", output.name);
-            found.push(check(what, &predictions[at], way, loss)?);
+            let own = Some(output.name.clone());
+            found.push(GradientCheck { output: own, ..check(what, &predictions[at], way, loss)? });
         }
         let infos = self.setup.network.weights();
         for (at, info) in infos.iter().enumerate().filter(|(_, info)| info.trainable) {
@@ -158,7 +162,8 @@ fn check(what: String, value: &Graph, way: Way, loss: impl Fn(&Graph) -> Result<
         None => vec![0.0; value.elem_count()],
     };
     let (values, middle) = (numbers(value)?, number(&total)?);
-    let mut check = GradientCheck { what, numbers: 0, worst: 0.0, disagreement: None, exact: way.dtype == DType::F64 };
+    let exact = way.dtype == DType::F64;
+    let mut check = GradientCheck { what, output: None, numbers: 0, worst: 0.0, disagreement: None, exact };
     let at = |index: usize, change: f64| -> Result<f64> {
         let mut moved = values.clone();
         moved[index] += change;

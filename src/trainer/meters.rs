@@ -9,7 +9,7 @@ use super::engine::{self, Engine, Losses};
 use super::feed::{Fed, Target};
 use super::parts::OutputSpec;
 use crate::artifact::weights::Named;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Subject};
 use crate::metric::{Metric, MetricState, MetricTarget, Plain};
 use crate::service::Logs;
 use crate::tensor::{Array, Tensor};
@@ -74,9 +74,9 @@ impl Meters {
                         false => format!("{prefix}{}", metric.name()),
                     };
                     if logs.iter().any(|(own, _)| *own == name) {
-                        return Err(Error::recipe(format!("two values would be reported as `{name}`"))
-                            .hint("give one of the metrics another `name`")
-                            .within(format!("output `{}`", output.name)));
+                        let error = Error::recipe(format!("two values would be reported as `{name}`"))
+                            .hint("give one of the metrics another `name`");
+                        return Err(within(error, output));
                     }
                     logs.push((name, 0.0));
                     metrics.push(Own { output: at, weighted, metric });
@@ -118,9 +118,9 @@ impl Meters {
             }
             let Some((_, seen)) = &read else { continue };
             let weight = seen.weight.as_ref().filter(|_| own.weighted);
-            own.metric.update(&seen.target, &seen.prediction, weight).map_err(|error| {
-                within(error.within(format!("metric `{}`", own.metric.name())), &outputs[own.output])
-            })?;
+            own.metric
+                .update(&seen.target, &seen.prediction, weight)
+                .map_err(|error| within(of_metric(error, own.metric.name()), &outputs[own.output]))?;
         }
         Ok(())
     }
@@ -155,7 +155,7 @@ impl Meters {
             arrays.push((name.clone(), Array::from_f64(vec![mean.total, mean.count], &[2])?));
         }
         for ((name, _), own) in self.logs.iter().skip(1 + self.outputs.len()).zip(&self.metrics) {
-            let state = own.metric.state().map_err(|error| error.within(format!("metric `{name}`")))?;
+            let state = own.metric.state().map_err(|error| of_metric(error, name))?;
             if !state.fields.is_null() {
                 fields.insert(name.clone(), state.fields);
             }
@@ -224,5 +224,9 @@ impl Seen {
 }
 
 fn within(error: Error, output: &OutputSpec) -> Error {
-    error.within(format!("output `{}`", output.name))
+    error.within(format!("output `{}`", output.name)).about(Subject::Output(output.name.to_string()))
+}
+
+fn of_metric(error: Error, name: &str) -> Error {
+    error.within(format!("metric `{name}`")).about(Subject::Metric(name.to_owned()))
 }

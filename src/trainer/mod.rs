@@ -32,7 +32,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Map, Value};
 
-pub use class_weights::ClassWeights;
+pub use class_weights::{ClassCounts, ClassWeights};
 pub use gradients::GradientCheck;
 pub use live::Learned;
 pub use overfit::{Cause, NEAR_ZERO, Overfit};

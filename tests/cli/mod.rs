@@ -126,7 +126,12 @@ fn a_recipes_run_is_resumed_in_the_recipe() {
         "services: #{}",
         "services: #{ keep: 1, train_early_stopping: false, validation_early_stopping: false }",
     );
-    edit(&project, "recipe.rhai", r#"read_records("train.csv")"#, r#"read_records("train.csv").head(6)"#);
+    edit(
+        &project,
+        "recipe.rhai",
+        r#"read_records("train.csv")"#,
+        r#"read_records("train.csv").head(6).select(["length", "width", "kind"])"#,
+    );
     let child = start(&project, &["run", "recipe.rhai"]);
     wait_for(&project.path().join("artifacts/best_checkpoint/state.json"));
     signal(child.id(), "-INT");

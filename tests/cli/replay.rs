@@ -105,7 +105,12 @@ fn one_record_is_followed_and_what_is_wrong_is_said() {
 #[test]
 fn records_that_a_recipe_made_are_made_again() {
     let project = project();
-    edit(&project, "recipe.rhai", r#"read_records("train.csv")"#, r#"read_records("train.csv").head(6)"#);
+    edit(
+        &project,
+        "recipe.rhai",
+        r#"read_records("train.csv")"#,
+        r#"read_records("train.csv").head(6).select(["length", "width", "kind"])"#,
+    );
     let _ = run(&project, &["run", "recipe.rhai"]);
     let refused = run(&project, &["replay", "artifacts", "--step", "2"]);
     assert!(text(&refused.stderr).contains("are no file that can be read again"), "{}", text(&refused.stderr));

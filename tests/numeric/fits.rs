@@ -13,15 +13,12 @@ use barrage::tensor::{Array, Dtype, Tensor, device};
 use barrage::trainer::{ClassWeights, MetricSpec, OutputSpec, Parts, Progress, Rate, Step, Trainer};
 use barrage::{Error, Result, loss, metric, optimizer, record, registry, schedule, transformer};
 
-use super::{Case, check_table, numbers};
+use super::{Case, default_rate, layers as tables, numbers};
 
-#[test]
-fn fits() {
-    check_table("fits.json", |case| {
-        let run = |kernels| check(case, kernels).map_err(|error| shown(&error)).and_then(|found| compare(case, &found));
-        run(true).map_err(|error| format!("by kernels: {error}"))?;
-        run(false).map_err(|error| format!("composed: {error}"))
-    });
+pub fn check(case: &Case) -> Result<(), String> {
+    let run = |kernels| fit(case, kernels).map_err(|error| shown(&error)).and_then(|found| compare(case, &found));
+    run(true).map_err(|error| format!("by kernels: {error}"))?;
+    run(false).map_err(|error| format!("composed: {error}"))
 }
 
 /// What a run gave.
@@ -32,7 +29,7 @@ struct Found {
     predictions: Vec<Vec<(Name, Field)>>,
 }
 
-fn check(case: &Case, kernels: bool) -> Result<Found> {
+fn fit(case: &Case, kernels: bool) -> Result<Found> {
     let params = case.params();
     let network = Arc::new(network(&params)?);
     let weights = network.weights().iter().map(|info| {
@@ -121,13 +118,7 @@ fn network(params: &Map<String, Value>) -> Result<Network> {
         symbols.iter().find(|(own, _)| own == name.as_str().expect("a name")).expect("a layer of that name").1.clone()
     };
     for layer in params["layers"].as_array().expect("layers") {
-        let mut own = layer["params"].as_object().expect("params").clone();
-        // The table writes a nested component as `component` and `params`.
-        for value in own.values_mut() {
-            if let Some(name) = value.get("component") {
-                *value = serde_json::json!({"import": name, "params": value["params"]});
-            }
-        }
+        let mut own = tables::params(&layer["params"]);
         own.insert("name".to_owned(), layer["name"].clone());
         let from: Vec<Symbol> =
             layer["from"].as_array().expect("from").iter().map(|name| named(&symbols, name)).collect();
@@ -171,7 +162,7 @@ fn outputs(params: &Map<String, Value>) -> Result<Vec<OutputSpec>> {
 
 fn optimizer(value: &Value) -> Result<(optimizer::Configured, Rate)> {
     let (component, mut params) = block(value);
-    let rate = params.shift_remove("learning_rate").expect("a learning rate");
+    let rate = params.shift_remove("learning_rate").unwrap_or_else(|| default_rate(&component).into());
     let rate = match rate.as_f64() {
         Some(rate) => Rate::Constant(rate),
         None => {

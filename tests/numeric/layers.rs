@@ -8,26 +8,14 @@ use barrage::tensor::{Array, Device, Dtype, Graph, device};
 use candle_core::{DType, Var};
 use serde_json::{Map, Value, json};
 
-#[test]
-fn layers_give_the_numbers_of_keras() {
-    let mut cases = read(include_str!("layers.json"));
-    cases.extend(read(include_str!("sequences.json")));
-    if let Ok(folder) = std::env::var("BARRAGE_FIXTURES") {
-        let text = std::fs::read_to_string(std::path::Path::new(&folder).join("layers.json")).unwrap();
-        cases.extend(read(&text));
-    }
-    let failures: Vec<String> = cases.iter().flat_map(|case| check(case).err().unwrap_or_default()).collect();
-    assert!(failures.is_empty(), "{} failures\n{}", failures.len(), failures.join("\n"));
-    println!("numeric cases: {}", cases.len());
+use super::{Case, imports};
+
+pub(super) fn check(case: &Case) -> Result<(), String> {
+    run(case.value()).map_err(|errors| errors.join("; "))
 }
 
 pub(crate) fn read(text: &str) -> Vec<Value> {
     serde_json::from_str(text).unwrap()
-}
-
-fn check(case: &Value) -> Result<(), Vec<String>> {
-    let name = case["name"].as_str().unwrap();
-    run(case).map_err(|errors| errors.into_iter().map(|error| format!("{name}: {error}")).collect())
 }
 
 /// A case as a network.
@@ -219,17 +207,15 @@ pub(crate) fn planned(
     Ok(Planned { ys, gradients, weights })
 }
 
-/// The table writes a nested component as `component` and `params`, and the arguments of an activation beside its name.
-fn params(params: &Value) -> Map<String, Value> {
+/// Parameters as recipes write them: nested components, and the arguments of an activation, which the table has beside its
+/// name.
+pub(super) fn params(params: &Value) -> Map<String, Value> {
+    let mut params = params.clone();
+    imports(&mut params);
     let mut params = params.as_object().unwrap().clone();
     if let Some(arguments) = params.remove("kwargs") {
         let name = params["activation"].clone();
         params.insert("activation".into(), json!({"import": name, "params": arguments}));
-    }
-    for value in params.values_mut() {
-        if let Some(name) = value.get("component") {
-            *value = json!({"import": name, "params": value["params"]});
-        }
     }
     params
 }

@@ -1,19 +1,19 @@
 //! Values and gradients of losses.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use barrage::loss;
 use barrage::tensor::{Array, Dtype, Graph, device};
 use candle_core::{DType, Var};
 use serde_json::Value;
 
-use super::{Case, check_table, numbers};
+use super::{Case, numbers};
 
-#[test]
-fn values_and_gradients_are_those_of_keras() {
-    check_table("losses.json", |case| check(case).map_err(|error| error.to_string()));
-    assert!(FUSED.get() >= 20, "only {} cases ran fused", FUSED.get());
+pub fn check(case: &Case) -> Result<(), String> {
+    values_and_gradients(case).map_err(|error| error.to_string())
 }
 
-fn check(case: &Case) -> Result<(), Box<dyn std::error::Error>> {
+fn values_and_gradients(case: &Case) -> Result<(), Box<dyn std::error::Error>> {
     let loss = loss::make(case.component(), &case.params())?;
     let y_true = graph(case.input("y_true"))?;
     let y_pred = Var::from_tensor(&graph(case.input("y_pred"))?)?;
@@ -32,9 +32,12 @@ fn check(case: &Case) -> Result<(), Box<dyn std::error::Error>> {
     by_kernels(case, &*loss)
 }
 
-thread_local! {
-    /// Cases that ran fused.
-    static FUSED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+/// Cases that ran fused.
+static FUSED: AtomicUsize = AtomicUsize::new(0);
+
+/// Returns how many cases ran fused so far.
+pub fn fused() -> usize {
+    FUSED.load(Ordering::Relaxed)
 }
 
 /// The same on slices, in one pass, where the loss can: stored, and added to what is there.
@@ -74,7 +77,7 @@ fn by_kernels(case: &Case, loss: &dyn loss::Loss) -> Result<(), Box<dyn std::err
             }
         }
     }
-    FUSED.set(FUSED.get() + 1);
+    let _ = FUSED.fetch_add(1, Ordering::Relaxed);
     Ok(())
 }
 

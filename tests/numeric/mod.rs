@@ -1,8 +1,10 @@
-//! Losses, metrics, optimizers and schedules against tables of expected numbers, made with Keras 3.15.1.
+//! Losses, metrics, optimizers, schedules, layers, whole fits, callbacks, pictures and texts against tables of expected
+//! numbers, made with Keras 3.15.1.
 //!
 //! A table is a list of cases `{name, component, params, inputs, expected, tolerance}`; a value v matches an expected
 //! e when |v - e| <= abs + rel × |e|. `BARRAGE_FIXTURES` names a folder with more tables of the same names, which
-//! are checked too. Every case of every table counts: a component that is not built fails.
+//! are checked too. Every case of every table counts: a component that is not built fails, and so does a table that
+//! nobody knows. `cargo test --release --test main every_table_holds -- --nocapture` shows their number.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
@@ -17,7 +19,7 @@ mod schedules;
 mod shapes;
 mod texts;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
@@ -33,6 +35,10 @@ pub struct Numbers {
 }
 
 impl Case {
+    pub fn value(&self) -> &Value {
+        &self.0
+    }
+
     pub fn component(&self) -> &str {
         self.0["component"].as_str().expect("a component")
     }
@@ -82,22 +88,101 @@ pub fn numbers(value: &Value) -> Numbers {
     }
 }
 
-/// Checks every case of the table in the project and of the one in `BARRAGE_FIXTURES`, and prints their number.
-pub fn check_table(file: &str, check: impl Fn(&Case) -> Result<(), String>) {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/numeric").join(file);
-    let more = std::env::var_os("BARRAGE_FIXTURES").map(|folder| Path::new(&folder).join(file));
-    let mut failures = Vec::new();
-    let mut count = 0;
-    for path in std::iter::once(own).chain(more.filter(|path| path.exists())) {
-        let text = std::fs::read_to_string(&path).expect("a readable table");
-        let cases: Vec<Value> = serde_json::from_str(&text).expect("a list of cases");
-        for case in cases.into_iter().map(Case) {
-            count += 1;
-            if let Err(failure) = check(&case) {
-                failures.push(format!("{}: {failure}", case.0["name"].as_str().unwrap_or("?")));
-            }
+/// Checks one case.
+type Check = fn(&Case) -> Result<(), String>;
+
+/// Every table, and how a case of it is checked. A table that Keras's makers do not have, such as `sequences.json`, has the
+/// form of its family.
+const TABLES: [(&str, Check); 11] = [
+    ("losses.json", losses::check),
+    ("metrics.json", metrics::check),
+    ("optimizers.json", optimizers::check),
+    ("schedules.json", schedules::check),
+    ("layers.json", layers::check),
+    ("sequences.json", layers::check),
+    ("further.json", layers::check),
+    ("fits.json", fits::check),
+    ("callbacks.json", callbacks::check),
+    ("image_ops.json", images::check),
+    ("text_ops.json", texts::check),
+];
+
+/// All tables of the project and of `BARRAGE_FIXTURES`, kernels on and off where there are both. Its last line is
+/// `numeric cases: N`: how many were checked, in both folders together.
+#[test]
+fn every_table_holds() {
+    let own = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/numeric"));
+    let more = std::env::var_os("BARRAGE_FIXTURES").map(PathBuf::from);
+    let (mut count, mut failures) = (0, Vec::new());
+    for folder in std::iter::once(own).chain(more) {
+        let files = tables(&folder);
+        assert!(!files.is_empty(), "no table in {}", folder.display());
+        let of_all = std::thread::scope(|scope| {
+            let running: Vec<_> = files.iter().map(|file| scope.spawn(move || check_table(file))).collect();
+            running.into_iter().map(|table| table.join().expect("a table that can be read")).collect::<Vec<_>>()
+        });
+        for (file, (cases, wrong)) in files.iter().zip(of_all) {
+            println!("{}: {cases} cases", file.display());
+            count += cases;
+            failures.extend(wrong);
         }
     }
-    println!("numeric cases: {count} ({file})");
     assert!(failures.is_empty(), "{} of {count} cases differ:\n{}", failures.len(), failures.join("\n"));
+    // Tables get longer, not shorter.
+    assert!(count >= LEAST, "{count} cases, there were {LEAST}");
+    assert!(losses::fused() >= 20, "only {} cases of losses ran fused", losses::fused());
+    println!("numeric cases: {count}");
+}
+
+/// How many cases the project's own tables have at least.
+const LEAST: usize = 625;
+
+/// The tables in a folder, each known by its name.
+fn tables(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "json"));
+    files.sort();
+    files
+}
+
+/// Returns how many cases a table has, and what is wrong with some.
+fn check_table(file: &Path) -> (usize, Vec<String>) {
+    let name = file.file_name().unwrap().to_string_lossy();
+    let Some((_, check)) = TABLES.iter().find(|(known, _)| *known == name) else {
+        return (0, vec![format!("{name}: no such table is known")]);
+    };
+    let text = std::fs::read_to_string(file).expect("a readable table");
+    let cases: Vec<Value> = serde_json::from_str(&text).expect("a list of cases");
+    let wrong = |case: Value| {
+        let name = case["name"].as_str().unwrap_or("?").to_owned();
+        // A case of another form is told by its name, and hides no other.
+        let checked = std::panic::catch_unwind(|| check(&Case(case)));
+        let result = checked.unwrap_or_else(|_| Err("the case could not be read: see the panic above".to_owned()));
+        result.err().map(|error| format!("{name}: {error}"))
+    };
+    (cases.len(), cases.into_iter().filter_map(wrong).collect())
+}
+
+/// A table writes a nested component as `component` and `params`, recipes as an import block.
+pub fn imports(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.values_mut().for_each(imports);
+            if let Some(name) = map.remove("component") {
+                map.insert("import".to_owned(), name);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(imports),
+        _ => {}
+    }
+}
+
+/// The learning rate that Keras's optimizer has where none is given.
+pub fn default_rate(optimizer: &str) -> f64 {
+    match optimizer {
+        "SGD" => 0.01,
+        "ScheduleFreeAdamW" => 0.0025,
+        _ => 0.001,
+    }
 }

@@ -4,20 +4,19 @@ use barrage::optimizer::{self, Parameter};
 use barrage::schedule::{self, Constant, Schedule};
 use serde_json::Value;
 
-use super::{Case, check_table, numbers};
+use super::{Case, default_rate, numbers};
 
 /// The parameters of every case, with their shapes.
 const NAMES: [&str; 2] = ["a", "b"];
 
-#[test]
-fn parameters_are_those_of_keras() {
-    check_table("optimizers.json", |case| check(case).map_err(|error| error.to_string()));
+pub fn check(case: &Case) -> Result<(), String> {
+    steps(case).map_err(|error| error.to_string())
 }
 
-fn check(case: &Case) -> Result<(), Box<dyn std::error::Error>> {
+fn steps(case: &Case) -> Result<(), Box<dyn std::error::Error>> {
     let mut params = case.params();
     let schedule: Box<dyn Schedule> = match params.shift_remove("learning_rate") {
-        None => Box::new(Constant(0.001)),
+        None => Box::new(Constant(default_rate(case.component()))),
         Some(Value::Number(rate)) => Box::new(Constant(rate.as_f64().ok_or("a rate")?)),
         Some(block) => schedule::make(
             block["component"].as_str().ok_or("a schedule")?,

@@ -1,5 +1,6 @@
 #![allow(clippy::cloned_ref_to_slice_refs, reason = "a list of one reads like a list of two")]
 
+use crate::network::{LayerInstance, Pass};
 use candle_core::Var;
 use serde_json::{Value, json};
 

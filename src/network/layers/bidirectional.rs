@@ -10,6 +10,7 @@ use crate::network::kernel::{Backward, Forward, Kernel};
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
+use super::super::layer::stream;
 use super::super::onnx::Step;
 use super::super::{Bound, Layer, Named, Pass, Shape, Symbol, Weight, component, shape};
 use super::recurrent::{Recurrent, Written};
@@ -243,7 +244,7 @@ impl Layer for Bidirectional {
         let (first, second) = weights.split_at(self.forward.weight_count());
         let mut results = Vec::with_capacity(2);
         for (index, (layer, weights)) in self.both().into_iter().zip([first, second]).enumerate() {
-            let mut own = Pass::new(pass.training, pass.random.derive(index as u64));
+            let mut own = Pass::new(pass.training, stream(&pass.random, index as u64, layer.seed()));
             let all = layer.compose(inputs, weights, &mut own)?.flatten_from(1)?;
             let output = plan.steps * plan.units[index];
             let mut y = all.narrow(1, 0, output)?.reshape((rows, plan.steps, plan.units[index]))?;
@@ -274,6 +275,7 @@ impl Layer for Bidirectional {
         Some(Box::new(Run {
             plan: self.plan(*inputs[0].first()?),
             weights: self.forward.weight_count(),
+            seeds: [self.forward.seed(), self.backward.seed()],
             kernels: [self.forward.kernel(inputs)?, self.backward.kernel(inputs)?],
             outputs: Default::default(),
             gradients: Default::default(),
@@ -376,6 +378,7 @@ struct Run {
     /// How many of the weights are the first one's.
     weights: usize,
     kernels: [Box<dyn Kernel>; 2],
+    seeds: [Option<u64>; 2],
     outputs: [Vec<f32>; 2],
     gradients: [Vec<f32>; 2],
 }
@@ -394,7 +397,7 @@ impl Kernel for Run {
             self.kernels[index].forward(&mut Forward {
                 rows: step.rows,
                 training: step.training,
-                random: step.random.derive(index as u64),
+                random: stream(&step.random, index as u64, self.seeds[index]),
                 inputs: step.inputs,
                 weights: step.weights.part(share),
                 output: &mut self.outputs[index],

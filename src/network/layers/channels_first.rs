@@ -38,6 +38,10 @@ impl Layer for ChannelsFirst {
         self.0.integers()
     }
 
+    fn seed(&self) -> Option<u64> {
+        self.0.seed()
+    }
+
     fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
         self.0.activity()
     }

@@ -9,7 +9,7 @@ use crate::tensor::Graph;
 use super::super::onnx::Step;
 use super::super::{Bound, Initializer, Layer, Named, Pass, Shape, Symbol, Weight, shape, show_shape};
 use super::attention::{Looks, far_onnx, masked_softmax_onnx, softmax};
-use super::{LayerEntry, NAME, TRAINABLE, factors, weight};
+use super::{LayerEntry, NAME, SEED, TRAINABLE, factors, seed, weight};
 
 pub(super) const ATTENTION: LayerEntry = LayerEntry {
     entry: Entry {
@@ -30,6 +30,7 @@ pub(super) const ATTENTION: LayerEntry = LayerEntry {
                 "`dot`: the product of query and key; `concat`: a weight times the sum of tanh(query + key)",
             ),
             DROPOUT,
+            SEED,
             CAUSAL,
             SCORES,
             TRAINABLE,
@@ -60,6 +61,7 @@ pub(super) const ADDITIVE_ATTENTION: LayerEntry = LayerEntry {
         parameters: &[
             Parameter::optional("use_scale", Type::Bool, "true", "whether each place of the sum has a weight"),
             DROPOUT,
+            SEED,
             CAUSAL,
             SCORES,
             TRAINABLE,
@@ -100,6 +102,7 @@ struct Attention {
     mode: Mode,
     use_scale: bool,
     dropout: f64,
+    seed: Option<u64>,
     scores: bool,
     trainable: bool,
     looks: Looks,
@@ -114,6 +117,7 @@ impl Attention {
             mode,
             use_scale: a.bool("use_scale"),
             dropout: a.within("dropout", 0.0, 1.0)?,
+            seed: seed(a),
             scores: a.bool("return_attention_scores"),
             trainable: a.bool("trainable"),
             looks: Looks::new(a.bool("use_causal_mask")),
@@ -175,6 +179,10 @@ impl Layer for Attention {
         }
         let (looks, inputs) = self.looks.bind(inputs, named)?;
         Ok(Some(Bound { layer: Arc::new(Attention { looks, ..self.clone() }), inputs }))
+    }
+
+    fn seed(&self) -> Option<u64> {
+        self.seed
     }
 
     fn keeps_mask(&self) -> bool {

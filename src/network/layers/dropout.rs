@@ -1,17 +1,19 @@
 //! `Dropout`: zeros at random places while training.
 
-use crate::error::Result;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
 use crate::kernel::pool;
 use crate::random::Random;
-use crate::registry::{Entry, Parameter, Type};
+use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::simd;
 use crate::tensor::Graph;
 
 use super::super::gradient::define;
 use super::super::kernel::{Backward, Forward};
 use super::super::onnx::Step;
-use super::super::{Kernel, Layer, Pass, Shape, Weight, shape};
-use super::{LayerEntry, NAME};
+use super::super::{Kernel, Layer, Pass, Shape, Weight, shape, show_shape};
+use super::{LayerEntry, NAME, SEED, seed};
 
 pub(super) const DROPOUT: LayerEntry = LayerEntry {
     entry: Entry {
@@ -19,8 +21,21 @@ pub(super) const DROPOUT: LayerEntry = LayerEntry {
         aliases: &[],
         doc: "Sets values to 0 at random while training and scales the others by 1 / (1 - rate), so that the mean stays \
               (Srivastava and others, 2014). Otherwise it does nothing.\n\nThe output has the shape of the input.",
-        parameters: &[Parameter::required("rate", Type::Float, "the fraction that is dropped, from 0 to 1"), NAME],
-        build: |a| Ok(Box::new(Dropout { rate: a.within("rate", 0.0, 1.0)? })),
+        parameters: &[
+            Parameter::required("rate", Type::Float, "the fraction that is dropped, from 0 to 1"),
+            Parameter::optional(
+                "noise_shape",
+                Type::Any,
+                "null",
+                "the shape of what is drawn, with the batch axis: values along an axis of 1 are dropped together, null is \
+                 the length of the input's axis; `[null, 1, null]` drops features of all steps alike",
+            ),
+            SEED,
+            NAME,
+        ],
+        build: |a| {
+            Ok(Box::new(Dropout { rate: a.within("rate", 0.0, 1.0)?, noise_shape: noise_shape(a)?, seed: seed(a) }))
+        },
     },
     script_name: "dropout",
     positional: &["rate"],
@@ -30,6 +45,25 @@ pub(super) const DROPOUT: LayerEntry = LayerEntry {
 #[derive(Debug)]
 struct Dropout {
     rate: f64,
+    /// With the batch axis; `None` in it is the length of the input's axis.
+    noise_shape: Option<Shape>,
+    seed: Option<u64>,
+}
+
+fn noise_shape(a: &Arguments) -> Result<Option<Shape>> {
+    let refused = || a.refuse("noise_shape", "a list of lengths of at least 1 and nulls");
+    let axis = |value: &Value| match value {
+        Value::Null => Ok(None),
+        value => match value.as_u64() {
+            Some(length) if length > 0 => Ok(Some(length as usize)),
+            _ => Err(refused()),
+        },
+    };
+    match a.value("noise_shape") {
+        Value::Null => Ok(None),
+        Value::Array(axes) => axes.iter().map(axis).collect::<Result<_>>().map(Some),
+        _ => Err(refused()),
+    }
 }
 
 impl Layer for Dropout {
@@ -37,12 +71,30 @@ impl Layer for Dropout {
         "Dropout"
     }
 
+    fn seed(&self) -> Option<u64> {
+        self.seed
+    }
+
     fn keeps_mask(&self) -> bool {
         true
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
-        shape::single(inputs).cloned()
+        let input = shape::single(inputs)?;
+        if let Some(noise) = &self.noise_shape {
+            // Of a batch nobody knows the length beforehand.
+            let fits = |(noise, axis): (&Option<usize>, &Option<usize>)| {
+                noise.is_none_or(|length| length == 1 || axis.is_some_and(|axis| axis == length))
+            };
+            let axes = std::iter::once(&None).chain(input);
+            if noise.len() != input.len() + 1 || !noise.iter().zip(axes).all(fits) {
+                let (found, input) = (show_shape(noise), show_shape(input));
+                return Err(Error::recipe(format!(
+                    "`noise_shape`: expected 1 or null for the batch axis and for each axis of {input} (or its length), found {found}"
+                )));
+            }
+        }
+        Ok(input.clone())
     }
 
     fn weights(&self, _: &[Shape]) -> Result<Vec<Weight>> {
@@ -62,12 +114,19 @@ impl Layer for Dropout {
         let (threshold, scale) = self.bounds();
         let random = &mut pass.random;
         let draw = |_| if u64::from(random.bits()) >= threshold { scale } else { 0.0 };
-        let mask: Vec<f32> = (0..x.elem_count()).map(draw).collect();
-        let mask = Graph::from_vec(mask, x.shape(), x.device())?.to_dtype(x.dtype())?;
+        let noise = self.noise_shape.iter().flatten().zip(x.dims()).map(|(noise, axis)| noise.unwrap_or(*axis));
+        let drawn = if self.noise_shape.is_some() { noise.collect() } else { x.dims().to_vec() };
+        let mask: Vec<f32> = (0..drawn.iter().product()).map(draw).collect();
+        let mask = Graph::from_vec(mask, drawn, x.device())?.to_dtype(x.dtype())?;
+        let mask = mask.broadcast_as(x.shape())?.contiguous()?;
         let factor = mask.clone();
         define(x, move |x| x.mul(&factor), move |_, _, g| g.mul(&mask))
     }
+
     fn kernel(&self, _: &[&[usize]]) -> Option<Box<dyn Kernel>> {
+        if self.noise_shape.is_some() {
+            return None;
+        }
         let (threshold, scale) = self.bounds();
         // At rate 1 no 32 bits reach the threshold; the factor is 0 as well.
         let threshold = u32::try_from(threshold).unwrap_or(u32::MAX);
@@ -160,5 +219,34 @@ mod tests {
             check(&*layer, &[&[7, 3]], 5, noise);
             check(&*layer, &[&[4001]], 3, noise);
         }
+    }
+
+    #[test]
+    fn values_along_an_axis_of_the_noise_are_dropped_together() {
+        let run = |params: serde_json::Value| -> Vec<Vec<Vec<f32>>> {
+            let layer = DROPOUT.entry.make(params.as_object().unwrap()).unwrap();
+            let x = Graph::ones((4, 6, 5), candle_core::DType::F32, &crate::tensor::device::cpu()).unwrap();
+            let random = super::super::super::layer::stream(
+                &Random::new(3, crate::random::Stream::Dropout, &[]),
+                0,
+                layer.seed(),
+            );
+            layer.compose(&[x], &[], &mut Pass::new(true, random)).unwrap().to_vec3().unwrap()
+        };
+        let alike = run(json!({"rate": 0.5, "noise_shape": [null, 1, 5]}));
+        assert!(alike.iter().all(|record| record.iter().all(|step| *step == record[0])));
+        assert!(alike.iter().any(|record| record[0] != alike[0][0]));
+        assert!(alike.iter().flatten().flatten().all(|value| *value == 0.0 || *value == 2.0));
+        let batch = run(json!({"rate": 0.5, "noise_shape": [1, null, null]}));
+        assert!(batch.iter().all(|record| *record == batch[0]));
+        assert_ne!(run(json!({"rate": 0.5})), run(json!({"rate": 0.5, "seed": 1})));
+        assert_eq!(run(json!({"rate": 0.5, "seed": 1})), run(json!({"rate": 0.5, "seed": 1})));
+        for wrong in [json!([null, 5]), json!([2, null, null]), json!([null, 3, 1])] {
+            let params = json!({"rate": 0.5, "noise_shape": wrong});
+            let layer = DROPOUT.entry.make(params.as_object().unwrap()).unwrap();
+            assert!(layer.output_shape(&[vec![Some(6), Some(5)]]).is_err(), "{wrong}");
+        }
+        let params = json!({"rate": 0.5, "noise_shape": [0, 1]});
+        assert!(DROPOUT.entry.make(params.as_object().unwrap()).is_err());
     }
 }

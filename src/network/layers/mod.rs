@@ -50,7 +50,7 @@ mod up_sampling;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::error::{self, Error, Result};
+use crate::error::{self, Error, Result, codes};
 use crate::registry::{Arguments, Entry, Parameter, Params, Type};
 
 use super::{Initializer, Layer, LayerInstance, Weight};
@@ -193,7 +193,10 @@ pub static LIST: &[LayerEntry] = &[
 /// An unknown name is refused with the nearest one; `tf.keras.layers.Dense` with the right one.
 pub fn find(name: &str) -> Result<&'static LayerEntry> {
     let short = name.strip_prefix("barrage.layers.").unwrap_or(name);
-    if let Some(found) = LIST.iter().find(|layer| layer.entry.name == short || layer.script_name == short) {
+    if let Some(found) = LIST
+        .iter()
+        .find(|layer| layer.entry.name == short || layer.script_name == short || layer.entry.aliases.contains(&short))
+    {
         return Ok(found);
     }
     let names = || LIST.iter().map(|layer| layer.entry.name);
@@ -208,6 +211,7 @@ pub fn find(name: &str) -> Result<&'static LayerEntry> {
             .hint("in the script of a network: `x.lambda(|x| x * 2)`"));
     }
     Err(Error::recipe(format!("unknown layer `{name}`"))
+        .coded(codes::UNKNOWN_COMPONENT)
         .maybe_hint(hint)
         .hint(format!("built in: {}", error::list(names()))))
 }
@@ -226,6 +230,19 @@ const NAME: Parameter = Parameter::optional(
 /// The parameter `trainable` of every layer with weights of its own; others take it too, see [`LayerEntry::make`].
 const TRAINABLE: Parameter =
     Parameter::optional("trainable", Type::Bool, "true", "whether the optimizer changes the weights");
+
+/// The parameter `seed` of layers that draw while training.
+const SEED: Parameter = Parameter::optional(
+    "seed",
+    Type::Int,
+    "null",
+    "a number that makes the draws others than without it; they also follow from the recipe's seed, the step and the \
+     place of the layer, so that a run repeats itself without it",
+);
+
+fn seed(arguments: &Arguments) -> Option<u64> {
+    (!arguments.is_null(SEED.name)).then(|| arguments.int(SEED.name) as u64)
+}
 
 /// Makes an initializer from a parameter.
 fn initializer(arguments: &Arguments, name: &str) -> Result<Arc<dyn Initializer>> {

@@ -8,7 +8,7 @@ use super::super::gradient::define;
 use super::super::onnx::Step;
 use super::super::window::{self, DATA_FORMAT};
 use super::super::{Layer, Pass, Shape, Weight, shape};
-use super::{LayerEntry, NAME};
+use super::{LayerEntry, NAME, SEED, seed};
 
 pub(super) const SPATIAL_DROPOUT_1D: LayerEntry = LayerEntry {
     entry: Entry {
@@ -17,7 +17,7 @@ pub(super) const SPATIAL_DROPOUT_1D: LayerEntry = LayerEntry {
         doc: "Sets whole channels to 0 at random while training and scales the others by 1 / (1 - rate): neighbouring \
               steps are too alike for dropping single values (Tompson and others, 2015). Otherwise it does nothing.\n\n\
               Input and output `[batch, steps, channels]`.",
-        parameters: &[RATE, NAME],
+        parameters: &[RATE, SEED, NAME],
         build: |a| spatial("SpatialDropout1D", 1, a),
     },
     script_name: "spatial_dropout1d",
@@ -32,7 +32,7 @@ pub(super) const SPATIAL_DROPOUT_2D: LayerEntry = LayerEntry {
         doc: "Sets whole channels to 0 at random while training and scales the others by 1 / (1 - rate): neighbouring \
               pixels are too alike for dropping single values (Tompson and others, 2015). Otherwise it does nothing.\n\n\
               Input and output `[batch, height, width, channels]`.",
-        parameters: &[RATE, DATA_FORMAT, NAME],
+        parameters: &[RATE, SEED, DATA_FORMAT, NAME],
         build: |a| {
             window::check_data_format(a)?;
             spatial("SpatialDropout2D", 2, a)
@@ -51,6 +51,7 @@ pub(super) const GAUSSIAN_DROPOUT: LayerEntry = LayerEntry {
               others, 2014). Otherwise it does nothing.\n\nThe output has the shape of the input.",
         parameters: &[
             Parameter::required("rate", Type::Float, "the fraction dropout would drop; at least 0, below 1"),
+            SEED,
             NAME,
         ],
         build: |a| {
@@ -60,7 +61,7 @@ pub(super) const GAUSSIAN_DROPOUT: LayerEntry = LayerEntry {
                 return Err(a.refuse("rate", "a number of at least 0 and below 1"));
             }
             let noise = Kind::Factor { deviation: (rate / (1.0 - rate)).sqrt() };
-            Ok(Box::new(Noise { kind: "GaussianDropout", rank: None, noise }))
+            Ok(Box::new(Noise { kind: "GaussianDropout", rank: None, noise, seed: seed(a) }))
         },
     },
     script_name: "gaussian_dropout",
@@ -76,11 +77,12 @@ pub(super) const GAUSSIAN_NOISE: LayerEntry = LayerEntry {
               The output has the shape of the input.",
         parameters: &[
             Parameter::required("stddev", Type::Float, "the deviation of the normal distribution, at least 0"),
+            SEED,
             NAME,
         ],
         build: |a| {
             let noise = Kind::Addend { deviation: a.within("stddev", 0.0, f64::INFINITY)? };
-            Ok(Box::new(Noise { kind: "GaussianNoise", rank: None, noise }))
+            Ok(Box::new(Noise { kind: "GaussianNoise", rank: None, noise, seed: seed(a) }))
         },
     },
     script_name: "gaussian_noise",
@@ -92,7 +94,8 @@ const RATE: Parameter =
     Parameter::required("rate", Type::Float, "the fraction of the channels that is dropped, from 0 to 1");
 
 fn spatial(kind: &'static str, rank: usize, a: &Arguments) -> Result<Box<dyn Layer>> {
-    Ok(Box::new(Noise { kind, rank: Some(rank), noise: Kind::Channels { rate: a.within("rate", 0.0, 1.0)? } }))
+    let noise = Kind::Channels { rate: a.within("rate", 0.0, 1.0)? };
+    Ok(Box::new(Noise { kind, rank: Some(rank), noise, seed: seed(a) }))
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -115,11 +118,16 @@ struct Noise {
     /// The axes between batch and channels, where that matters.
     rank: Option<usize>,
     noise: Kind,
+    seed: Option<u64>,
 }
 
 impl Layer for Noise {
     fn kind(&self) -> &'static str {
         self.kind
+    }
+
+    fn seed(&self) -> Option<u64> {
+        self.seed
     }
 
     fn keeps_mask(&self) -> bool {

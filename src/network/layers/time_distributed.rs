@@ -78,6 +78,10 @@ impl Layer for TimeDistributed {
         Some(Arc::new(TimeDistributed { layer, name: self.name.clone() }))
     }
 
+    fn seed(&self) -> Option<u64> {
+        self.layer.seed()
+    }
+
     fn inner(&self) -> Option<&dyn Layer> {
         Some(&*self.layer)
     }

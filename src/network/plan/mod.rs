@@ -21,6 +21,7 @@ use crate::record::Name;
 use crate::tensor::{Array, Device, Dtype};
 
 use super::kernel::{Backward, Buffers, Forward, Target, Targets, Values};
+use super::layer::stream;
 use super::{Kernel, Network, NotFinite, Regularizer};
 use composed::Composed;
 pub use weights::FlatWeights;
@@ -59,6 +60,7 @@ struct Step {
     weights: std::ops::Range<usize>,
     /// Its position in the network, from which it draws its random numbers.
     position: u64,
+    seed: Option<u64>,
     /// A penalty on the output.
     activity: Option<Arc<dyn Regularizer>>,
     way: Way,
@@ -146,6 +148,7 @@ impl Plan {
                 output: sizes.len(),
                 weights: node.weights.clone(),
                 position: position as u64,
+                seed: node.layer.seed(),
                 activity: node.layer.activity().cloned(),
                 way,
             });
@@ -246,7 +249,7 @@ impl Plan {
             let mut pass = Forward {
                 rows: *rows,
                 training,
-                random: random.derive(step.position),
+                random: stream(random, step.position, step.seed),
                 inputs: Values::buffers(before, sizes, &step.inputs, *rows),
                 weights: Values::flat(flat.values(), &flat.ranges()[step.weights.clone()]),
                 output: &mut output[..*rows * sizes[step.output]],

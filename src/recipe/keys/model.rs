@@ -3,7 +3,7 @@
 use super::{IMPORT, IMPORTS, key};
 use crate::recipe::schema::Absent::{Default, Nothing, Refused};
 use crate::recipe::schema::Bounds::NotNegative;
-use crate::recipe::schema::Kind::{Choice, Flag, Free, Map, Maps, Number, Text, Texts};
+use crate::recipe::schema::Kind::{Choice, Flag, Free, Map, Maps, Number, OneOf, Text, Texts};
 use crate::recipe::schema::Section;
 
 /// The section `model`.
@@ -66,9 +66,10 @@ pub static OUTPUT: Section = Section {
         ),
         key(
             "class_weight",
-            Free,
+            OneOf(&[Choice(&["balanced"]), Free]),
             Nothing,
-            "what records of a class count in training, by its index: `{\"0\": 0.5, \"1\": 2.0}`; others count 1 (ours)",
+            "what records of a class count in training, by its index: `{\"0\": 0.5, \"1\": 2.0}`; others count 1; `balanced`: so \
+             that all classes of the training records count alike (ours)",
         ),
         key(
             "sample_weight_mode",

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::feed::Target;
 use super::parts::OutputSpec;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Subject};
 use crate::network::{FlatWeights, Network, NotFinite, Plan};
 use crate::random::Random;
 use crate::tensor::{Array, Device};
@@ -220,7 +220,9 @@ impl Engine {
 
 /// Says at which output an error occurred.
 fn named(error: Error, output: &OutputSpec, target: &Target, prediction: &[usize]) -> Error {
-    error.within(format!("output `{}`, target {:?}, prediction {prediction:?}", output.name, target.value.shape()))
+    error
+        .within(format!("output `{}`, target {:?}, prediction {prediction:?}", output.name, target.value.shape()))
+        .about(Subject::Output(output.name.to_string()))
 }
 
 /// Checks that a loss is one number.
@@ -232,6 +234,7 @@ fn check_scalar(loss: &crate::tensor::Graph, output: &OutputSpec) -> Result<()> 
             output.name,
             loss.dims()
         ))
+        .about(Subject::Output(output.name.to_string()))
         .hint("leave its `reduction` at the default")),
     }
 }

@@ -2,9 +2,12 @@
 //!
 //! Composed here by Candle's operations; [`run`] is the kernel.
 
+mod axes;
 mod run;
 
 use std::sync::Arc;
+
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::network::kernel::Kernel;
@@ -15,7 +18,7 @@ use super::super::gradient::linear;
 use super::super::{Bound, Initializer, Layer, Named, Pass, Regularizer, Shape, Symbol, Weight, shape, show_shape};
 use super::attention::{Looks, masked_softmax, masked_softmax_onnx};
 use super::terms::{ACTIVITY_REGULARIZER, Terms, penalty, rule};
-use super::{LayerEntry, NAME, TRAINABLE, factors, initializer, weight};
+use super::{LayerEntry, NAME, SEED, TRAINABLE, factors, initializer, seed, weight};
 use crate::network::onnx::Step;
 
 pub(super) const MULTI_HEAD_ATTENTION: LayerEntry = LayerEntry {
@@ -31,7 +34,9 @@ pub(super) const MULTI_HEAD_ATTENTION: LayerEntry = LayerEntry {
               length `output_shape`. Weights: `query/kernel` `[in, num_heads, key_dim]`, `query/bias` `[num_heads, \
               key_dim]`, the same for `key`, with `value_dim` for `value`; `attention_output/kernel` `[num_heads, value_dim, \
               out]`, `attention_output/bias` `[out]`. Masks of query, value and key are kept; a step that may look at \
-              nothing gets weights of 0.",
+              nothing gets weights of 0.\n\n\
+              Of inputs with more axes, those of `attention_axes` are the steps; along the others sequences stand by \
+              themselves, as records do.",
         parameters: &[
             Parameter::required("num_heads", Type::Int, "in how many ways steps look at each other, at least 1"),
             Parameter::required("key_dim", Type::Int, "the length of queries and keys, a head"),
@@ -42,12 +47,19 @@ pub(super) const MULTI_HEAD_ATTENTION: LayerEntry = LayerEntry {
                 "0.0",
                 "the fraction of weights dropped while training, from 0 to 1",
             ),
+            SEED,
             Parameter::optional("use_bias", Type::Bool, "true", "whether the projections have biases"),
             Parameter::optional(
                 "output_shape",
-                Type::Int,
+                Type::Ints,
                 "null",
-                "the length of the output; that of the query when null",
+                "the length of the output, or its axes after the steps; those of the query when null",
+            ),
+            Parameter::optional(
+                "attention_axes",
+                Type::Ints,
+                "null",
+                "the axes that are steps, counted with the batch axis as 0; all between batch and last when null",
             ),
             Parameter::optional("kernel_initializer", Type::Component, "\"glorot_uniform\"", "how the kernels start"),
             Parameter::optional("bias_initializer", Type::Component, "\"zeros\"", "how the biases start"),
@@ -98,8 +110,12 @@ struct Settings {
     heads: usize,
     key: usize,
     value: usize,
-    output: Option<usize>,
+    /// The axes of the output after the steps.
+    output: Option<Vec<usize>>,
+    /// As they were given.
+    axes: Option<Vec<i64>>,
     dropout: f64,
+    seed: Option<u64>,
     use_bias: bool,
     scores: bool,
     kernel: Arc<dyn Initializer>,
@@ -114,7 +130,33 @@ struct Lengths {
     keys: Option<usize>,
     /// Of the query, the value and the key.
     inputs: [usize; 3],
-    output: usize,
+    output: Vec<usize>,
+}
+
+impl Lengths {
+    /// The shape of the output.
+    fn out(&self) -> Shape {
+        std::iter::once(self.queries).chain(self.output.iter().copied().map(Some)).collect()
+    }
+}
+
+/// A parameter of whole numbers, if it is given.
+fn whole(a: &Arguments, name: &str) -> Option<Vec<i64>> {
+    match a.value(name) {
+        Value::Null => None,
+        Value::Array(items) => Some(items.iter().filter_map(Value::as_i64).collect()),
+        value => Some(value.as_i64().into_iter().collect()),
+    }
+}
+
+fn output(a: &Arguments) -> Result<Option<Vec<usize>>> {
+    let Some(lengths) = whole(a, "output_shape") else { return Ok(None) };
+    let lengths: Option<Vec<usize>> =
+        lengths.iter().map(|&length| usize::try_from(length).ok().filter(|length| *length > 0)).collect();
+    match lengths.filter(|lengths| !lengths.is_empty()) {
+        Some(lengths) => Ok(Some(lengths)),
+        None => Err(a.refuse("output_shape", "a whole number of at least 1, or a list of such numbers")),
+    }
 }
 
 impl MultiHeadAttention {
@@ -124,8 +166,10 @@ impl MultiHeadAttention {
             heads: a.at_least("num_heads", 1)?,
             key,
             value: if a.is_null("value_dim") { key } else { a.at_least("value_dim", 1)? },
-            output: if a.is_null("output_shape") { None } else { Some(a.at_least("output_shape", 1)?) },
+            output: output(a)?,
+            axes: whole(a, "attention_axes"),
             dropout: a.within("dropout", 0.0, 1.0)?,
+            seed: seed(a),
             use_bias: a.bool("use_bias"),
             scores: a.bool("return_attention_scores"),
             kernel: initializer(a, "kernel_initializer")?,
@@ -155,7 +199,7 @@ impl MultiHeadAttention {
             queries: query.0,
             keys: value.0.or(key.0),
             inputs: [query.1, value.1, key.1],
-            output: self.own.output.unwrap_or(query.1),
+            output: self.own.output.clone().unwrap_or(vec![query.1]),
         })
     }
 
@@ -179,7 +223,13 @@ impl Layer for MultiHeadAttention {
 
     fn bind(&self, inputs: &[Symbol], named: &Named<'_>) -> Result<Option<Bound>> {
         let (looks, inputs) = self.looks.bind(inputs, named)?;
-        Ok(Some(Bound { layer: Arc::new(MultiHeadAttention { own: Arc::clone(&self.own), looks }), inputs }))
+        let plain = MultiHeadAttention { own: Arc::clone(&self.own), looks };
+        let rank = inputs.first().map_or(0, |query| query.shape().len() + 1);
+        let layer: Arc<dyn Layer> = match axes::OverAxes::new(&plain, rank)? {
+            Some(over) => Arc::new(over),
+            None => Arc::new(plain),
+        };
+        Ok(Some(Bound { layer, inputs }))
     }
 
     fn keeps_mask(&self) -> bool {
@@ -194,13 +244,13 @@ impl Layer for MultiHeadAttention {
         if lengths.queries.is_none() || lengths.keys.is_none() {
             return Err(Error::recipe("`return_attention_scores` needs sequences of known length"));
         }
-        Ok(vec![vec![lengths.queries, Some(lengths.output)], vec![Some(self.own.heads), lengths.queries, lengths.keys]])
+        Ok(vec![lengths.out(), vec![Some(self.own.heads), lengths.queries, lengths.keys]])
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
         let lengths = self.lengths(inputs)?;
         match self.own.scores {
-            false => Ok(vec![lengths.queries, Some(lengths.output)]),
+            false => Ok(lengths.out()),
             true => {
                 let count = |parts: &Shape| shape::count(parts);
                 let counts: Vec<Option<usize>> = self.parts(inputs)?.iter().map(count).collect::<Result<_>>()?;
@@ -219,11 +269,16 @@ impl Layer for MultiHeadAttention {
                 weights.push(weight(format!("{name}/bias"), vec![heads, width], &self.own.bias, trainable)?);
             }
         }
-        weights.push(weight("attention_output/kernel", vec![heads, value, output], &self.own.kernel, trainable)?);
+        let last = [&[heads, value], &*output].concat();
+        weights.push(weight("attention_output/kernel", last, &self.own.kernel, trainable)?);
         if use_bias {
-            weights.push(weight("attention_output/bias", vec![output], &self.own.bias, trainable)?);
+            weights.push(weight("attention_output/bias", output, &self.own.bias, trainable)?);
         }
         self.own.terms.on(weights)
+    }
+
+    fn seed(&self) -> Option<u64> {
+        self.own.seed
     }
 
     fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
@@ -256,11 +311,16 @@ impl Layer for MultiHeadAttention {
         let gathered = step.to.two("MatMul", &chosen, &v);
         let gathered = step.to.transpose(&gathered, &[0, 2, 1, 3]);
         let gathered = step.to.reshape(&gathered, &[0, 0, (heads * value) as i64]);
-        let kernel = step.weight_as(place(3), &[heads * value, output]);
+        let count = output.iter().product();
+        let kernel = step.weight_as(place(3), &[heads * value, count]);
         let mut out = step.to.two("MatMul", &gathered, &kernel);
         if use_bias {
-            let bias = step.weight(place(3) + 1);
+            let bias = step.weight_as(place(3) + 1, &[count]);
             out = step.to.two("Add", &out, &bias);
+        }
+        if output.len() > 1 {
+            let axes: Vec<i64> = [0, 0].into_iter().chain(output.iter().map(|length| *length as i64)).collect();
+            out = step.to.reshape(&out, &axes);
         }
         if !self.own.scores {
             return Ok(out);
@@ -291,10 +351,12 @@ impl Layer for MultiHeadAttention {
         };
         let gathered = kept.matmul(&v)?.transpose(1, 2)?.contiguous()?.reshape((rows * queries, heads * value))?;
         let (kernel, bias) = self.projection(weights, 3);
-        let output = kernel.dim(2)?;
-        let out = linear(&gathered, &kernel.reshape((heads * value, output))?, bias)?;
+        let lengths = kernel.dims()[2..].to_vec();
+        let output = lengths.iter().product::<usize>();
+        let bias = bias.map(|bias| bias.reshape(output)).transpose()?;
+        let out = linear(&gathered, &kernel.reshape((heads * value, output))?, bias.as_ref())?;
         match self.own.scores {
-            false => Ok(out.reshape((rows, queries, output))?),
+            false => Ok(out.reshape([&[rows, queries], &*lengths].concat())?),
             true => Ok(Graph::cat(&[out.reshape((rows, queries * output))?, scores.flatten_from(1)?], 1)?),
         }
     }

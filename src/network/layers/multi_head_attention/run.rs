@@ -56,7 +56,7 @@ impl Run {
                 scale: 1.0 / (own.key as f32).sqrt(),
             },
             lengths: [query, key, value],
-            output: own.output.unwrap_or(query),
+            output: own.output.as_ref().map_or(query, |axes| axes.iter().product()),
             projected: Default::default(),
             gradients: Default::default(),
             weights: Vec::new(),

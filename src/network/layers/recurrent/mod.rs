@@ -25,7 +25,7 @@ use super::super::{
     Activation, Bound, Initializer, Layer, Named, Pass, Regularizer, Shape, Symbol, Weight, shape, show_shape,
 };
 use super::terms::Terms;
-use super::{LayerEntry, activation, initializer, weight};
+use super::{LayerEntry, activation, initializer, seed, weight};
 
 pub(super) const SIMPLE_RNN: LayerEntry = LayerEntry {
     entry: Entry {
@@ -132,6 +132,7 @@ struct Settings {
     bias: Arc<dyn Initializer>,
     dropout: f64,
     recurrent_dropout: f64,
+    seed: Option<u64>,
     return_sequences: bool,
     return_state: bool,
     trainable: bool,
@@ -160,6 +161,7 @@ impl Recurrent {
             bias: if a.bool("unit_forget_bias") { Arc::new(ForgetBias(bias)) } else { bias },
             dropout: a.within("dropout", 0.0, 1.0)?,
             recurrent_dropout: a.within("recurrent_dropout", 0.0, 1.0)?,
+            seed: seed(a),
             return_sequences: a.bool("return_sequences"),
             return_state: a.bool("return_state"),
             trainable: a.bool("trainable"),
@@ -331,6 +333,10 @@ impl Layer for Recurrent {
             weights.push(weight("bias", shape, &self.own.bias, trainable)?);
         }
         self.own.terms.on(weights)
+    }
+
+    fn seed(&self) -> Option<u64> {
+        self.own.seed
     }
 
     fn activity(&self) -> Option<&Arc<dyn Regularizer>> {

@@ -5,7 +5,7 @@ use crate::registry::{Parameter, Type};
 use super::super::terms::{
     ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, KERNEL_CONSTRAINT, KERNEL_REGULARIZER, penalty, rule,
 };
-use super::super::{NAME, TRAINABLE};
+use super::super::{NAME, SEED, TRAINABLE};
 
 pub(super) const SIMPLE_RNN: &[Parameter] = &[
     UNITS,
@@ -23,6 +23,7 @@ pub(super) const SIMPLE_RNN: &[Parameter] = &[
     BIAS_CONSTRAINT,
     DROPOUT,
     RECURRENT_DROPOUT,
+    SEED,
     RETURN_SEQUENCES,
     RETURN_STATE,
     GO_BACKWARDS,
@@ -51,6 +52,7 @@ pub(super) const LSTM: &[Parameter] = &[
     Parameter::optional("unit_forget_bias", Type::Bool, "true", "whether the bias of the forget gate starts at 1"),
     DROPOUT,
     RECURRENT_DROPOUT,
+    SEED,
     RETURN_SEQUENCES,
     RETURN_STATE,
     GO_BACKWARDS,
@@ -84,6 +86,7 @@ pub(super) const GRU: &[Parameter] = &[
     ),
     DROPOUT,
     RECURRENT_DROPOUT,
+    SEED,
     RETURN_SEQUENCES,
     RETURN_STATE,
     GO_BACKWARDS,
