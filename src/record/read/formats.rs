@@ -90,7 +90,10 @@ impl Records {
             Some(format) => (format.read)(&Opened::new(path, format, options)?)?,
             None => text_table(path, &inner, options)?,
         };
-        Ok(Records::from_table(table).of_file(path))
+        let records = Records::from_table(table);
+        // A file whose name does not say how it is read cannot be read again by its name alone.
+        let plain = options.format.is_none() && options.raw.is_none() && options.dialect == Dialect::default();
+        Ok(if plain { records.of_file(path) } else { records.part_of(path) })
     }
 
     /// Returns the name of the format that a file's name stands for, if it stands for one of records.

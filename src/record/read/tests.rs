@@ -5,7 +5,7 @@ mod numbers;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind};
-use crate::record::{Records, Schema, Value};
+use crate::record::{Dialect, ReadOptions, Records, Schema, Value};
 use crate::tensor::Tensor;
 
 /// Writes a file into a new folder and hands its path to `then`.
@@ -53,6 +53,12 @@ fn tabs_separate_where_the_ending_says_so() {
     let records = read("t.tsv", "a\tb\n1\t\"x, y\"\n2\t\n");
     assert_eq!(types(&records), "a int, b text?");
     assert_eq!(json(&records), r#"{"a":1,"b":"x, y"} {"a":2,"b":null}"#);
+    let dialect = Dialect { delimiter: Some(b';'), ..Dialect::default() };
+    with_file("t.csv", b"a;b\n1;2\n", |path| {
+        let records =
+            Records::read_with(path, &ReadOptions { dialect: dialect.clone(), ..ReadOptions::default() }).unwrap();
+        assert_eq!((json(&records).as_str(), records.is_whole_file()), (r#"{"a":1,"b":2}"#, false));
+    });
     with_file("t.tsv", b"a\tb\n1\n", |path| {
         let error = Records::read(path).unwrap_err();
         assert!(error.to_string().contains("line 2 of"), "{error}");
