@@ -222,7 +222,7 @@ impl Builder {
     }
 
     /// Registers functions and types of the embedding program with the engine of scripts. A function that
-    /// may fail returns `Result<T, Box<EvalAltResult>>`; `?` turns an [`Error`] into that.
+    /// may fail returns `Result<T, Box<EvalAltResult>>`; `?` turns an [`Error`](crate::Error) into that.
     #[must_use]
     pub fn extend(mut self, register: impl Fn(&mut Engine) + Send + Sync + 'static) -> Self {
         self.0.extend.push(Arc::new(register));

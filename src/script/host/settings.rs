@@ -163,7 +163,7 @@ impl Host {
     }
 
     /// Returns the recipe of the config that a script trains, with its overrides and what it extends, and notes
-    /// about it; `None` when it was shown instead (see [`Builder::show_config`]).
+    /// about it; `None` when it was shown instead (see [`Builder::show_config`](super::Builder::show_config)).
     ///
     /// # Errors
     /// See [`Recipe::resolve`] and [`Written::overridden`].
