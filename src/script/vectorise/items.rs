@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rhai::Dynamic;
 
 use super::halt::{Halt, Outcome};
-use super::native::Natives;
 use super::program::Program;
 use super::rngs::Rngs;
 use super::run::Run;
@@ -140,16 +139,7 @@ impl ItemFollower {
         let arguments = columns.iter().map(value).collect::<Outcome<Vec<Value>>>()?;
         let this = self.state(component);
         let host = component.host();
-        let mut run = Run {
-            program,
-            natives: Natives::new(host),
-            this: &this,
-            stop: host.stop_flag(),
-            depth: 0,
-            deepest: host.limits().call_levels,
-            current: 0,
-            reads: std::collections::BTreeMap::new(),
-        };
+        let mut run = Run::new(program, host, &this);
         run.call(0, arguments, len)
     }
 

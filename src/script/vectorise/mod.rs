@@ -51,7 +51,6 @@ use crate::record::{DataColumns, DataRecord, DataRecords, Mode, Record, Rows};
 use crate::script::{Component, Limits};
 pub(super) use halt::{Halt, Outcome};
 pub(super) use items::{Column as ItemColumn, ItemFollower};
-use native::Natives;
 use program::Program;
 pub use report::{ElementLoop, How, Report};
 use rngs::Rngs;
@@ -298,16 +297,7 @@ impl Follower {
         let arguments = arguments.iter().map(value).collect::<Outcome<Vec<Value>>>()?;
         let this = self.state(component, mode);
         let host = component.host();
-        let mut run = Run {
-            program,
-            natives: Natives::new(host),
-            this: &this,
-            stop: host.stop_flag(),
-            depth: 0,
-            deepest: host.limits().call_levels,
-            current: 0,
-            reads: std::collections::BTreeMap::new(),
-        };
+        let mut run = Run::new(program, host, &this);
         let result = run.call(0, arguments, len)?;
         if self.loops.get().is_none()
             && let Some((function, at)) = run.element_loop()

@@ -14,6 +14,7 @@ use super::native::Natives;
 use super::program::{Block, Function, Node, Operator, Place, Program, Statement, Step};
 use super::value::{Closure, Positions, Value};
 use super::{numbers, properties, select};
+use crate::script::Host;
 
 /// One run of a program.
 pub(super) struct Run<'a> {
@@ -43,6 +44,22 @@ struct Exits {
 enum Truth {
     Same(bool),
     Each(Arc<Vec<bool>>),
+}
+
+impl<'a> Run<'a> {
+    /// Creates a run of a program for a component whose state is `this`.
+    pub fn new(program: &'a Program, host: &'a Host, this: &'a Value) -> Self {
+        Run {
+            program,
+            natives: Natives::new(host),
+            this,
+            stop: host.stop_flag(),
+            depth: 0,
+            deepest: host.limits().call_levels,
+            current: 0,
+            reads: BTreeMap::new(),
+        }
+    }
 }
 
 impl Run<'_> {
