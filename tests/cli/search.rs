@@ -123,15 +123,15 @@ fn bad_trials_end_early_alike_with_one_worker_and_with_two_and_after_a_kill() {
     search("two", "2");
     assert_eq!(table, results(&project.path().join("two")));
     assert!(text(&one.stderr).contains(" did best: val_loss "), "{}", text(&one.stderr));
-    // Rungs at 3, 9 and 27 epochs; a trial ends at one of them, and what it says is what it did.
+    // Rungs at 3, 9 and 27 epochs: a trial is stopped at one of the first two, or goes on for as long as it likes.
     let header: Vec<&str> = table.lines().next().unwrap().split(',').collect();
     let column = |name: &str| header.iter().position(|column| *column == name).unwrap();
     let mut seen = std::collections::BTreeSet::new();
     for line in table.lines().skip(1) {
         let cells: Vec<&str> = line.split(',').collect();
         let (status, epochs) = (cells[column("status")], cells[column("epochs")]);
-        assert_eq!(status == "done", epochs == "27", "{line}");
-        assert!(["3", "9", "27"].contains(&epochs), "{line}");
+        let stopped = ["3", "9"].contains(&epochs);
+        assert_eq!(status, if stopped { "stopped" } else { "done" }, "{line}");
         seen.insert(epochs);
     }
     assert!(seen.contains("27") && seen.len() >= 2, "{table}");

@@ -53,7 +53,7 @@ pub const PAGE: Page = Page {
             ```text\n\
             fn search() { #{ domain: domain(#{ rate: log_between(1e-4, 1e-1) }),\n\
                              searcher: #{ name: \"asha\", metric: \"val_loss\", time_metric: \"epochs\", max_trials: 16, max_time: 32, num_rungs: 3 } } }\n\
-            config.services.callbacks = [\"std.services.trial\"];\n\
+            config.services.callbacks = [component(\"std.services.trial\")];\n\
             ```\n\n\
             **Experiments.** `barrage search experiment.json` (also JSON5, TOML, YAML) takes all of it from a config with the \
             sections of Determined's: `name`, `entrypoint` (the recipe), `data` (free; trials find it as \
@@ -377,7 +377,7 @@ mod functions {
         }
     }
 
-    /// Says that the hyperparameters make no sense together, and ends the trial. Where hyperparameters are drawn at random (the
+    /// Stops the trial, since its hyperparameters make no sense together. Where hyperparameters are drawn at random (the
     /// searchers `random`, `asha` and `adaptive_asha`) the trial begins anew with others; elsewhere it is a row of the table
     /// that says `invalid`. A trial that others were compared with already, at a rung, is not replaced.
     ///
@@ -385,10 +385,10 @@ mod functions {
     /// Always: the error ends the trial. Outside of one it ends the script.
     ///
     /// ```rhai
-    /// fn reason() { try { invalid_hp("too wide"); } catch (error) { return error.message; } }
-    /// reason() // => "the hyperparameters are invalid: too wide"
+    /// fn checked(rate) { if rate > 1.0 { throw invalid_hp("the rate is too large"); } rate }
+    /// checked(0.5) // => 0.5
     /// ```
-    #[rhai_fn(name = "invalid_hp", return_raw)]
+    #[rhai_fn(name = "invalid_hp", volatile, return_raw)]
     pub fn invalid_hp(context: NativeCallContext, reason: &str) -> Answer<Dynamic> {
         if let Some(trial) = Host::of(&context)?.trial() {
             trial.set_invalid(reason);
