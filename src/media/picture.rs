@@ -1,4 +1,4 @@
-//! Pictures: PNG and JPEG, recognised by their first bytes, as `[height, width, channels]` of u8.
+//! Pictures: PNG, JPEG, WebP, GIF, BMP, TIFF and PNM, recognised by their first bytes, as `[height, width, channels]` of u8.
 
 use std::io::Cursor;
 
@@ -35,8 +35,9 @@ impl Channels {
     }
 }
 
-/// Decodes a picture. 16 bits a channel become 8, colours of a palette colours of their own. The orientation that a
-/// camera noted beside a JPEG picture is not applied, as Pillow and torchvision do not apply it unasked.
+/// Decodes a picture. 16 bits a channel become 8, colours of a palette colours of their own; of a moving picture (GIF,
+/// WebP) the first frame is taken, of a TIFF file its first page. The orientation that a camera noted beside a JPEG
+/// picture is not applied, as Pillow and torchvision do not apply it unasked.
 ///
 /// # Errors
 /// Another format, and a file that is damaged or cut off.
@@ -48,11 +49,11 @@ pub fn picture(bytes: &[u8], channels: Channels) -> Result<Tensor> {
         return Err(match bytes {
             [] => Error::data("the picture is empty: a file of 0 bytes"),
             _ => Error::data(format!(
-                "not a picture: neither PNG nor JPEG begins with the bytes {:02x?}",
+                "not a picture: none of PNG, JPEG, WebP, GIF, BMP, TIFF and PNM begins with the bytes {:02x?}",
                 &bytes[..bytes.len().min(4)]
             )),
         }
-        .hint("other formats have to be converted: `mogrify -format png *.bmp`"));
+        .hint("other formats have to be converted: `mogrify -format png *.heic`"));
     }
     let decoded = reader.decode().map_err(|error| {
         Error::data(format!("the picture is damaged or cut off: {}", error.to_string().to_lowercase()))

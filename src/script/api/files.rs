@@ -151,10 +151,11 @@ mod functions {
         found.below(&folder, pattern).map_err(raise)
     }
 
-    /// Returns a picture (PNG or JPEG) as u8 of shape `[height, width, channels]`, from a file or from the bytes that
-    /// a record holds. Options: `size`, `[height, width]` to bring it to; `method` of that, `"bilinear"` (the
-    /// default), `"nearest"` or `"box"`; `antialias`, false to let `"bilinear"` look at two neighbours only, as
-    /// `tf.image.resize` does; `channels`, 1 for grey, 3 for colour, 4 with opacity (as stored by default).
+    /// Returns a picture (PNG, JPEG, WebP, GIF, BMP, TIFF or PNM; of several frames or pages the first) as u8 of shape
+    /// `[height, width, channels]`, from a file or from the bytes that a record holds. Options: `size`,
+    /// `[height, width]` to bring it to; `method` of that, `"bilinear"` (the default), `"nearest"` or `"box"`;
+    /// `antialias`, false to let `"bilinear"` look at two neighbours only, as `tf.image.resize` does; `channels`, 1 for
+    /// grey, 3 for colour, 4 with opacity (as stored by default).
     ///
     /// # Errors
     /// A file that is missing, damaged or of another format.

@@ -3,17 +3,13 @@
 //! The nets are those of record functions: what is not on the lists is refused, whatever goes wrong ends in
 //! interpretation, and interpretation is compared bit for bit.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-
 use rhai::Dynamic;
 
 use super::halt::{Halt, Outcome};
-use super::program::Program;
+use super::prepared::Prepared;
 use super::rngs::Rngs;
-use super::run::Run;
+use super::trust::{LEAST, Trust};
 use super::value::Value;
-use super::{FIRST, LEAST, PATIENCE, lower, sampled, unlimited};
 use crate::batch::Items;
 use crate::clock::{Stopwatch, Total};
 use crate::error::{Error, Result};
@@ -39,46 +35,32 @@ pub(in crate::script) enum Column {
 /// A function of a module of batches, followed where that is possible.
 pub(in crate::script) struct ItemFollower {
     function: String,
-    program: Outcome<Program>,
-    given_up: AtomicBool,
-    halted: AtomicUsize,
-    verified: AtomicUsize,
-    seen: AtomicU64,
+    prepared: Outcome<Prepared>,
+    trust: Trust,
     /// How long runs for all items took, in all.
     time: Total,
-    state: Mutex<Option<(u64, Arc<Value>)>>,
 }
 
 impl ItemFollower {
     /// Prepares a function; one that cannot be followed is interpreted.
     pub fn new(component: &Component, function: &str, arity: usize) -> ItemFollower {
-        let host = component.host();
-        let program = match host.interpret() {
-            true => Err(Halt::new("`--interpret` is given")),
-            false if !unlimited(host.limits()) => Err(Halt::new("limits are set for scripts")),
-            false => lower::lower(host, component.compiled(), function, arity),
-        };
         ItemFollower {
             function: function.to_owned(),
-            program,
-            given_up: AtomicBool::new(false),
-            halted: AtomicUsize::new(0),
-            verified: AtomicUsize::new(0),
-            seen: AtomicU64::new(0),
+            prepared: Prepared::new(component, function, arity),
+            trust: Trust::default(),
             time: Total::default(),
-            state: Mutex::default(),
         }
     }
 
     /// Returns whether there is anything to gain for so many items.
     pub fn follows(&self, len: usize) -> bool {
-        self.program.is_ok() && len >= LEAST && !self.given_up.load(Ordering::Relaxed)
+        self.prepared.is_ok() && self.trust.allows(len)
     }
 
     /// Returns in how many parts so many items are best run: in one, until they are known to take long. (The result
     /// does not depend on it.)
     pub fn pieces(&self, len: usize) -> usize {
-        let seen = self.seen.load(Ordering::Relaxed);
+        let seen = self.trust.seen();
         let worth = seen > 0 && self.time.get().as_secs_f64() / seen as f64 * len as f64 > WORTH_SECONDS;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         if worth { (2 * cores).min(len / LEAST).max(1) } else { 1 }
@@ -96,29 +78,29 @@ impl ItemFollower {
         (len, results): (usize, usize),
         interpret: &dyn Fn(usize) -> Result<Dynamic>,
     ) -> Result<Option<Vec<Items>>> {
-        let Ok(program) = &self.program else { return Ok(None) };
+        let Ok(prepared) = &self.prepared else { return Ok(None) };
         let stopwatch = Stopwatch::start();
-        let followed = self.follow(component, program, columns, len).and_then(|value| split(&value, len, results));
+        let followed = columns.iter().map(value).collect::<Outcome<Vec<Value>>>().and_then(|arguments| {
+            let value = prepared.call(component, Mode::Train, arguments, len)?;
+            split(&value, len, results)
+        });
         self.time.add(&stopwatch);
-        let Ok(found) = followed else {
-            // An error of an item may be the reason: then interpretation raises it, and the run is over.
-            if self.halted.fetch_add(1, Ordering::Relaxed) + 1 >= PATIENCE {
-                self.given_up.store(true, Ordering::Relaxed);
+        let found = match followed {
+            Ok(found) => found,
+            Err(halt) => {
+                // An error of an item may be the reason: then interpretation raises it, and the run is over.
+                self.trust.halted(halt);
+                return Ok(None);
             }
-            return Ok(None);
         };
-        let verified = self.verified.load(Ordering::Relaxed);
-        let start = self.seen.fetch_add(len as u64, Ordering::Relaxed);
-        let first = len.min(FIRST.saturating_sub(verified));
-        for at in (0..first).chain(sampled(start, len).filter(|at| *at >= first)) {
+        let (checked, first) = self.trust.next(len);
+        for &at in &checked {
             let expected = parts(interpret(at)?, results)?;
             let same = expected.into_iter().zip(&found).all(|(expected, found)| agree(expected, found, at));
             match same {
-                true => {
-                    self.verified.fetch_add(1, Ordering::Relaxed);
-                }
-                false if verified < FIRST => {
-                    self.given_up.store(true, Ordering::Relaxed);
+                true => (),
+                false if first => {
+                    self.trust.give_up(Halt::new("a result came out differently"));
                     return Ok(None);
                 }
                 false => {
@@ -131,29 +113,8 @@ impl ItemFollower {
                 }
             }
         }
-        self.halted.store(0, Ordering::Relaxed);
+        self.trust.agreed(checked.len());
         Ok(Some(found))
-    }
-
-    fn follow(&self, component: &Component, program: &Program, columns: &[Column], len: usize) -> Outcome<Value> {
-        let arguments = columns.iter().map(value).collect::<Outcome<Vec<Value>>>()?;
-        let this = self.state(component);
-        let host = component.host();
-        let mut run = Run::new(program, host, &this);
-        run.call(0, arguments, len)
-    }
-
-    fn state(&self, component: &Component) -> Arc<Value> {
-        let version = component.version();
-        let mut known = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*known {
-            Some((own, value)) if *own == version => value.clone(),
-            _ => {
-                let value = Arc::new(Value::from_dynamic(component.state_in(Mode::Train)));
-                *known = Some((version, value.clone()));
-                value
-            }
-        }
     }
 }
 
