@@ -184,3 +184,14 @@ fn profile_counts_the_calls_of_functions() {
     session.send_line("r").unwrap();
     session.exp_string("\n209").unwrap();
 }
+
+#[test]
+fn batches_that_are_left_out_are_told() {
+    let (_folder, mut session) = prompt();
+    session.send_line("let p = dataset(9).pipeline().exec(|b| if b.iteration > 1 { throw \"no\"; });").unwrap();
+    session.exp_string("\u{1b}[?2004l").unwrap();
+    session.exp_string("barrage> ").unwrap();
+    session.send_line("p.run(1, #{ on_error: \"skip\" });").unwrap();
+    session.exp_string("a batch was left out: no (step `exec`)").unwrap();
+    session.exp_string("8 batches were left out in all").unwrap();
+}
