@@ -5,14 +5,13 @@ mod column;
 mod cursor;
 mod dialect;
 mod fields;
-mod parallel;
 mod scan;
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::formats::Opened;
-use super::{File, ReadResult};
+use super::{File, ReadResult, parallel};
 use crate::error::{Error, Result, codes, counted, list};
 use crate::record::records::check_length;
 use crate::record::table::{Origin, Table, absent};
