@@ -30,3 +30,4 @@ pub mod pool2d;
 pub mod recurrent;
 pub mod rows;
 pub mod simd;
+pub mod softmax;
