@@ -24,15 +24,15 @@ const KILLS: usize = 5;
 const EPOCHS: usize = 6;
 const STEPS: usize = 40;
 
-/// The project of the other tests with a longer run, and a network whose checkpoints take a while to write.
+/// The project of the other tests with a longer run, and a network whose steps take a few milliseconds.
 fn long_project(folder: &Path) {
     project(folder);
     let network = r#"
         fn params() { #{ input_dim: required("int", "numbers of a flower"), num_classes: required("int", "species") } }
         fn build(params) {
             let x = input("flower", [params.input_dim]);
-            let h = x.dense(192, #{ activation: "relu" }).dropout(0.3).dense(192, #{ activation: "tanh" })
-                .batch_normalization().dropout(0.2);
+            let h = x.dense(128, #{ activation: "relu" }).batch_normalization().dropout(0.3);
+            let h = h.repeat_vector(24).lstm(64, #{ dropout: 0.2, recurrent_dropout: 0.1 });
             network(x, h.dense(params.num_classes, #{ activation: "softmax", name: "species" }))
         }
     "#;
@@ -142,7 +142,8 @@ fn killed_at_any_moment_and_resumed_it_gives_the_same_bits() {
             unstarted += 1;
             assert!(train("killed").wait().unwrap().success());
         } else {
-            let command: &[&str] = if killed % 2 == 0 { &["resume", "killed"] } else { &["train", "--resume", "killed"] };
+            let command: &[&str] =
+                if killed % 2 == 0 { &["resume", "killed"] } else { &["train", "--resume", "killed"] };
             let status = barrage(folder, command).status().unwrap();
             assert!(status.success(), "killed at {share:.3} of the run: resume ended with {status}");
         }
