@@ -206,7 +206,7 @@ fn no_metric_allocates() {
         ("BinaryCrossentropy", json!({})),
         ("R2Score", json!({ "class_aggregation": "variance_weighted_average" })),
         ("PearsonCorrelation", json!({})),
-        ("ConcordanceCorrelation", json!({ "axis": 0 })),
+        ("ConcordanceCorrelation", json!({})),
         ("OneHotMeanIoU", json!({ "num_classes": 3 })),
         ("Mean", json!({})),
         ("Sum", json!({})),

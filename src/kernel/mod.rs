@@ -29,4 +29,5 @@ pub mod pool;
 pub mod pool2d;
 pub mod recurrent;
 pub mod rows;
+pub mod scratch;
 pub mod simd;
