@@ -21,7 +21,7 @@ use crate::resume::{barrage, project};
 /// How often the ordinary suite kills.
 const KILLS: usize = 5;
 
-const EPOCHS: usize = 6;
+const EPOCHS: usize = 5;
 const STEPS: usize = 40;
 
 /// The project of the other tests with a longer run, and a network whose steps take a few milliseconds.
@@ -32,7 +32,7 @@ fn long_project(folder: &Path) {
         fn build(params) {
             let x = input("flower", [params.input_dim]);
             let h = x.dense(128, #{ activation: "relu" }).batch_normalization().dropout(0.3);
-            let h = h.repeat_vector(24).lstm(64, #{ dropout: 0.2, recurrent_dropout: 0.1 });
+            let h = h.repeat_vector(12).lstm(32, #{ dropout: 0.2, recurrent_dropout: 0.1 });
             network(x, h.dense(params.num_classes, #{ activation: "softmax", name: "species" }))
         }
     "#;
