@@ -257,16 +257,10 @@ mod tests {
         fn has_postprocess(&self) -> bool {
             true
         }
-        fn network_params(&self) -> Params {
-            Params::new()
-        }
         fn save(&self, _: &Path) -> Result<()> {
             Ok(())
         }
         fn load(&mut self, _: &Path) -> Result<()> {
-            Ok(())
-        }
-        fn check_storable(&self) -> Result<()> {
             Ok(())
         }
     }

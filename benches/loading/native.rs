@@ -39,22 +39,10 @@ impl<S: Send + Sync> Transformer for Fitted<S> {
             (chunk, _) => Ok(chunk),
         }
     }
-    fn postprocess(&self, score: Fields) -> Result<Fields> {
-        Ok(score)
-    }
-    fn has_postprocess(&self) -> bool {
-        false
-    }
-    fn network_params(&self) -> Params {
-        Params::new()
-    }
     fn save(&self, _: &Path) -> Result<()> {
         Ok(())
     }
     fn load(&mut self, _: &Path) -> Result<()> {
-        Ok(())
-    }
-    fn check_storable(&self) -> Result<()> {
         Ok(())
     }
 }

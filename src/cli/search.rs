@@ -10,19 +10,23 @@ use crate::cli::terminal;
 use crate::record::Records;
 use crate::script::resolver::Roots;
 use crate::script::search::{self, Settings};
-use crate::search::{Event, Outcome};
+use crate::search::{Event, Metric, Outcome, Status};
 use crate::{Error, Result};
 
 /// Try a recipe with many hyperparameters
 ///
 /// The recipe's function `search()` says what is tried; each trial runs the recipe, where `hparams()` returns its
-/// values. The table of results goes to standard output and to `results.csv` in the folder of the search. A search that
+/// values. A config of an experiment names the recipe and says it in its sections. The table of results goes to standard output and to `results.csv` in the folder of the search. A search that
 /// was interrupted or killed goes on with the same command.
 #[derive(clap::Args)]
 #[command(after_help = "Example: barrage search recipe.rhai --workers 2\nMore: barrage help searches")]
 pub struct Args {
-    /// The recipe
+    /// The recipe, or the config of an experiment
     recipe: PathBuf,
+
+    /// Only print how many trials would go how far
+    #[arg(long)]
+    preview: bool,
 
     /// How many trials run at once
     #[arg(short, long, value_name = "N")]
@@ -50,13 +54,27 @@ pub struct Args {
 
 /// Searches.
 pub fn run(args: Args) -> Result<()> {
-    crate::cli::run::check(&args.recipe)?;
+    // Anything but a script is a config, and says itself what is wrong with it.
+    if args.recipe.extension().is_none_or(|ending| ending == "rhai") {
+        crate::cli::run::check(&args.recipe)?;
+    }
     let root = args.root.unwrap_or_else(|| Roots::project_of(&args.recipe));
     let host = args.scripts.host(root).arguments(args.arguments).build()?;
-    let (domain, declared) = search::declared(&host, &args.recipe)?;
-    let given =
-        Settings { folder: args.folder, seed: args.seed, workers: args.workers.map(usize::from), most_reports: None };
-    let count = domain.len();
+    let (recipe, domain, declared) = search::declared(&host, &args.recipe)?;
+    let given = Settings {
+        folder: args.folder,
+        seed: args.seed,
+        workers: args.workers.map(usize::from),
+        ..Settings::default()
+    };
+    let settings = given.or(declared);
+    let searcher = settings.searcher.clone().unwrap_or_default();
+    if args.preview {
+        let records = crate::search::preview(&domain, &searcher, settings.seed.unwrap_or(0))?;
+        terminal::data(&table(&records)?);
+        return Ok(());
+    }
+    let count = searcher.configs(&domain, settings.seed.unwrap_or(0))?.len();
     let begun: Mutex<Vec<(usize, Instant)>> = Mutex::default();
     let tell = |event: Event| match event {
         Event::Found(found) => terminal::notes(&[format!("{found} of {count} trials are done already")]),
@@ -65,6 +83,10 @@ pub fn run(args: Args) -> Result<()> {
                 begun.push((trial.number, Instant::now()));
             }
         }
+        Event::Replaced(trial, reason) => {
+            let note = format!("trial {}/{count} begins anew with other hyperparameters: {reason}", trial.number);
+            terminal::notes(&[note]);
+        }
         Event::End(outcome) => {
             let seconds = begun.lock().ok().and_then(|begun| {
                 begun.iter().find(|(number, _)| *number == outcome.number).map(|(_, at)| at.elapsed().as_secs_f64())
@@ -72,8 +94,11 @@ pub fn run(args: Args) -> Result<()> {
             terminal::message(&line(outcome, count, seconds.unwrap_or(0.0)));
         }
     };
-    let records = search::run(&host, &args.recipe, domain, given.or(declared), &tell)?;
+    let records = search::run(&host, &recipe, domain, settings, &tell)?;
     terminal::data(&table(&records)?);
+    if let Some(best) = searcher.metric.as_ref().and_then(|metric| best(&records, metric)) {
+        terminal::notes(&[best]);
+    }
     let failed = records.texts("status")?.iter().filter(|status| &***status == "failed").count();
     match failed {
         0 => Ok(()),
@@ -87,11 +112,28 @@ fn line(outcome: &Outcome, count: usize, seconds: f64) -> String {
         map.iter().map(|(name, value)| format!("{name} {}", short(value))).collect::<Vec<_>>().join(", ")
     };
     let result = match (&outcome.error, outcome.reports.last()) {
-        (Some(error), _) => format!("failed: {error}"),
+        (Some(error), _) => format!("{}: {error}", outcome.status.name()),
+        (None, Some(last)) if outcome.status == Status::Stopped => format!("stopped at {}", pairs(last)),
         (None, Some(last)) => pairs(last),
         (None, None) => "nothing reported".to_owned(),
     };
     format!("trial {}/{count}  {}: {result}  ({seconds:.1} s)\n", outcome.number, pairs(&outcome.values))
+}
+
+/// Says which trial did best, of those that came to their end.
+fn best(records: &Records, metric: &Metric) -> Option<String> {
+    let turned = |value: f64| if metric.smaller_is_better { value } else { -value };
+    let of_trial = |record: &crate::record::Record| {
+        let text = |name: &str| record.get_or(name).ok()?;
+        let done = matches!(text("status")?.to_json().ok()?, serde_json::Value::String(status) if status == "done");
+        let value = text(&metric.name)?.to_json().ok()?.as_f64().filter(|_| done)?;
+        Some((text("trial")?.to_json().ok()?.as_u64()?, value))
+    };
+    let (number, value) = records
+        .iter()
+        .filter_map(|record| of_trial(&record))
+        .min_by(|(_, a), (_, b)| turned(*a).total_cmp(&turned(*b)))?;
+    Some(format!("trial {number} did best: {} {}", metric.name, short(&serde_json::Value::from(value))))
 }
 
 /// Returns a value for the eye: numbers with six digits. The file has all of them.

@@ -14,6 +14,7 @@ mod records;
 mod schema;
 
 mod batch_loader;
+mod concat;
 mod describe;
 mod files;
 mod format;

@@ -26,11 +26,15 @@ pub trait Transformer: Send + Sync {
     /// Transforms a chunk; must cope with absent outputs in score mode.
     fn transform(&self, chunk: DataRecords, mode: Mode) -> Result<DataRecords>;
 
-    /// Undoes the transformation on the scores of one record (output name → value).
-    fn postprocess(&self, score: Fields) -> Result<Fields>;
+    /// Undoes the transformation on the scores of one record (output name → value); by default there is nothing to undo.
+    fn postprocess(&self, score: Fields) -> Result<Fields> {
+        Ok(score)
+    }
 
-    /// Returns whether `postprocess` changes anything; when false the host does not split scores for it.
-    fn has_postprocess(&self) -> bool;
+    /// Returns whether `postprocess` changes anything; when false, as by default, the host does not split scores for it.
+    fn has_postprocess(&self) -> bool {
+        false
+    }
 
     /// Returns what some of the training records tell, as bytes that another machine can take up; `None` for a
     /// transformer that is fitted on all records at once.
@@ -57,8 +61,10 @@ pub trait Transformer: Send + Sync {
         Err(Error::recipe("this transformer is fitted on all records at once"))
     }
 
-    /// Returns what the network builder gets besides its own parameters.
-    fn network_params(&self) -> Params;
+    /// Returns what the network builder gets besides its own parameters; by default nothing.
+    fn network_params(&self) -> Params {
+        Params::new()
+    }
 
     /// Writes what was fitted below `folder` (which exists and is empty).
     fn save(&self, folder: &Path) -> Result<()>;
@@ -66,8 +72,10 @@ pub trait Transformer: Send + Sync {
     /// Reads what was fitted.
     fn load(&mut self, folder: &Path) -> Result<()>;
 
-    /// Checks that what was fitted can be written, before anything is trained.
-    fn check_storable(&self) -> Result<()>;
+    /// Checks that what was fitted can be written, before anything is trained; by default it can.
+    fn check_storable(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Changes training records, freshly at every pass.

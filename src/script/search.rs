@@ -9,10 +9,11 @@ use sha2::{Digest, Sha256};
 
 use crate::artifact;
 use crate::error::{Error, Result, codes};
+use crate::recipe::Written;
 use crate::record::Records;
 use crate::script::host::Host;
 use crate::script::traceback;
-use crate::search::{Domain, Event, Search};
+use crate::search::{Domain, Event, Experiment, Search, Searcher};
 
 /// The function of a recipe that says what a search of it tries.
 pub const FUNCTION: &str = "search";
@@ -31,6 +32,10 @@ pub struct Settings {
     pub workers: Option<usize>,
     /// After how many reports a trial should stop; by default it is never told to.
     pub most_reports: Option<usize>,
+    /// Which trials are made of the domain; all of them by default.
+    pub searcher: Option<Searcher>,
+    /// The config of the experiment, as it was written.
+    pub experiment: Option<Value>,
 }
 
 impl Settings {
@@ -42,15 +47,38 @@ impl Settings {
             seed: self.seed.or(others.seed),
             workers: self.workers.or(others.workers),
             most_reports: self.most_reports.or(others.most_reports),
+            searcher: self.searcher.or(others.searcher),
+            experiment: self.experiment.or(others.experiment),
         }
     }
 }
 
-/// Asks a recipe's function `search()` what is tried: a domain, or a map of `domain` and the options of `search`.
+/// Returns what a file says is tried, and of which recipe: a recipe's own function `search()`, or an experiment's config.
 ///
 /// # Errors
-/// A recipe without the function; whatever it raises; a value that is neither.
-pub fn declared(host: &Host, recipe: &Path) -> Result<(Domain, Settings)> {
+/// A file that is neither; a recipe without the function; whatever it raises.
+pub fn declared(host: &Host, file: &Path) -> Result<(PathBuf, Domain, Settings)> {
+    if file.extension().is_some_and(|ending| ending == "rhai") {
+        let (domain, settings) = of_recipe(host, file)?;
+        return Ok((file.to_owned(), domain, settings));
+    }
+    let label = host.roots().label(file);
+    let about = |error: Error| error.within(format!("experiment `{label}`"));
+    let written = Written::read(file)?.root.to_map();
+    let Experiment { name, entrypoint, domain, searcher, seed, written } = Experiment::read(&written).map_err(about)?;
+    let recipe = host.roots().readable(&entrypoint).map_err(about)?;
+    let settings = Settings {
+        folder: name.map(|name| format!("searches/{name}")),
+        seed,
+        searcher: Some(searcher),
+        experiment: Some(written),
+        ..Settings::default()
+    };
+    Ok((recipe, domain, settings))
+}
+
+/// Asks a recipe's function `search()` what is tried: a domain, or a map of `domain` and the options of `search`.
+fn of_recipe(host: &Host, recipe: &Path) -> Result<(Domain, Settings)> {
     let script = host.read(recipe)?;
     host.sources().insert(script.clone());
     let ast = host.compile_text(&script)?;
@@ -105,6 +133,8 @@ pub fn run(
     artifact::make_folder(&folder)?;
     let search = Search {
         domain,
+        searcher: settings.searcher.unwrap_or_default(),
+        experiment: settings.experiment.unwrap_or_default(),
         seed: settings.seed.unwrap_or(0),
         workers: settings.workers.unwrap_or(1),
         most_reports: settings.most_reports,

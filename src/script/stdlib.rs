@@ -20,6 +20,7 @@ const SCRIPTS: &[(&str, &str)] = embedded![
     "augmentors/pictures",
     "augmentors/series",
     "augmentors/mix",
+    "services/trial",
 ];
 
 /// Returns the text of a script by its path without ending: `transformers/standardise`.

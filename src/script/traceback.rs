@@ -234,7 +234,7 @@ fn unknown_variable(name: &str, place: Option<&error::Place>) -> Error {
 
 fn thrown(value: &Dynamic) -> Error {
     // One of the errors of `parallel`, thrown on: it keeps its cause.
-    if let Some(failure) = value.read_lock::<crate::script::batches::apply::Failure>() {
+    if let Some(failure) = value.read_lock::<crate::script::batches::per_item::Failure>() {
         return failure.told();
     }
     let field = |name: &str| value.read_lock::<rhai::Map>().and_then(|map| map.get(name).map(ToString::to_string));

@@ -2,52 +2,12 @@
 
 use serde_json::{Map, Value};
 
+use super::draw::Draw;
 use crate::error::{Error, Result};
 use crate::random::{Random, Stream};
 
 /// The most trials of one search: more is a product that got out of hand.
 const MOST: usize = 100_000;
-
-/// A distribution that values of a hyperparameter are drawn from.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Draw {
-    /// Each number from `low` (included) to `high` (excluded), equally likely.
-    Uniform(f64, f64),
-    /// As `Uniform`, of the logarithm: each power of ten between them is as likely.
-    LogUniform(f64, f64),
-    /// Each whole number from `low` to `high`, both included.
-    Integers(i64, i64),
-    /// Each of the values.
-    Choice(Vec<Value>),
-}
-
-impl Draw {
-    /// Returns a value.
-    fn value(&self, random: &mut Random) -> Value {
-        let float = |value: f64| serde_json::Number::from_f64(value).map_or(Value::Null, Value::Number);
-        match self {
-            Draw::Uniform(low, high) => float(random.uniform_between(*low, *high)),
-            Draw::LogUniform(low, high) => float(random.uniform_between(low.ln(), high.ln()).exp()),
-            Draw::Integers(low, high) => {
-                // Bounds are checked to be in order where draws are made.
-                Value::from(low.saturating_add_unsigned(random.below(high.abs_diff(*low).saturating_add(1))))
-            }
-            Draw::Choice(values) => {
-                values.get(random.below(values.len().max(1) as u64) as usize).cloned().unwrap_or_default()
-            }
-        }
-    }
-
-    /// Returns the call that makes it, as scripts write it.
-    pub fn expression(&self) -> String {
-        match self {
-            Draw::Uniform(low, high) => format!("between({low:?}, {high:?})"),
-            Draw::LogUniform(low, high) => format!("log_between({low:?}, {high:?})"),
-            Draw::Integers(low, high) => format!("integers({low}, {high})"),
-            Draw::Choice(values) => format!("choice({})", Value::from(values.clone())),
-        }
-    }
-}
 
 /// One value of one hyperparameter, given or still to be drawn.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,10 +16,12 @@ pub enum Cell {
     Value(Value),
     /// A draw, made anew for each trial.
     Draw(Draw),
+    /// Hyperparameters within one: a map with draws in it.
+    Map(Row),
 }
 
 /// Hyperparameters by name, in order.
-type Row = Vec<(String, Cell)>;
+pub type Row = Vec<(String, Cell)>;
 
 /// A list of rows of hyperparameters, each tried as often as there are repetitions.
 #[derive(Clone, Debug, PartialEq)]
@@ -188,7 +150,7 @@ impl Domain {
         }
         let row = |number: usize| {
             let chosen = Random::new(seed, Stream::Search, &[1, number as u64]).below(self.rows.len() as u64);
-            let drawn = draw(&self.rows[chosen as usize], seed, 2, number);
+            let drawn = draw(&self.rows[chosen as usize], seed, &[2, number as u64]);
             drawn.into_iter().map(|(name, value)| (name, Cell::Value(value))).collect()
         };
         Ok(Domain { rows: (0..count).map(row).collect(), repetitions: self.repetitions })
@@ -197,10 +159,49 @@ impl Domain {
     /// Returns what is tried, in order: the repetitions of a row stand together.
     pub fn configs(&self, seed: u64) -> Vec<Config> {
         let configs = |(number, row): (usize, &Row)| {
-            let values = draw(row, seed, 0, number);
+            let values = draw(row, seed, &[0, number as u64]);
             (0..self.repetitions).map(move |repetition| Config { repetition, values: values.clone() })
         };
         self.rows.iter().enumerate().flat_map(configs).collect()
+    }
+
+    /// Returns the hyperparameters of one trial of many that are drawn at random: a row, and the draws in it. `attempt`
+    /// counts draws that took the place of ones that were invalid, from 0.
+    ///
+    /// # Errors
+    /// No row to draw from.
+    pub fn random(&self, seed: u64, number: usize, attempt: usize) -> Result<Map<String, Value>> {
+        let (number, attempt) = (number as u64, attempt as u64);
+        let chosen = Random::new(seed, Stream::Search, &[4, number, attempt]).below(self.rows.len().max(1) as u64);
+        let row = self.rows.get(chosen as usize);
+        let row = row.ok_or_else(|| Error::script("a domain without rows has nothing to draw from"))?;
+        Ok(draw(row, seed, &[5, number, attempt]))
+    }
+
+    /// Returns the domain in which every draw has become all values that a grid takes of it ([`Draw`] with a count, or a
+    /// choice); of several in a row the first varies slowest.
+    ///
+    /// # Errors
+    /// A draw without a count; too many trials.
+    pub fn spread(&self) -> Result<Domain> {
+        let mut rows = Vec::new();
+        for row in &self.rows {
+            rows.extend(spread(row)?);
+            check_length(rows.len().checked_mul(self.repetitions))?;
+        }
+        Ok(Domain { rows, repetitions: self.repetitions })
+    }
+
+    /// Returns the name of the first hyperparameter that is drawn.
+    pub fn drawn(&self) -> Option<&str> {
+        fn is_drawn(cell: &Cell) -> bool {
+            match cell {
+                Cell::Value(_) => false,
+                Cell::Draw(_) => true,
+                Cell::Map(row) => row.iter().any(|(_, cell)| is_drawn(cell)),
+            }
+        }
+        self.rows.iter().flatten().find(|(_, cell)| is_drawn(cell)).map(|(name, _)| name.as_str())
     }
 
     fn disjoint(&self, other: &Domain) -> Result<()> {
@@ -224,16 +225,39 @@ impl Domain {
     }
 }
 
-/// Returns a row with its draws made; `part` keeps rows of a sample apart from those of a search.
-fn draw(row: &Row, seed: u64, part: u64, number: usize) -> Map<String, Value> {
-    let value = |(at, (name, cell)): (usize, &(String, Cell))| {
-        let value = match cell {
-            Cell::Value(value) => value.clone(),
-            Cell::Draw(draw) => draw.value(&mut Random::new(seed, Stream::Search, &[part, number as u64, at as u64])),
+/// Returns a row with its draws made; `key` tells the draws of one purpose and row from those of others.
+fn draw(row: &Row, seed: u64, key: &[u64]) -> Map<String, Value> {
+    fn each(row: &Row, next: &mut u64, make: &dyn Fn(&Draw, u64) -> Value) -> Map<String, Value> {
+        let mut value = |(name, cell): &(String, Cell)| {
+            let at = *next;
+            let value = match cell {
+                Cell::Map(row) => return (name.clone(), Value::Object(each(row, next, make))),
+                Cell::Value(value) => value.clone(),
+                Cell::Draw(draw) => make(draw, at),
+            };
+            *next += 1;
+            (name.clone(), value)
         };
-        (name.clone(), value)
-    };
-    row.iter().enumerate().map(value).collect()
+        row.iter().map(&mut value).collect()
+    }
+    let make = |draw: &Draw, at: u64| draw.value(&mut Random::new(seed, Stream::Search, &[key, &[at]].concat()));
+    each(row, &mut 0, &make)
+}
+
+/// Returns the rows of all combinations of what a grid takes of a row's cells.
+fn spread(row: &Row) -> Result<Vec<Row>> {
+    let mut rows: Vec<Row> = vec![Vec::new()];
+    for (name, cell) in row {
+        let cells: Vec<Cell> = match cell {
+            Cell::Value(_) => vec![cell.clone()],
+            Cell::Draw(draw) => draw.grid(name)?.into_iter().map(Cell::Value).collect(),
+            Cell::Map(inner) => spread(inner)?.into_iter().map(Cell::Map).collect(),
+        };
+        check_length(rows.len().checked_mul(cells.len()))?;
+        let with = |row: &Row, cell: &Cell| row.iter().cloned().chain([(name.clone(), cell.clone())]).collect();
+        rows = rows.iter().flat_map(|row| cells.iter().map(move |cell| with(row, cell))).collect();
+    }
+    Ok(rows)
 }
 
 fn check_length(count: Option<usize>) -> Result<()> {
@@ -247,6 +271,7 @@ fn check_length(count: Option<usize>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::search::Distribution;
 
     fn axis(name: &str, values: &[i64]) -> Domain {
         let cells = values.iter().map(|value| Cell::Value(Value::from(*value))).collect();
@@ -292,10 +317,10 @@ mod tests {
     #[test]
     fn draws_are_functions_of_the_seed_and_stay_in_their_range() {
         let draws = [
-            Draw::Uniform(1.0, 2.0),
-            Draw::LogUniform(1e-4, 1e-1),
-            Draw::Integers(3, 5),
-            Draw::Choice(vec!["x".into(), "y".into()]),
+            Draw::from(Distribution::Uniform(1.0, 2.0)),
+            Draw::from(Distribution::LogUniform(1e-4, 1e-1)),
+            Draw::from(Distribution::Integers(3, 5)),
+            Draw::from(Distribution::Choice(vec!["x".into(), "y".into()])),
         ];
         let axes = draws.iter().enumerate().map(|(at, draw)| (at.to_string(), vec![Cell::Draw(draw.clone())]));
         let domain = Domain::grid(axes.collect()).unwrap().sample(200, 3).unwrap();
@@ -328,9 +353,41 @@ mod tests {
 
     #[test]
     fn repetitions_of_a_row_draw_once() {
-        let domain = Domain::grid(vec![("a".into(), vec![Cell::Draw(Draw::Uniform(0.0, 1.0))])]).unwrap();
+        let domain =
+            Domain::grid(vec![("a".into(), vec![Cell::Draw(Distribution::Uniform(0.0, 1.0).into())])]).unwrap();
         let configs = domain.union(&domain).unwrap().repeat(2).unwrap().configs(1);
         assert_eq!(configs[0].values, configs[1].values);
         assert_ne!(configs[1].values, configs[2].values);
+    }
+
+    #[test]
+    fn a_grid_takes_of_each_draw_what_its_count_says() {
+        let log = Draw { of: Distribution::Power { base: 10.0, low: -2.0, high: 0.0 }, count: Some(2) };
+        let whole = Draw { of: Distribution::Integers(1, 2), count: Some(5) };
+        let nested = Cell::Map(vec![("units".into(), Cell::Draw(whole)), ("act".into(), Cell::Value("relu".into()))]);
+        let axes = vec![("a".into(), vec![Cell::Draw(log)]), ("net".into(), vec![nested])];
+        let domain = Domain::grid(axes).unwrap();
+        assert_eq!((domain.len(), domain.drawn()), (1, Some("a")));
+        let grid = domain.spread().unwrap();
+        assert_eq!((grid.len(), grid.drawn()), (4, None));
+        assert_eq!(
+            shown(&grid),
+            [
+                r#"{"a":0.01,"net":{"units":1,"act":"relu"}}"#,
+                r#"{"a":0.01,"net":{"units":2,"act":"relu"}}"#,
+                r#"{"a":1.0,"net":{"units":1,"act":"relu"}}"#,
+                r#"{"a":1.0,"net":{"units":2,"act":"relu"}}"#
+            ]
+        );
+    }
+
+    #[test]
+    fn a_random_trial_is_a_function_of_seed_number_and_attempt() {
+        let cell = || Cell::Draw(Distribution::Uniform(0.0, 1.0).into());
+        let domain = Domain::grid(vec![("a".into(), vec![cell()])]).unwrap();
+        let of = |seed, number, attempt| domain.random(seed, number, attempt).unwrap()["a"].as_f64().unwrap();
+        assert_eq!(of(1, 2, 3), of(1, 2, 3));
+        let all = [of(1, 2, 3), of(2, 2, 3), of(1, 3, 3), of(1, 2, 0)];
+        assert!(all.iter().enumerate().all(|(at, value)| !all[..at].contains(value)), "{all:?}");
     }
 }

@@ -37,7 +37,7 @@ pub fn records(outcomes: &[Outcome], source: &str) -> Result<Records> {
             (Name::from(name.as_str()), map.get(name).map_or(Value::Null, Value::from_json))
         };
         row.extend(hyperparameters.iter().map(|name| cell(values, name)));
-        row.push((COLUMNS[2].into(), Value::Text(outcome.status().into())));
+        row.push((COLUMNS[2].into(), Value::Text(outcome.status.name().into())));
         row.extend(reported.iter().map(|name| cell(last, name)));
         if failed {
             let error = outcome.error.as_deref().map_or(Value::Null, |error| Value::Text(error.into()));

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::error::Result;
-use crate::record::{DataRecords, Fields, Loader, Mode, Records, Transformer};
-use crate::registry::{Entry, Params};
+use crate::record::{DataRecords, Loader, Mode, Records, Transformer};
+use crate::registry::Entry;
 
 pub(super) const ENTRY: Entry<dyn Transformer> = Entry {
     name: "IdentityTransformer",
@@ -28,18 +28,6 @@ impl Transformer for IdentityTransformer {
         Ok(chunk)
     }
 
-    fn postprocess(&self, score: Fields) -> Result<Fields> {
-        Ok(score)
-    }
-
-    fn has_postprocess(&self) -> bool {
-        false
-    }
-
-    fn network_params(&self) -> Params {
-        Params::new()
-    }
-
     fn save(&self, _: &Path) -> Result<()> {
         Ok(())
     }
@@ -47,15 +35,12 @@ impl Transformer for IdentityTransformer {
     fn load(&mut self, _: &Path) -> Result<()> {
         Ok(())
     }
-
-    fn check_storable(&self) -> Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::Params;
     use crate::transformer::LIST;
 
     #[test]

@@ -109,3 +109,75 @@ fn a_search_is_of_one_recipe_and_says_what_is_wrong() {
     let none = run(&project, &["search", "recipe.rhai"]);
     assert!(text(&none.stderr).contains("`recipe.rhai` does not say what to try"), "{}", text(&none.stderr));
 }
+
+#[test]
+fn bad_trials_end_early_alike_with_one_worker_and_with_two_and_after_a_kill() {
+    let project = project();
+    let search = |folder: &str, workers: &str| {
+        let output = run(&project, &["search", "halving.rhai", "--folder", folder, "--workers", workers]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        output
+    };
+    let one = search("one", "1");
+    let table = results(&project.path().join("one"));
+    search("two", "2");
+    assert_eq!(table, results(&project.path().join("two")));
+    assert!(text(&one.stderr).contains(" did best: val_loss "), "{}", text(&one.stderr));
+    // Rungs at 3, 9 and 27 epochs: a trial is stopped at one of the first two, or goes on for as long as it likes.
+    let header: Vec<&str> = table.lines().next().unwrap().split(',').collect();
+    let column = |name: &str| header.iter().position(|column| *column == name).unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    for line in table.lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let (status, epochs) = (cells[column("status")], cells[column("epochs")]);
+        let stopped = ["3", "9"].contains(&epochs);
+        assert_eq!(status, if stopped { "stopped" } else { "done" }, "{line}");
+        seen.insert(epochs);
+    }
+    assert!(seen.contains("27") && seen.len() >= 2, "{table}");
+    assert_eq!(table.lines().count(), 13);
+
+    let folder = project.path().join("killed");
+    let mut child = start(&project, &["search", "halving.rhai", "--folder", "killed", "--workers", "2"]);
+    let begun = Instant::now();
+    while finished(&folder).len() < 3 {
+        assert!(begun.elapsed() < Duration::from_secs(60) && child.try_wait().unwrap().is_none());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    let _ = child.wait().unwrap();
+    let done = finished(&folder);
+    let rest = search("killed", "2");
+    let left: Vec<usize> = (1..=12).filter(|number| !done.contains(number)).collect();
+    assert_eq!(told(&text(&rest.stderr)), left, "no trial is lost or run twice");
+    assert_eq!(results(&folder), table);
+}
+
+#[test]
+fn an_experiment_is_searched_by_its_config_and_previewed() {
+    let project = tempfile::tempdir().unwrap();
+    let recipe = "let h = hparams(#{ rate: 1.0 });\n\
+                  report(#{ score: h.rate * trial().experiment.data.scale, seed: trial().seed });\n";
+    fs::write(project.path().join("trial.rhai"), recipe).unwrap();
+    let config = "name = \"rates\"\nentrypoint = \"trial.rhai\"\n[data]\nscale = 10\n\
+                  [hyperparameters.rate]\ntype = \"double\"\nminval = 0\nmaxval = 1\ncount = 3\n\
+                  [searcher]\nname = \"grid\"\nmetric = \"score\"\nsmaller_is_better = false\n";
+    fs::write(project.path().join("experiment.toml"), config).unwrap();
+    let preview = run(&project, &["search", "experiment.toml", "--preview"]);
+    assert_eq!(text(&preview.stdout), "bracket  time  trials\n1              3\n", "{}", text(&preview.stderr));
+    assert!(!project.path().join("searches").exists());
+    let output = run(&project, &["search", "experiment.toml"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("trial 3 did best: score 10"), "{}", text(&output.stderr));
+    let table = results(&project.path().join("searches/rates"));
+    let scores: Vec<&str> = table.lines().skip(1).map(|line| line.split(',').nth(4).unwrap()).collect();
+    assert_eq!(scores, ["0.0", "5.0", "10.0"], "{table}");
+
+    super::edit(&project, "experiment.toml", "scale = 10", "scale = 20");
+    let other = run(&project, &["search", "experiment.toml"]);
+    assert!(text(&other.stderr).contains("holds a search of another experiment"), "{}", text(&other.stderr));
+    super::edit(&project, "experiment.toml", "maxval", "maxvalue");
+    let wrong = run(&project, &["search", "experiment.toml"]);
+    assert!(text(&wrong.stderr).contains("hyperparameter `rate` has no `maxval`"), "{}", text(&wrong.stderr));
+    assert!(text(&wrong.stderr).contains("experiment.toml"), "{}", text(&wrong.stderr));
+}

@@ -3,6 +3,7 @@
 mod csv;
 mod formats;
 mod json;
+mod parallel;
 mod source;
 
 mod cifar;
@@ -136,7 +137,7 @@ fn source(path: &Path) -> Arc<str> {
 }
 
 fn text_of(path: &Path) -> Result<String> {
-    let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let bytes = parallel::bytes(path).map_err(|error| unreadable(path, &error))?;
     utf8(bytes, &path.display().to_string(), 0)
 }
 

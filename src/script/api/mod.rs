@@ -12,6 +12,7 @@ pub mod batch;
 pub mod batches;
 pub mod dataset;
 pub mod datasets;
+mod draws;
 pub mod expression;
 pub mod files;
 pub mod images;

@@ -7,13 +7,14 @@ use serde_json::Value;
 use crate::error::{Error, Result, did_you_mean, list};
 use crate::record::Records;
 use crate::script::api::Page;
-use crate::script::api::arguments::{Answer, Num, float};
+use crate::script::api::arguments::Answer;
+use crate::script::api::draws;
 use crate::script::api::options::Options;
 use crate::script::cast;
 use crate::script::host::Host;
 use crate::script::search::{self, Settings};
 use crate::script::traceback::raise;
-use crate::search::{Cell, Domain, Draw, Trial, check_report};
+use crate::search::{Cell, Domain, Draw, Row, Searcher, Trial, check_report};
 
 /// The page of the manual.
 pub const PAGE: Page = Page {
@@ -33,6 +34,33 @@ pub const PAGE: Page = Page {
             trial writes (runs, tables) goes into a folder of its own, `searches/recipe/trials/0001`; what is kept by \
             `memo_disk` and the like is shared by all. A search that is interrupted or killed goes on with the same command: \
             finished trials are not run again. The table is the same for any number of workers.\n\n\
+            **Searchers.** The option `searcher`, a map or a name, says which trials are made of the domain; without it there \
+            is one for each of its rows.\n\n\
+            | `name` | trials | keys |\n\
+            |---|---|---|\n\
+            | `single` | one, of a domain that draws nothing | |\n\
+            | `grid` | every combination; of a draw with a count (`between(0.0, 1.0, 5)`) so many values, evenly spaced with both ends, of a count of 1 the middle | |\n\
+            | `random` | drawn at random | `max_trials` |\n\
+            | `asha` | drawn at random; bad ones end early | `max_trials`, `max_time`, `metric`, `num_rungs` (5), `divisor` (4), `time_metric` |\n\
+            | `adaptive_asha` | several such, of fewer rungs each | `max_rungs` (5) and `mode` (`\"conservative\"`, `\"standard\"`, `\"aggressive\"`) in place of `num_rungs` |\n\n\
+            All take `metric`, what trials are compared by, `smaller_is_better` (true) and `max_concurrent_trials` (16, 0 for \
+            no limit). A trial of `asha` reaches a *rung* when its `time_metric` (the number of its reports unless that is \
+            given) comes to `max_time`, to `max_time / divisor`, and so on. There it is compared with the trials before it: \
+            among the best one of `divisor` it goes on, otherwise `should_stop()` is true and the table says `stopped`. Every \
+            report needs the metric and the time metric. A trial that failed counts as the worst; `invalid_hp(\"reason\")` has \
+            the trial draw other hyperparameters. The service `std.services.trial` reports each epoch of a training run \
+            and ends it:\n\n\
+            ```text\n\
+            fn search() { #{ domain: domain(#{ rate: log_between(1e-4, 1e-1) }),\n\
+                             searcher: #{ name: \"asha\", metric: \"val_loss\", time_metric: \"epochs\", max_trials: 16, max_time: 32, num_rungs: 3 } } }\n\
+            config.services.callbacks = [component(\"std.services.trial\")];\n\
+            ```\n\n\
+            **Experiments.** `barrage search experiment.json` (also JSON5, TOML, YAML) takes all of it from a config with the \
+            sections of Determined's: `name`, `entrypoint` (the recipe), `data` (free; trials find it as \
+            `trial().experiment.data`), `hyperparameters`, `searcher`, `reproducibility.experiment_seed`. A hyperparameter is \
+            a value, a map of hyperparameters, or a map with `type`: `const` (`val`), `int` and `double` (`minval`, `maxval`, \
+            `count`), `log` (`base`, exponents `minval` and `maxval`, `count`) or `categorical` (`vals`). `--preview` prints \
+            how many trials would go how far.\n\n\
             ```rhai\n\
             let space = domain(#{ rate: [0.1, 0.01], units: [4, 8] });\n\
             let table = search(\"trial.rhai\", space, #{ workers: 2 });\n\
@@ -43,8 +71,9 @@ pub const PAGE: Page = Page {
 };
 
 fn register(engine: &mut Engine) {
-    engine.register_type_with_name::<Domain>("Domain").register_type_with_name::<Draw>("Draw");
+    engine.register_type_with_name::<Domain>("Domain");
     engine.register_global_module(exported_module!(functions).into());
+    draws::register(engine);
 }
 
 /// Reads the options of a search.
@@ -55,17 +84,38 @@ pub(crate) fn settings(options: Map) -> Answer<Settings> {
         seed: options.whole("seed")?,
         workers: options.whole("workers")?.map(|workers| workers.clamp(1, 1024) as usize),
         most_reports: options.whole("most_reports")?.map(|most| usize::try_from(most).unwrap_or(usize::MAX)),
+        searcher: options.take("searcher").map(|section| searcher(&section).map_err(raise)).transpose()?,
+        experiment: None,
     };
     options.finish()?;
     Ok(settings)
 }
 
-/// Returns one value or draw of an axis.
-fn cell(value: &Dynamic) -> Result<Cell> {
-    match value.read_lock::<Draw>() {
-        Some(draw) => Ok(Cell::Draw(draw.clone())),
-        None => cast::to_json(value).map(Cell::Value),
+/// Reads a searcher: a map as in an experiment's config, or its name alone.
+fn searcher(value: &Dynamic) -> Result<Searcher> {
+    match cast::to_json(value)? {
+        Value::Object(section) => Searcher::read(&section),
+        name @ Value::String(_) => Searcher::read(&serde_json::Map::from_iter([("name".to_owned(), name)])),
+        other => Err(Error::script(format!("`searcher`: expected a map, or the name of a searcher, found {other}"))),
     }
+}
+
+/// Returns one value or draw of an axis, or a map with draws in it.
+fn cell(value: &Dynamic) -> Result<Cell> {
+    if let Some(draw) = value.read_lock::<Draw>() {
+        return Ok(Cell::Draw(draw.clone()));
+    }
+    if let Some(map) = value.read_lock::<Map>() {
+        let inner = |(name, value): (&rhai::Identifier, &Dynamic)| {
+            let cell = cell(value).map_err(|error| error.within(format!("`{name}`")))?;
+            Ok((name.to_string(), cell))
+        };
+        let row: Row = map.iter().map(inner).collect::<Result<_>>()?;
+        if row.iter().any(|(_, cell)| !matches!(cell, Cell::Value(_))) {
+            return Ok(Cell::Map(row));
+        }
+    }
+    cast::to_json(value).map(Cell::Value)
 }
 
 /// Returns the grid of a map's arrays.
@@ -80,18 +130,6 @@ fn grid(axes: Map) -> Result<Domain> {
     Domain::grid(axes.into_iter().map(axis).collect::<Result<_>>()?)
 }
 
-/// Returns two numbers of which the first is less.
-fn bounds(low: &Dynamic, high: &Dynamic, function: &str) -> Answer<(f64, f64)> {
-    let (low, high) =
-        (float(low, &format!("`low` of `{function}`"))?, float(high, &format!("`high` of `{function}`"))?);
-    match low.is_finite() && high.is_finite() && low < high {
-        true => Ok((low, high)),
-        false => Err(raise(Error::script(format!(
-            "`{function}`: expected two numbers with low < high, found {low} and {high}"
-        )))),
-    }
-}
-
 fn times(value: i64, function: &str) -> Answer<usize> {
     usize::try_from(value)
         .map_err(|_| raise(Error::script(format!("`{function}`: expected a number of at least 0, found {value}"))))
@@ -104,8 +142,21 @@ fn merged(trial: &Trial, mut given: Map) -> Result<Map> {
             .maybe_hint(did_you_mean(name, given.keys().map(|key| key.as_str())))
             .hint(format!("it names {}", list(given.keys().map(|key| key.as_str())))));
     }
-    given.extend(trial.values.iter().map(|(name, value)| (name.as_str().into(), cast::from_json(value))));
+    put(&mut given, &trial.values);
     Ok(given)
+}
+
+/// Puts values over those of a map, within maps as well.
+fn put(given: &mut Map, values: &serde_json::Map<String, Value>) {
+    for (name, value) in values {
+        if let Value::Object(values) = value
+            && let Some(mut inner) = given.get_mut(name.as_str()).and_then(|inner| inner.write_lock::<Map>())
+        {
+            put(&mut inner, values);
+            continue;
+        }
+        given.insert(name.as_str().into(), cast::from_json(value));
+    }
 }
 
 fn configs(domain: &Domain, seed: u64) -> List {
@@ -222,6 +273,20 @@ mod functions {
         domain.sample(times(count, "sample")?, times(seed, "sample")? as u64).map_err(raise)
     }
 
+    /// Returns the domain in which every draw has become all values that a grid takes of it: as many as its count says, of a
+    /// choice all.
+    ///
+    /// # Errors
+    /// A draw without a count, too many trials.
+    ///
+    /// ```rhai
+    /// domain(#{ a: between(0.0, 1.0, 3), b: choice(["x", "y"]) }).grid() // => Domain(6 trials of `a`, `b`)
+    /// ```
+    #[rhai_fn(name = "grid", return_raw)]
+    pub fn grid(domain: Domain) -> Answer<Domain> {
+        domain.spread().map_err(raise)
+    }
+
     /// Returns the hyperparameters of each trial, in order, as maps; draws are made with the seed, which is 0 unless it
     /// is given.
     ///
@@ -250,69 +315,6 @@ mod functions {
     #[rhai_fn(get = "len", name = "len")]
     pub fn len(domain: Domain) -> i64 {
         domain.len() as i64
-    }
-
-    /// Returns a draw of a number from `low` (included) to `high` (excluded), each equally likely.
-    ///
-    /// # Errors
-    /// Anything but two numbers with low < high.
-    ///
-    /// ```rhai
-    /// domain(#{ dropout: between(0.0, 0.5) }) // => Domain(1 trial of `dropout`)
-    /// ```
-    #[rhai_fn(name = "between", return_raw)]
-    pub fn between(low: Num, high: Num) -> Answer<Draw> {
-        super::bounds(&low, &high, "between").map(|(low, high)| Draw::Uniform(low, high))
-    }
-
-    /// Returns a draw of a number whose logarithm is equally likely anywhere from that of `low` to that of `high`: right for
-    /// learning rates.
-    ///
-    /// # Errors
-    /// Anything but two numbers with 0 < low < high.
-    ///
-    /// ```rhai
-    /// log_between(1e-4, 1e-1) // => log_between(0.0001, 0.1)
-    /// ```
-    #[rhai_fn(name = "log_between", return_raw)]
-    pub fn log_between(low: Num, high: Num) -> Answer<Draw> {
-        match super::bounds(&low, &high, "log_between")? {
-            (low, high) if low > 0.0 => Ok(Draw::LogUniform(low, high)),
-            (low, _) => Err(raise(Error::script(format!("`log_between`: expected numbers above 0, found {low}")))),
-        }
-    }
-
-    /// Returns a draw of a whole number from `low` to `high`, both included.
-    ///
-    /// # Errors
-    /// A `high` below `low`.
-    ///
-    /// ```rhai
-    /// integers(1, 6) // => integers(1, 6)
-    /// ```
-    #[rhai_fn(name = "integers", return_raw)]
-    pub fn integers(low: i64, high: i64) -> Answer<Draw> {
-        match low <= high {
-            true => Ok(Draw::Integers(low, high)),
-            false => Err(raise(Error::script(format!("`integers`: expected low <= high, found {low} and {high}")))),
-        }
-    }
-
-    /// Returns a draw of one of the values.
-    ///
-    /// # Errors
-    /// No values, values that cannot be written as JSON.
-    ///
-    /// ```rhai
-    /// choice(["relu", "tanh"]) // => choice(["relu","tanh"])
-    /// ```
-    #[rhai_fn(name = "choice", return_raw)]
-    pub fn choice(values: List) -> Answer<Draw> {
-        let values = values.iter().map(cast::to_json).collect::<Result<Vec<_>>>().map_err(raise)?;
-        match values.is_empty() {
-            false => Ok(Draw::Choice(values)),
-            true => Err(raise(Error::script("`choice`: expected at least one value, found none"))),
-        }
     }
 
     /// Returns the hyperparameters of the trial, as a map: those that the search tries, over those that are given here, which
@@ -375,8 +377,27 @@ mod functions {
         }
     }
 
-    /// Returns whether the trial is to end now: it has reported as often as the search allows, or someone asked the search to
-    /// stop. Outside of a trial always false.
+    /// Stops the trial, since its hyperparameters make no sense together. Where hyperparameters are drawn at random (the
+    /// searchers `random`, `asha` and `adaptive_asha`) the trial begins anew with others; elsewhere it is a row of the table
+    /// that says `invalid`. A trial that others were compared with already, at a rung, is not replaced.
+    ///
+    /// # Errors
+    /// Always: the error ends the trial. Outside of one it ends the script.
+    ///
+    /// ```rhai
+    /// fn checked(rate) { if rate > 1.0 { throw invalid_hp("the rate is too large"); } rate }
+    /// checked(0.5) // => 0.5
+    /// ```
+    #[rhai_fn(name = "invalid_hp", volatile, return_raw)]
+    pub fn invalid_hp(context: NativeCallContext, reason: &str) -> Answer<Dynamic> {
+        if let Some(trial) = Host::of(&context)?.trial() {
+            trial.set_invalid(reason);
+        }
+        Err(raise(Error::script(format!("the hyperparameters are invalid: {reason}"))))
+    }
+
+    /// Returns whether the trial is to end now: it has reported as often or come as far as the search wants, others did
+    /// better, or someone asked the search to stop. Outside of a trial always false.
     ///
     /// ```rhai
     /// should_stop() // => false
@@ -386,8 +407,9 @@ mod functions {
         Ok(Host::of(&context)?.trial().is_some_and(|trial| trial.should_stop()))
     }
 
-    /// Returns what is known of the trial: `#{ number, repetition, seed }`; `()` outside of one. A run without a seed of
-    /// its own uses `seed`, which is the same for all trials of a repetition.
+    /// Returns what is known of the trial: `#{ number, repetition, seed, experiment }`; `()` outside of one. A run without a
+    /// seed of its own uses `seed`, which is the same for all trials of a repetition. `experiment` is the config of the
+    /// experiment, `()` where there is none.
     ///
     /// ```rhai
     /// trial() // => ()
@@ -401,13 +423,16 @@ mod functions {
             ("number".into(), number(trial.number)),
             ("repetition".into(), number(trial.repetition)),
             ("seed".into(), Dynamic::from(trial.seed as i64)),
+            ("experiment".into(), cast::from_json(&trial.experiment)),
         ])))
     }
 
     /// Returns the table of all trials of a recipe over a domain, after running them: number, repetition, hyperparameters,
-    /// `done` or `failed`, the last value of everything reported. Options: `folder` (`searches/RECIPE` unless it is given),
-    /// `workers`, trials that run at once (1), `seed` of draws and trials (0), `most_reports`, after which `should_stop()` is
-    /// true (never). A search whose folder has finished trials goes on with the others.
+    /// how it ended (`done`, `stopped`, `failed`, `invalid`), the last value of everything reported. Options: `folder`
+    /// (`searches/RECIPE` unless it is given), `workers`, trials that run at once (1), `seed` of draws and trials (0),
+    /// `most_reports`, after which `should_stop()` is true (never), `searcher`, as above (every trial of the domain). A search
+    /// whose folder has finished trials goes on with the others. Without a domain the file says what is tried: a recipe by its
+    /// function `search()`, an experiment's config by its sections.
     ///
     /// # Errors
     /// A recipe that cannot be read, a folder with something else in it, scripts that were changed since the first trials.
@@ -416,6 +441,10 @@ mod functions {
     /// ```rhai
     /// let table = search("trial.rhai", domain(#{ rate: [0.1, 0.01], units: 8 }), #{ folder: "searches/two" });
     /// table[1].rate // => 0.01
+    /// let space = domain(#{ rate: log_between(1e-4, 1e-1), units: integers(1, 8) });
+    /// let drawn = search("trial.rhai", space, #{ searcher: #{ name: "random", max_trials: 5 }, folder: "searches/drawn" });
+    /// drawn.len // => 5
+    /// search("experiment.json", #{ workers: 2 }).len // => 6
     /// ```
     #[rhai_fn(name = "search", return_raw)]
     pub fn search(context: NativeCallContext, recipe: &str, domain: Domain) -> Answer<Records> {
@@ -430,15 +459,44 @@ mod functions {
         search::run(&host, &file, domain, settings, &|_| ()).map_err(|error| raise(error.settled()))
     }
 
+    #[rhai_fn(name = "search", return_raw)]
+    pub fn search_declared(context: NativeCallContext, file: &str) -> Answer<Records> {
+        search_declared_with(context, file, Map::new())
+    }
+
+    #[rhai_fn(name = "search", return_raw)]
+    pub fn search_declared_with(context: NativeCallContext, file: &str, options: Map) -> Answer<Records> {
+        let host = Host::of(&context)?;
+        let settings = super::settings(options)?;
+        let file = host.roots().readable(file).map_err(raise)?;
+        let search = || {
+            let (recipe, domain, declared) = search::declared(&host, &file)?;
+            search::run(&host, &recipe, domain, settings.or(declared), &|_| ())
+        };
+        search().map_err(|error| raise(error.settled()))
+    }
+
+    /// Returns what a search would do, without running a trial: a table of `bracket`, `time` and `trials`, how many trials end
+    /// when. Where bad trials end early (`asha`, `adaptive_asha`), metrics are drawn at random for it; elsewhere there is one
+    /// row.
+    ///
+    /// # Errors
+    /// A domain that the searcher can make nothing of.
+    ///
+    /// ```rhai
+    /// let asha = #{ name: "adaptive_asha", metric: "val_loss", max_trials: 16, max_time: 8 };
+    /// let table = preview(domain(#{ rate: log_between(1e-4, 1e-1) }), asha);
+    /// table.column("time").to_array() // => [2, 8, 8]
+    /// table.column("trials").to_array().reduce(|sum, count| sum + count, 0) // => 16
+    /// ```
+    #[rhai_fn(name = "preview", return_raw)]
+    pub fn preview(domain: Domain, searcher: Dynamic) -> Answer<Records> {
+        super::searcher(&searcher).and_then(|searcher| crate::search::preview(&domain, &searcher, 0)).map_err(raise)
+    }
+
     /// Returns the number of trials and the names of the hyperparameters, as text.
     #[rhai_fn(global, name = "to_string", name = "to_debug")]
     pub fn to_string(domain: Domain) -> String {
         super::show(&domain)
-    }
-
-    /// Returns the call that makes the draw.
-    #[rhai_fn(global, name = "to_string", name = "to_debug")]
-    pub fn draw_to_string(draw: Draw) -> String {
-        draw.expression()
     }
 }

@@ -4,7 +4,6 @@
 //! No lock is held while a script runs.
 
 pub mod action;
-pub mod apply;
 mod batch;
 mod collection;
 pub mod convert;
@@ -17,6 +16,7 @@ pub mod images;
 pub mod load;
 pub mod metrics;
 pub mod model;
+pub mod per_item;
 pub mod pipeline;
 
 pub use batch::{About, Batch, Component, Item};

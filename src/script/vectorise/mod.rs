@@ -26,6 +26,7 @@ mod lists;
 mod loops;
 mod lower;
 mod maps;
+mod merge;
 mod native;
 mod natives;
 mod numbers;

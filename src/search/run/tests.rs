@@ -5,6 +5,8 @@ fn search(folder: &std::path::Path, workers: usize) -> Search {
     let cells = (0..6).map(|value| Cell::Value(Value::from(value))).collect();
     Search {
         domain: Domain::grid(vec![("a".into(), cells)]).unwrap().repeat(2).unwrap(),
+        searcher: Searcher::default(),
+        experiment: Value::Null,
         seed: 5,
         workers,
         most_reports: Some(3),
@@ -98,7 +100,7 @@ fn a_folder_of_another_search_is_refused() {
 #[test]
 fn reports_are_checked() {
     let config = Config { repetition: 0, values: [("a".to_owned(), Value::from(1))].into_iter().collect() };
-    let trial = Trial::new(1, config, 0, PathBuf::new(), None, Arc::default());
+    let trial = Trial::new(1, config, 0, PathBuf::new(), None);
     let report = |name: &str, value: Value| {
         trial.report([(name.to_owned(), value)].into_iter().collect()).map_err(|error| error.message().to_owned())
     };
@@ -106,4 +108,98 @@ fn reports_are_checked() {
     assert!(report("a", 1.into()).is_err() && report("status", 1.into()).is_err());
     assert!(report("losses", vec![1.5].into()).is_err());
     assert!(!trial.should_stop());
+}
+
+/// A search that ends bad trials early, of hyperparameters drawn at random.
+fn asha(folder: &std::path::Path, workers: usize, name: &str) -> Search {
+    let section = json!({
+        "name": name, "metric": "loss", "max_trials": 24, "max_time": 9, "divisor": 3, "max_concurrent_trials": 0
+    });
+    let draw = crate::search::Distribution::Uniform(0.0, 1.0).into();
+    Search {
+        domain: Domain::grid(vec![("a".into(), vec![Cell::Draw(draw)])]).unwrap(),
+        searcher: Searcher::read(section.as_object().unwrap()).unwrap(),
+        most_reports: None,
+        ..search(folder, workers)
+    }
+}
+
+/// A trial that is invalid for some draws, fails for others, and ends by itself for others.
+fn curve(trial: &Arc<Trial>) -> (Map<String, Value>, Result<()>) {
+    let run = || {
+        let a = trial.values["a"].as_f64().unwrap();
+        if a > 0.9 {
+            trial.set_invalid("too much");
+            return Err(Error::run("too much"));
+        }
+        if a < 0.2 {
+            return Err(Error::run("too little"));
+        }
+        for step in 1..100 {
+            // Trials take turns in another order than their numbers.
+            std::thread::sleep(std::time::Duration::from_micros((a * 3000.0) as u64));
+            let loss = (a - 0.5).abs() + 1.0 / f64::from(step) + (a * f64::from(step * 37)).sin() / 3.0;
+            trial.report([("loss".to_owned(), Value::from(loss))].into_iter().collect())?;
+            if trial.should_stop() || (a > 0.4 && a < 0.5 && step == 2) {
+                break;
+            }
+        }
+        Ok(())
+    };
+    (Map::new(), run())
+}
+
+#[test]
+fn trials_that_are_compared_end_alike_with_any_number_of_workers_and_after_an_interruption() {
+    for name in ["asha", "adaptive_asha"] {
+        let (one, many, cut) =
+            (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        asha(one.path(), 1, name).run(&curve, &|_| Ok(()), &|_| ()).unwrap();
+        asha(many.path(), 7, name).run(&curve, &|_| Ok(()), &|_| ()).unwrap();
+        let table = csv(one.path());
+        assert_eq!(table, csv(many.path()));
+        for word in [",done,", ",stopped,", ",failed,"] {
+            assert!(table.contains(word), "{word} is not in {table}");
+        }
+        assert_eq!(table.lines().count(), 25);
+
+        let first = asha(cut.path(), 3, name);
+        let stopping = |trial: &Arc<Trial>| {
+            if trial.number == 9 {
+                first.stop.store(true, Ordering::Relaxed);
+                return (Map::new(), Err(Error::new(Kind::Interrupted, "stopped")));
+            }
+            curve(trial)
+        };
+        let error = first.run(&stopping, &|_| Ok(()), &|_| ()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Interrupted);
+        let finished = (1..=24).filter(|number| first.trial_folder(*number).join(RESULT).is_file()).count();
+        assert!((1..24).contains(&finished), "{finished}");
+        let begun = Mutex::new(0);
+        let tell = |event: Event| {
+            if let Event::End(_) = event {
+                *begun.lock().unwrap() += 1;
+            }
+        };
+        asha(cut.path(), 2, name).run(&curve, &|_| Ok(()), &tell).unwrap();
+        assert_eq!(begun.into_inner().unwrap() + finished, 24);
+        assert_eq!(csv(cut.path()), table);
+    }
+}
+
+#[test]
+fn a_trial_that_breaks_keeps_no_other_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    // Its result cannot be written: the second trial would wait for it at its first rung.
+    let breaking = |trial: &Arc<Trial>| {
+        if trial.number == 1 {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            std::fs::remove_dir_all(&trial.folder).unwrap();
+            std::fs::write(&trial.folder, "a file").unwrap();
+            return (Map::new(), Ok(()));
+        }
+        curve(trial)
+    };
+    let error = asha(folder.path(), 2, "asha").run(&breaking, &|_| Ok(()), &|_| ()).unwrap_err();
+    assert_ne!(error.kind(), Kind::Interrupted, "{error}");
 }

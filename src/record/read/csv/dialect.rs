@@ -56,6 +56,12 @@ impl Dialect {
         }
     }
 
+    /// Returns whether a plain number is always a value, as none stands for a missing one.
+    pub(super) fn takes_plain_numbers(&self) -> bool {
+        let number = |text: &String| fast_float2::parse::<f64, _>(text.trim()).is_ok();
+        self.missing.as_ref().is_none_or(|missing| !missing.iter().any(number))
+    }
+
     /// Returns what a header of one name suggests to be the delimiter.
     pub(super) fn suspected(&self, first: &StringRecord) -> Option<&'static str> {
         let name = first.get(0).filter(|_| first.len() == 1 && self.delimiter.is_none())?;

@@ -1,7 +1,6 @@
 //! The fields of a row as they stand in the file, for the places of errors.
 
 use super::dialect::Dialect;
-use super::row_start;
 use crate::error::{Error, Result};
 use crate::record::read::File;
 
@@ -14,8 +13,7 @@ pub(super) fn field_span(text: &str, dialect: &Dialect, start: usize, column: us
 /// A quote that is never closed swallows the rest of the file as one value, which only the last row can
 /// show.
 pub(super) fn check_closed(file: &File, dialect: &Dialect, last: usize) -> Result<()> {
-    let fields =
-        Fields { bytes: file.text.as_bytes(), delimiter: dialect.byte(), at: row_start(file, last), ended: false };
+    let fields = Fields { bytes: file.text.as_bytes(), delimiter: dialect.byte(), at: last, ended: false };
     match fields.map(|((from, _), open)| (from, open)).find(|(_, open)| *open) {
         Some((from, _)) => {
             let place = file.place(from, from + 1);

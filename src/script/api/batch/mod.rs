@@ -11,7 +11,7 @@ mod whole;
 use rhai::{Dynamic, Engine};
 
 use crate::script::api::Page;
-use crate::script::batches::{Batch, Component, Item, apply::Failure};
+use crate::script::batches::{Batch, Component, Item, per_item::Failure};
 
 /// The page of the manual.
 pub const PAGE: Page = Page {

@@ -6,7 +6,7 @@ use rhai::{Array as List, Dynamic, Map};
 use crate::script::api::arguments::{Answer, Callback};
 use crate::script::api::options::Options;
 use crate::script::batches::Batch;
-use crate::script::batches::apply::{self, Failure};
+use crate::script::batches::per_item::{self, Failure};
 use crate::script::traceback::raise;
 
 /// Registers the functions.
@@ -46,7 +46,7 @@ mod functions {
     /// ```
     #[rhai_fn(name = "apply", return_raw)]
     pub fn apply(context: NativeCallContext, batch: Batch, function: Callback, options: Map) -> Answer<Batch> {
-        apply::apply(&context, &batch, &function, Options::new("apply", options))
+        per_item::apply(&context, &batch, &function, Options::new("apply", options))
     }
 
     /// Returns the batch after a function was called for each of its items, or what `post` returns. Options:
@@ -77,7 +77,7 @@ mod functions {
         function: Callback,
         options: Map,
     ) -> Answer<Dynamic> {
-        apply::parallel(&context, &batch, &function, Options::new("parallel", options))
+        per_item::parallel(&context, &batch, &function, Options::new("parallel", options))
     }
 
     #[rhai_fn(name = "parallel", return_raw)]
@@ -158,7 +158,7 @@ mod functions {
     /// ```
     #[rhai_fn(name = "skip_batch", volatile, return_raw)]
     pub fn skip_batch() -> Answer<Dynamic> {
-        Err(raise(apply::skip()))
+        Err(raise(per_item::skip()))
     }
 
     /// Stops the run of a pipeline before the batch it is called for: no error, the run is done.
@@ -173,6 +173,6 @@ mod functions {
     /// ```
     #[rhai_fn(name = "stop_pipeline", volatile, return_raw)]
     pub fn stop_pipeline() -> Answer<Dynamic> {
-        Err(raise(apply::stop()))
+        Err(raise(per_item::stop()))
     }
 }

@@ -263,8 +263,8 @@ fn per_item(
             NativeCallContext::new_with_all_fields(host.engine(), name, Some(&label), &global, Position::NONE);
         let given = Options::new(name, options.clone());
         let result = match name {
-            "apply" => crate::script::batches::apply::apply(&context, &batch, &function, given).map(Dynamic::from),
-            _ => crate::script::batches::apply::parallel(&context, &batch, &function, given),
+            "apply" => crate::script::batches::per_item::apply(&context, &batch, &function, given).map(Dynamic::from),
+            _ => crate::script::batches::per_item::parallel(&context, &batch, &function, given),
         };
         let result = result.map_err(|error| crate::script::traceback::explain(&host, *error, &label))?;
         action::next(&batch, result, name).map(Next::On)

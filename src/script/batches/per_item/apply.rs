@@ -1,229 +1,23 @@
-//! A function for each item of a batch: `batch.parallel` and `batch.apply`.
+//! `batch.apply`: a function is called for each item of components, and its results become components.
 
 use rhai::{Array as List, Dynamic, NativeCallContext};
 
+use super::work::{Argument, Work, arguments, check, each, of_item, work};
+use super::{Failure, failed};
 use crate::batch::Items;
-use crate::error::{Error, Result, codes};
-use crate::pipeline::{Id, Target, run};
+use crate::error::{Error, Result};
+use crate::pipeline::{Target, run};
 use crate::random::Random;
 use crate::record::Value;
 use crate::script::api::arguments::{Answer, float};
 use crate::script::api::options::Options;
 use crate::script::api::random::Rng;
 use crate::script::batches::function::Function;
-use crate::script::batches::{Batch, convert, expression};
+use crate::script::batches::{Batch, expression};
 use crate::script::cast;
 use crate::script::host::Host;
 use crate::script::traceback::{raise, type_phrase};
 use crate::script::vectorise::ItemColumn;
-
-/// What went wrong with one item, as a value among the results.
-#[derive(Clone)]
-pub struct Failure {
-    /// What was raised, with its place.
-    pub error: Error,
-    /// The item.
-    pub id: Option<Id>,
-}
-
-impl Failure {
-    /// Returns the error with the item it is about.
-    pub fn told(&self) -> Error {
-        match &self.id {
-            Some(id) => self.error.clone().within(format!("item `{id}`")),
-            None => self.error.clone(),
-        }
-    }
-}
-
-/// Where and by how many.
-#[derive(Clone, Copy)]
-struct Work {
-    target: Target,
-    workers: Option<usize>,
-}
-
-/// Takes `target` and `workers`. Without a target, the work is done on the cores, unless the function changes
-/// variables around it.
-fn work(options: &mut Options, function: &Function, name: &str) -> Answer<Work> {
-    let target = options.text("target")?.map(|target| Target::parse(&target)).transpose().map_err(raise)?;
-    let workers = options.whole("workers")?.map(|workers| (workers as usize).max(1));
-    let target = match (target, function.assigns()) {
-        (Some(Target::For), _) => Target::For,
-        (Some(target), None) => target,
-        (None, None) => Target::Threads,
-        (None, Some(_)) => Target::For,
-        (Some(_), Some(variable)) => {
-            return Err(raise(
-                Error::script(format!("`{name}`: the function assigns to `{variable}`, a variable around it"))
-                    .hint("threads would do that in any order: return what is to be kept, or set `target: \"for\"`"),
-            ));
-        }
-    };
-    Ok(Work { target, workers })
-}
-
-/// An argument after those of the item.
-enum Argument {
-    /// The same for every item.
-    Same(Dynamic),
-    /// One for each item.
-    Each(Vec<Dynamic>),
-}
-
-/// Takes `args`: an array, in which `P(…)` has a value for each item.
-fn arguments(host: &Host, options: &mut Options, batch: &Batch, count: usize) -> Answer<Vec<Argument>> {
-    let Some(given) = options.take("args") else { return Ok(Vec::new()) };
-    let list = match given.is_array() {
-        true => given.into_array().unwrap_or_default(),
-        false => vec![given],
-    };
-    let argument = |value: Dynamic| {
-        let value = expression::resolve(host, batch, value)?;
-        Ok(match value.read_lock::<expression::PerItem>() {
-            Some(each) if each.0.len() == count => Argument::Each(each.0.clone()),
-            Some(each) => {
-                return Err(Error::script(format!(
-                    "`P`: expected {count} values, one for each item, found {}",
-                    each.0.len()
-                )));
-            }
-            None => Argument::Same(value.clone()),
-        })
-    };
-    list.into_iter().map(argument).collect::<Result<_>>().map_err(raise)
-}
-
-fn of_item(arguments: &[Argument], item: usize) -> impl Iterator<Item = Dynamic> + '_ {
-    arguments.iter().map(move |argument| match argument {
-        Argument::Same(value) => value.clone(),
-        Argument::Each(values) => values[item].clone(),
-    })
-}
-
-/// Calls the function for each entry; a failure is a result like any other.
-fn each(
-    function: &Function,
-    work: Work,
-    entries: usize,
-    enter: &(dyn Fn(usize) -> Result<Vec<Dynamic>> + Sync),
-) -> Vec<Result<Dynamic>> {
-    let apart = work.target != Target::For;
-    run(entries, work.target, work.workers, &|| function.start(apart), &|running, item| {
-        let running = running.as_mut().map_err(|error| error.clone())?;
-        running.call(&mut enter(item)?)
-    })
-}
-
-/// Refuses arguments that the function does not take, before it is called for every item.
-fn check(function: &Function, count: usize, what: &str) -> Result<()> {
-    match function.takes(count) {
-        true => Ok(()),
-        false => Err(Error::script(format!("{} does not take {count} arguments", function.name()))
-            .hint(format!("it is called with {what}"))),
-    }
-}
-
-/// Calls a function for each entry of what `init` gives, and `post` with all results.
-///
-/// # Errors
-/// Unknown options, an `init` that gives no array, and without `post` whatever failed.
-pub fn parallel(
-    context: &NativeCallContext,
-    batch: &Batch,
-    function: &Dynamic,
-    mut options: Options,
-) -> Answer<Dynamic> {
-    let module = batch.about().module.clone();
-    let function = Function::new(context, function, module.as_ref())?;
-    let init = options.take("init").unwrap_or_else(|| Dynamic::from("ids"));
-    let post = options.take("post").map(|post| Function::new(context, &post, module.as_ref())).transpose()?;
-    let work = work(&mut options, &function, "parallel")?;
-    let entries = entries(context, batch, &init)?;
-    let arguments = arguments(&Host::of(context)?, &mut options, batch, entries.len())?;
-    options.finish()?;
-    let given = |item: usize| -> Result<Vec<Dynamic>> {
-        let mut all = entries[item].clone();
-        all.extend(of_item(&arguments, item));
-        Ok(all)
-    };
-    if let Some(first) = entries.first() {
-        check(&function, first.len() + arguments.len(), "what `init` gives for an item, and `args`").map_err(raise)?;
-    }
-    let index = batch.index();
-    let results = each(&function, work, entries.len(), &given);
-    let id = |at: usize| (entries.len() == index.len()).then(|| index.id(at).ok()).flatten();
-    let results: Vec<std::result::Result<Dynamic, Failure>> = results
-        .into_iter()
-        .enumerate()
-        .map(|(at, result)| result.map_err(|error| Failure { error, id: id(at) }))
-        .collect();
-    match post {
-        Some(post) => {
-            let results: List = results.into_iter().map(|result| result.unwrap_or_else(Dynamic::from)).collect();
-            let returned = post.call(vec![Dynamic::from(batch.clone()), Dynamic::from(results)]).map_err(raise)?;
-            Ok(if returned.is_unit() { Dynamic::from(batch.clone()) } else { returned })
-        }
-        None => match failed(results.iter().filter_map(|result| result.as_ref().err())) {
-            Some(error) => Err(raise(error)),
-            None => Ok(Dynamic::from(batch.clone())),
-        },
-    }
-}
-
-/// Returns the first failure, with how many there are more.
-fn failed<'a>(failures: impl Iterator<Item = &'a Failure>) -> Option<Error> {
-    let all: Vec<&Failure> = failures.collect();
-    let error = all.first()?.told();
-    Some(match all.len() {
-        1 => error,
-        2 => error.hint("one more item failed"),
-        count => error.hint(format!("{} more items failed", count - 1)),
-    })
-}
-
-/// Returns the arguments of each call: what `init` names, an array, or what a function of the batch returns.
-fn entries(context: &NativeCallContext, batch: &Batch, init: &Dynamic) -> Answer<Vec<Vec<Dynamic>>> {
-    let one = |value: Dynamic| match value.is_array() {
-        true => value.into_array().unwrap_or_default(),
-        false => vec![value],
-    };
-    let list = |value: Dynamic| -> Answer<Vec<Vec<Dynamic>>> {
-        let kind = value.type_name();
-        match value.into_array() {
-            Ok(list) => Ok(list.into_iter().map(one).collect()),
-            Err(_) => Err(raise(Error::script(format!(
-                "`init`: expected an array with an entry for each call, found {}",
-                type_phrase(kind)
-            )))),
-        }
-    };
-    if init.is_array() {
-        return list(init.clone());
-    }
-    let count = batch.lock().len();
-    match init.as_immutable_string_ref().as_deref().map(|name| name.as_str()) {
-        Ok("ids" | "indices") => Ok(batch.index().ids().map(|id| vec![convert::from_id(id)]).collect()),
-        Ok("items") => (0..count as i64).map(|at| Ok(vec![Dynamic::from(batch.at(at).map_err(raise)?)])).collect(),
-        Ok("run_once") => Ok(vec![Vec::new()]),
-        Ok(name) if batch.lock().component(name).is_ok() => {
-            let items = batch.component(name).items().map_err(raise)?;
-            (0..items.len()).map(|at| Ok(vec![cast::from_value(items.get(at).map_err(raise)?)])).collect()
-        }
-        _ => {
-            let function = Function::new(context, init, batch.about().module.as_ref()).map_err(|error| {
-                match init.is_string() {
-                    true => raise(
-                        Error::script(format!("`init`: there is neither a function nor a component `{init}`"))
-                            .hint("`ids`, `items` and `run_once` are always there"),
-                    ),
-                    false => error,
-                }
-            })?;
-            list(function.call(vec![Dynamic::from(batch.clone())]).map_err(raise)?)
-        }
-    }
-}
 
 /// One application: the components whose items are arguments, and those that results go to.
 struct Pair {
@@ -297,20 +91,6 @@ pub fn apply(context: &NativeCallContext, batch: &Batch, function: &Dynamic, mut
         plan.apply(batch, pair).map_err(raise)?;
     }
     Ok(batch.clone())
-}
-
-/// Returns the error by which a batch is left out of a run.
-pub fn skip() -> Error {
-    Error::script("`skip_batch` was called outside of a pipeline")
-        .coded(codes::SKIP_BATCH)
-        .hint("it leaves a batch out of a pipeline's run: call it in an action, or in `exec`")
-}
-
-/// Returns the error by which a run ends.
-pub fn stop() -> Error {
-    Error::script("`stop_pipeline` was called outside of a pipeline")
-        .coded(codes::STOP_PIPELINE)
-        .hint("it ends a pipeline's run: call it in an action, or in `exec`")
 }
 
 struct Plan<'a> {
