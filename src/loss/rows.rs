@@ -55,7 +55,8 @@ pub(super) fn poisson(y: &[f32], p: &[f32], gradient: Option<&mut [f32]>) -> f32
 pub(super) fn divergence(y: &[f32], p: &[f32], gradient: Option<&mut [f32]>) -> f32 {
     let clip = |value: f32| math::clamp(value, LEAST, 1.0);
     sum(y, p, gradient, 1.0, |y, p| {
-        let slope = if p > LEAST && p < 1.0 { -clip(y) / p } else { 0.0 };
+        // As TensorFlow's clipping has it, a bound itself lets the gradient pass.
+        let slope = if (LEAST..=1.0).contains(&p) { -clip(y) / p } else { 0.0 };
         (clip(y) * (clip(y) / clip(p)).ln(), slope)
     })
 }
