@@ -3,8 +3,11 @@
 //! Formulas and names are those of `network::activation`, whose composed operations are the reference. Where the
 //! derivative can be told from the output alone, the values before the activation need not be kept.
 
-use super::math::{clamp, exp, ln, normal_density, normal_distribution as distribution, sigmoid, softplus, tanh};
+use super::math::{
+    NORMAL_END, clamp, exp, normal_density, normal_distribution as distribution, sigmoid, softplus, tanh,
+};
 use super::pool;
+use super::softmax::{log_softmax, log_softmax_backward, softmax, softmax_backward};
 use crate::simd;
 
 /// Values that are copied and worked on at a time.
@@ -34,6 +37,8 @@ struct Elementwise {
     backward: fn(&[f32], &mut [f32], &[f32; 3]),
     /// Whether `backward` takes outputs.
     of_output: bool,
+    /// Where it takes inputs: replaces values by their function, and writes the derivative, for less than the two apart.
+    with_slope: Option<fn(&mut [f32], &mut [f32], &[f32; 3])>,
     /// About how many operations a value takes.
     cost: usize,
 }
@@ -90,13 +95,22 @@ impl Activation {
         matches!(self.kind, Kind::Each(each) if !each.of_output)
     }
 
+    /// Returns how value and derivative are computed together, where the derivative does not follow from the output.
+    #[allow(clippy::type_complexity)]
+    fn with_slope(&self) -> Option<(&'static Elementwise, fn(&mut [f32], &mut [f32], &[f32; 3]))> {
+        match self.kind {
+            Kind::Each(each) => Some((each, each.with_slope?)),
+            _ => None,
+        }
+    }
+
     /// Replaces values by their activation; rows of `width` values are the last axis.
     pub fn forward(&self, values: &mut [f32], width: usize) {
         let work = values.len() * self.cost();
         match self.kind {
             Kind::Linear => {}
             Kind::Each(each) => pool::rows(values, 1, work, |_, part| (each.forward)(part, &self.parameters)),
-            Kind::Softmax => pool::rows(values, width, work, |_, part| softmax(part, width)),
+            Kind::Softmax => pool::rows(values, width, work, |_, part| softmax(part, width, f32::NAN)),
             Kind::LogSoftmax => pool::rows(values, width, work, |_, part| log_softmax(part, width)),
         }
     }
@@ -177,38 +191,38 @@ impl std::fmt::Debug for Activation {
 #[derive(Debug)]
 pub struct Activated {
     activation: Activation,
-    inputs: Vec<f32>,
+    /// The derivatives, where they do not follow from the outputs.
+    slopes: Vec<f32>,
 }
 
 impl Activated {
     /// Creates one that has kept nothing yet.
     pub fn new(activation: Activation) -> Self {
-        Activated { activation, inputs: Vec::new() }
+        Activated { activation, slopes: Vec::new() }
     }
 
-    /// Replaces a layer's values by their activation; keeps them where backward needs them and there will be one.
+    /// Replaces a layer's values by their activation; keeps the derivatives where backward cannot tell them from the
+    /// outputs and there will be one.
     pub fn forward(&mut self, values: &mut [f32], width: usize, training: bool) {
-        if !training || !self.activation.needs_input() {
-            return self.activation.forward(values, width);
-        }
-        self.inputs.resize(values.len(), 0.0);
-        let Kind::Each(each) = self.activation.kind else {
-            pool::copy(values, &mut self.inputs);
+        let Some((each, with_slope)) = self.activation.with_slope().filter(|_| training) else {
             return self.activation.forward(values, width);
         };
-        let work = values.len() * (each.cost + 1);
-        pool::together(&mut [values, &mut self.inputs], PIECE, work, |_, parts| {
-            if let [values, inputs] = parts {
-                inputs.copy_from_slice(values);
-                (each.forward)(values, &self.activation.parameters);
+        self.slopes.resize(values.len(), 0.0);
+        let work = values.len() * (2 * each.cost + 1);
+        pool::together(&mut [values, &mut self.slopes], PIECE, work, |_, parts| {
+            if let [values, slopes] = parts {
+                with_slope(values, slopes, &self.activation.parameters);
             }
         });
     }
 
     /// Turns the gradient of the output that forward gave into that of the values before the activation.
     pub fn backward(&self, output: &[f32], gradient: &mut [f32], width: usize) {
-        let values = if self.activation.needs_input() { &self.inputs } else { output };
-        self.activation.backward(values, gradient, width);
+        if self.activation.with_slope().is_none() {
+            return self.activation.backward(output, gradient, width);
+        }
+        let work = gradient.len();
+        pool::rows(gradient, 1, work, |first, own| multiply(own, &self.slopes[first..first + own.len()]));
     }
 }
 
@@ -226,6 +240,7 @@ macro_rules! elementwise {
             forward: $name::forward,
             backward: $name::backward,
             of_output: elementwise!(@ $of),
+            with_slope: elementwise!(@with_slope $of $name),
             cost: $cost,
         }),*];
         $(mod $name {
@@ -249,10 +264,29 @@ macro_rules! elementwise {
                     }
                 }
             }
+            elementwise!(@define $of $p, $x $value, $v $slope);
         })*
     };
     (@ output) => { true };
     (@ input) => { false };
+    (@with_slope output $name:ident) => { None };
+    (@with_slope input $name:ident) => { Some($name::with_slope) };
+    (@define output $($rest:tt)*) => {};
+    (@define input $p:ident, $x:ident $value:expr, $v:ident $slope:expr) => {
+        simd! {
+            #[allow(unused_variables)]
+            pub(super) fn with_slope(values: &mut [f32], slopes: &mut [f32], parameters: &[f32; 3]) {
+                let $p = *parameters;
+                for (value, slope) in values.iter_mut().zip(slopes) {
+                    let before = *value;
+                    let $x = before;
+                    *value = $value;
+                    let $v = before;
+                    *slope = $slope;
+                }
+            }
+        }
+    };
 }
 
 // Every value is computed without branches: both sides of a condition, of which one is taken.
@@ -283,9 +317,8 @@ elementwise! {
     celu(x, p) = { let u = x / p[0]; p[0] * if u > 0.0 { u } else { exp(u) - 1.0 } },
         by input(x) { let u = x / p[0]; if u > 0.0 { 1.0 } else { exp(u) } }, cost 4;
     gelu(x, p) = x * distribution(x), by input(x) {
-        // Far out the density is 0; without the clamp it would be infinity times 0.
-        let near = clamp(x, -50.0, 50.0);
-        distribution(x) + near * normal_density(near)
+        // Far out the density is as good as 0; without the clamp it would be times infinity.
+        distribution(x) + clamp(x, -NORMAL_END, NORMAL_END) * normal_density(x)
     }, cost 6;
     gelu_by_tanh(x, p) = { let (t, _) = tangent(x); x * (0.5 + 0.5 * t) }, by input(x) {
         let (t, slope) = tangent(x);
@@ -322,104 +355,7 @@ fn tangent(x: f32) -> (f32, f32) {
 }
 
 simd! {
-    /// Replaces rows by their softmax: e^(x - largest) divided by the sum.
-    pub fn softmax(values: &mut [f32], width: usize) {
-        for row in values.chunks_exact_mut(width.max(1)) {
-            let largest = largest(row);
-            for value in row.iter_mut() {
-                *value = exp(*value - largest);
-            }
-            let scale = 1.0 / sum(row);
-            for value in row.iter_mut() {
-                *value *= scale;
-            }
-        }
+    fn multiply(values: &mut [f32], factors: &[f32]) {
+        values.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
     }
-
-    /// Replaces rows by the logarithms of their softmax.
-    pub fn log_softmax(values: &mut [f32], width: usize) {
-        for row in values.chunks_exact_mut(width.max(1)) {
-            let largest = largest(row);
-            let mut sums = [0.0f32; 16];
-            let (blocks, rest) = row.as_chunks::<16>();
-            for block in blocks {
-                for (sum, value) in sums.iter_mut().zip(block) {
-                    *sum += exp(*value - largest);
-                }
-            }
-            let mut total = added(&sums);
-            for value in rest {
-                total += exp(*value - largest);
-            }
-            let shift = largest + ln(total);
-            for value in row.iter_mut() {
-                *value -= shift;
-            }
-        }
-    }
-
-    /// Turns gradients of a softmax into those of its inputs: y (g - Σ g y).
-    pub fn softmax_backward(outputs: &[f32], gradient: &mut [f32], width: usize) {
-        for (row, y) in gradient.chunks_exact_mut(width.max(1)).zip(outputs.chunks_exact(width.max(1))) {
-            let mean = dot(row, y);
-            for (g, y) in row.iter_mut().zip(y) {
-                *g = y * (*g - mean);
-            }
-        }
-    }
-
-    /// Turns gradients of a logarithmic softmax into those of its inputs: g - e^y Σ g.
-    pub fn log_softmax_backward(outputs: &[f32], gradient: &mut [f32], width: usize) {
-        for (row, y) in gradient.chunks_exact_mut(width.max(1)).zip(outputs.chunks_exact(width.max(1))) {
-            let total = sum(row);
-            for (g, y) in row.iter_mut().zip(y) {
-                *g -= exp(*y) * total;
-            }
-        }
-    }
-}
-
-/// The largest value of a row; not a number where one is none.
-#[inline(always)]
-fn largest(row: &[f32]) -> f32 {
-    let larger = |a: f32, b: f32| if b > a || b.is_nan() { b } else { a };
-    let mut lanes = [f32::NEG_INFINITY; 16];
-    let (blocks, rest) = row.as_chunks::<16>();
-    for block in blocks {
-        for (lane, value) in lanes.iter_mut().zip(block) {
-            *lane = larger(*lane, *value);
-        }
-    }
-    let largest = lanes.into_iter().fold(f32::NEG_INFINITY, larger);
-    rest.iter().fold(largest, |largest, value| larger(largest, *value))
-}
-
-/// The sum of a row, in an order that depends on its length only.
-#[inline(always)]
-fn sum(row: &[f32]) -> f32 {
-    let mut sums = [0.0f32; 16];
-    let (blocks, rest) = row.as_chunks::<16>();
-    for block in blocks {
-        for (sum, value) in sums.iter_mut().zip(block) {
-            *sum += value;
-        }
-    }
-    rest.iter().fold(added(&sums), |sum, value| sum + value)
-}
-
-#[inline(always)]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0f32; 16];
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
-    for (a, b) in a.iter().zip(b) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += a * b;
-        }
-    }
-    a_rest.iter().zip(b_rest).fold(added(&sums), |sum, (a, b)| sum + a * b)
-}
-
-#[inline(always)]
-fn added(lanes: &[f32; 16]) -> f32 {
-    lanes.iter().fold(0.0, |sum, value| sum + value)
 }

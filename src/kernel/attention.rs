@@ -3,7 +3,7 @@
 //! Queries, keys and values stay where the projections wrote them, side by side: every head is a view with strides.
 
 use super::gemm::{Matrix, MatrixMut, product};
-use super::math::exp;
+use super::softmax::{softmax, softmax_backward};
 
 /// The sizes of one record.
 #[derive(Clone, Copy, Debug)]
@@ -110,7 +110,7 @@ pub fn weigh(sizes: Sizes, query: Steps<'_>, key: Steps<'_>, masks: Masks<'_>, w
         let (q, k) = (query.head(head, queries, sizes.key), key.head(head, keys, sizes.key));
         product(MatrixMut::new(weights, queries, keys), false, q, k.t(), sizes.scale);
         masks.apply(weights, keys);
-        softmax(weights, keys);
+        softmax(weights, keys, 0.0);
     }
 }
 
@@ -156,51 +156,10 @@ pub fn weigh_back(
     let Sizes { queries, keys, .. } = sizes;
     let heads = weights.chunks_exact(queries * keys).zip(of_weights.chunks_exact_mut(queries * keys));
     for (head, (weights, of_weights)) in heads.enumerate() {
-        super::activation::softmax_backward(weights, of_weights, keys);
+        softmax_backward(weights, of_weights, keys);
         let scores = Matrix::new(of_weights, queries, keys);
         let (q, k) = (query.head(head, queries, sizes.key), key.head(head, keys, sizes.key));
         product(of_query.head(head, queries, sizes.key), false, scores, k, sizes.scale);
         product(of_key.head(head, keys, sizes.key), false, scores.t(), q, sizes.scale);
-    }
-}
-
-crate::simd! {
-    /// Replaces rows by their softmax; a row of minus infinities only becomes 0.
-    fn softmax(values: &mut [f32], width: usize) {
-        for row in values.chunks_exact_mut(width.max(1)) {
-            let larger = |a: f32, b: f32| if b > a || b.is_nan() { b } else { a };
-            let mut lanes = [f32::NEG_INFINITY; 16];
-            let (blocks, rest) = row.as_chunks::<16>();
-            for block in blocks {
-                for (lane, value) in lanes.iter_mut().zip(block) {
-                    *lane = larger(*lane, *value);
-                }
-            }
-            let largest = lanes.into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, larger);
-            if largest == f32::NEG_INFINITY {
-                row.fill(0.0);
-                continue;
-            }
-            let mut sums = [0.0f32; 16];
-            let (blocks, rest) = row.as_chunks_mut::<16>();
-            for block in blocks {
-                for (sum, value) in sums.iter_mut().zip(block) {
-                    *value = exp(*value - largest);
-                    *sum += *value;
-                }
-            }
-            let mut total = 0.0;
-            for sum in sums {
-                total += sum;
-            }
-            for value in rest {
-                *value = exp(*value - largest);
-                total += *value;
-            }
-            let scale = 1.0 / total;
-            for value in row.iter_mut() {
-                *value *= scale;
-            }
-        }
     }
 }

@@ -105,6 +105,20 @@ pub fn store(values: &mut [f32], lanes: &Lanes) {
     }
 }
 
+/// Makes one number of all lanes, in a fixed order: halves with each other, so that it takes few steps.
+#[inline(always)]
+pub fn folded(lanes: &Lanes, two: impl Fn(f32, f32) -> f32) -> f32 {
+    let eight: [f32; 8] = std::array::from_fn(|at| two(lanes[at], lanes[at + 8]));
+    let four: [f32; 4] = std::array::from_fn(|at| two(eight[at], eight[at + 4]));
+    two(two(four[0], four[2]), two(four[1], four[3]))
+}
+
+/// Adds lanes up.
+#[inline(always)]
+pub fn total(lanes: &Lanes) -> f32 {
+    folded(lanes, |a, b| a + b)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

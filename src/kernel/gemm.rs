@@ -3,7 +3,9 @@
 //! Here are the views, which make products safe to call. The product itself is in `tiles`, or that of the crate `gemm` on
 //! machines without AVX2.
 
+mod tile;
 mod tiles;
+mod turn;
 
 use gemm::Parallelism;
 

@@ -31,3 +31,4 @@ pub mod recurrent;
 pub mod rows;
 pub mod scratch;
 pub mod simd;
+pub mod softmax;

@@ -11,25 +11,21 @@
 // Without vectors of this kind, products are those of the crate.
 #![cfg_attr(not(target_arch = "x86_64"), allow(unused))]
 
+use crate::kernel::lanes::Lanes;
 #[cfg(target_arch = "x86_64")]
 use crate::kernel::lanes::{Avx2, Avx512};
-use crate::kernel::lanes::{Lanes, Loop};
 use crate::kernel::pool;
 #[cfg(target_arch = "x86_64")]
 use crate::kernel::simd::{self, Level};
 
+use super::tile::{ROWS, Tile, WIDTH};
+use super::turn::{LINE, turn};
 use super::{Matrix, MatrixMut, Start};
 
 /// How much of `k` a panel holds: half of the second cache at most, on any machine.
 const DEPTH: usize = 512;
-/// The most columns of a panel: two vectors.
-const WIDTH: usize = 32;
-/// The most rows of a tile.
-const ROWS: usize = 12;
 /// Numbers of the left side that one panel is used for: they stay in the second cache.
 const TOGETHER: usize = 20 * ROWS * DEPTH;
-/// How many rows of the right side are asked for ahead.
-const AHEAD: usize = 16;
 
 /// A panel of the right side: `DEPTH` rows of up to `WIDTH` columns.
 #[repr(align(64))]
@@ -131,8 +127,17 @@ impl Product<'_> {
                 let columns = number * wide..((number + 1) * wide).min(self.n);
                 for first in (0..self.k).step_by(DEPTH) {
                     let depth = DEPTH.min(self.k - first);
+                    // What the next block reads where it stands: this panel further down, or the next one from its top.
+                    let next = match first + depth < self.k {
+                        true => (first + depth, columns.start),
+                        false => (0, columns.end % self.n),
+                    };
+                    let next = self.b.wrapping_add(next.0 * self.b_strides[0] + next.1 * self.b_strides[1]);
+                    // Columns that are contiguous are asked for line by line, where there is no gap between them.
+                    let asks = self.b_strides[1] == 1 || self.b_strides == [1, self.k] && self.k <= DEPTH;
+                    let next = asks.then_some(next);
                     // SAFETY: the caller's; units have different rows or columns.
-                    unsafe { self.block::<L>(rows.clone(), columns.clone(), first, depth, &mut panel) };
+                    unsafe { self.block::<L>(rows.clone(), columns.clone(), first, depth, next, &mut panel) };
                 }
             }
         });
@@ -145,6 +150,7 @@ impl Product<'_> {
         columns: std::ops::Range<usize>,
         first: usize,
         depth: usize,
+        next: Option<*const f32>,
         panel: &mut Panel,
     ) {
         let vectors = columns.len().div_ceil(L::COUNT);
@@ -160,244 +166,47 @@ impl Product<'_> {
             }
             let most = if vectors == 2 { L::PLACES } else { ROWS };
             let tiles = rows.len().div_ceil(most);
+            let (fewest, more) = (rows.len() / tiles, rows.len() % tiles);
+            // What is said once for all tiles, and the first of them.
+            let mut own = Tile {
+                a: self.a.add(rows.start * self.a_strides[0] + first * self.a_strides[1]),
+                a_strides: self.a_strides,
+                b: if direct { b } else { packed },
+                b_step: if direct { down } else { wide },
+                copy: if direct && tiles > 1 { packed } else { std::ptr::null_mut() },
+                depth,
+                start: match self.row {
+                    Some(row) if first == 0 => row[columns.clone()].as_ptr(),
+                    _ => std::ptr::null(),
+                },
+                out: self.out.add(rows.start * self.out_strides[0] + columns.start * self.out_strides[1]),
+                out_strides: self.out_strides,
+                add: self.add || first > 0,
+                scale: self.scale,
+                tail: columns.len() - (vectors - 1) * L::COUNT,
+                soon: packed,
+                soon_step: 0,
+            };
             for tile in 0..tiles {
-                let from = rows.start + tile * rows.len() / tiles;
-                let to = rows.start + (tile + 1) * rows.len() / tiles;
-                let reads = direct && tile == 0;
-                let own = Tile {
-                    a: self.a.add(from * self.a_strides[0] + first * self.a_strides[1]),
-                    a_strides: self.a_strides,
-                    b: if reads { b } else { packed },
-                    b_step: if reads { down } else { wide },
-                    copy: if reads && tiles > 1 { packed } else { std::ptr::null_mut() },
-                    depth,
-                    start: match self.row {
-                        Some(row) if first == 0 => row[columns.clone()].as_ptr(),
-                        _ => std::ptr::null(),
-                    },
-                    out: self.out.add(from * self.out_strides[0] + columns.start * self.out_strides[1]),
-                    out_strides: self.out_strides,
-                    add: self.add || first > 0,
-                    scale: self.scale,
-                    tail: columns.len() - (vectors - 1) * L::COUNT,
-                };
+                if tile > 0 {
+                    (own.b, own.b_step, own.copy) = (packed, wide, std::ptr::null_mut());
+                    // Tiles after the first ask for what the next block reads, a vector's columns each.
+                    (own.soon, own.soon_step) = match next {
+                        Some(next) if tile <= vectors => match right {
+                            1 => (next.wrapping_add((tile - 1) * L::COUNT), down),
+                            _ => (next.wrapping_add((tile - 1) * L::COUNT * right), LINE),
+                        },
+                        _ => (packed.cast_const(), 0),
+                    };
+                }
+                let count = fewest + usize::from(tile < more);
                 match vectors {
-                    2 => own.of::<L, 2>(to - from),
-                    _ => own.of::<L, 1>(to - from),
+                    2 => own.of::<L, 2>(count),
+                    _ => own.of::<L, 1>(count),
                 }
-            }
-        }
-    }
-}
-
-/// Copies a block of the right side, any distances apart, into rows of `wide` numbers; missing columns are 0.
-unsafe fn turn(b: *const f32, [down, right]: [usize; 2], depth: usize, columns: usize, to: *mut f32, wide: usize) {
-    /// Rows that are written together, so that they stay in the first cache.
-    const TOGETHER: usize = 16;
-    // SAFETY: the caller's.
-    unsafe {
-        if columns < wide {
-            std::ptr::write_bytes(to, 0, depth * wide);
-        }
-        if right == 1 {
-            for row in 0..depth {
-                std::ptr::copy_nonoverlapping(b.add(row * down), to.add(row * wide), columns);
-            }
-            return;
-        }
-        #[cfg(target_arch = "x86_64")]
-        if down == 1 {
-            return turn_by_fours(b, right, depth, columns, to, wide);
-        }
-        for first in (0..depth).step_by(TOGETHER) {
-            let end = depth.min(first + TOGETHER);
-            for column in 0..columns {
-                let from = b.add(column * right);
-                for row in first..end {
-                    *to.add(row * wide + column) = *from.add(row * down);
-                }
-            }
-        }
-    }
-}
-
-/// Copies columns that are contiguous, `right` apart, into rows of `wide` numbers: squares of 4 × 4 in registers.
-#[cfg(target_arch = "x86_64")]
-unsafe fn turn_by_fours(b: *const f32, right: usize, depth: usize, columns: usize, to: *mut f32, wide: usize) {
-    use std::arch::x86_64::*;
-    // SAFETY: the caller's; every machine of this kind has these instructions.
-    unsafe {
-        let (rows, whole) = (depth / 4 * 4, columns / 4 * 4);
-        for row in (0..rows).step_by(4) {
-            for column in (0..whole).step_by(4) {
-                let from = b.add(column * right + row);
-                let mut square = [_mm_setzero_ps(); 4];
-                for (at, own) in square.iter_mut().enumerate() {
-                    *own = _mm_loadu_ps(from.add(at * right));
-                }
-                let [mut p, mut q, mut r, mut s] = square;
-                _MM_TRANSPOSE4_PS(&mut p, &mut q, &mut r, &mut s);
-                for (at, own) in [p, q, r, s].into_iter().enumerate() {
-                    _mm_storeu_ps(to.add((row + at) * wide + column), own);
-                }
-            }
-        }
-        for column in 0..columns {
-            for row in if column < whole { rows } else { 0 }..depth {
-                *to.add(row * wide + column) = *b.add(column * right + row);
-            }
-        }
-    }
-}
-
-struct Tile {
-    a: *const f32,
-    a_strides: [usize; 2],
-    b: *const f32,
-    b_step: usize,
-    /// Where the vectors of `b` are copied on the way; null where they are not.
-    copy: *mut f32,
-    depth: usize,
-    /// What sums start from; null for zeros.
-    start: *const f32,
-    out: *mut f32,
-    out_strides: [usize; 2],
-    add: bool,
-    scale: f32,
-    /// Columns of the last vector.
-    tail: usize,
-}
-
-impl Tile {
-    unsafe fn of<L: Lanes, const VECTORS: usize>(&self, rows: usize) {
-        // SAFETY: the caller's.
-        unsafe {
-            match rows {
-                12 => L::run(Tiled::<12, VECTORS>(self)),
-                11 => L::run(Tiled::<11, VECTORS>(self)),
-                10 => L::run(Tiled::<10, VECTORS>(self)),
-                9 => L::run(Tiled::<9, VECTORS>(self)),
-                8 => L::run(Tiled::<8, VECTORS>(self)),
-                7 => L::run(Tiled::<7, VECTORS>(self)),
-                6 => L::run(Tiled::<6, VECTORS>(self)),
-                5 => L::run(Tiled::<5, VECTORS>(self)),
-                4 => L::run(Tiled::<4, VECTORS>(self)),
-                3 => L::run(Tiled::<3, VECTORS>(self)),
-                2 => L::run(Tiled::<2, VECTORS>(self)),
-                _ => L::run(Tiled::<1, VECTORS>(self)),
-            }
-        }
-    }
-}
-
-/// A tile of so many rows and vectors.
-struct Tiled<'a, const COUNT: usize, const VECTORS: usize>(&'a Tile);
-
-impl<L: Lanes, const COUNT: usize, const VECTORS: usize> Loop<L> for Tiled<'_, COUNT, VECTORS> {
-    #[inline(always)]
-    unsafe fn run(self) {
-        let tile = self.0;
-        // SAFETY: the caller's.
-        unsafe {
-            // Loops over the sums stay small: only when all of them are unrolled are the sums kept in registers.
-            let mut sums = [[L::zero(); VECTORS]; COUNT];
-            let ([a_down, a_right], mut a, mut b) = (tile.a_strides, tile.a, tile.b);
-            if tile.copy.is_null() {
-                for _ in 0..tile.depth {
-                    let mut own = [L::zero(); VECTORS];
-                    for (vector, own) in own.iter_mut().enumerate() {
-                        *own = L::load(b.add(vector * L::COUNT));
-                    }
-                    L::prefetch(a.wrapping_add(AHEAD * a_right));
-                    L::prefetch(a.wrapping_add(AHEAD * a_right + (COUNT - 1) * a_down));
-                    for row in 0..COUNT {
-                        let a = L::splat(*a.add(row * a_down));
-                        for vector in 0..VECTORS {
-                            sums[row][vector] = sums[row][vector].add_product(a, own[vector]);
-                        }
-                    }
-                    // Wrapping: after the last of them these point beyond what is read.
-                    a = a.wrapping_add(a_right);
-                    b = b.wrapping_add(tile.b_step);
-                }
-            } else {
-                let mut copy = tile.copy;
-                for _ in 0..tile.depth {
-                    let mut own = [L::zero(); VECTORS];
-                    for (vector, own) in own.iter_mut().enumerate() {
-                        *own = L::load(b.add(vector * L::COUNT));
-                        own.store(copy.add(vector * L::COUNT));
-                        L::prefetch(b.wrapping_add(AHEAD * tile.b_step + vector * L::COUNT));
-                    }
-                    for row in 0..COUNT {
-                        let a = L::splat(*a.add(row * a_down));
-                        for vector in 0..VECTORS {
-                            sums[row][vector] = sums[row][vector].add_product(a, own[vector]);
-                        }
-                    }
-                    a = a.wrapping_add(a_right);
-                    b = b.wrapping_add(tile.b_step);
-                    copy = copy.wrapping_add(VECTORS * L::COUNT);
-                }
-            }
-            if tile.scale != 1.0 {
-                for row in 0..COUNT {
-                    for vector in 0..VECTORS {
-                        sums[row][vector] = L::zero().add_product(sums[row][vector], L::splat(tile.scale));
-                    }
-                }
-            }
-            if !tile.start.is_null() {
-                for vector in 0..VECTORS {
-                    let start = tile.start.add(vector * L::COUNT);
-                    let start = if vector + 1 < VECTORS { L::load(start) } else { L::load_part(start, tile.tail) };
-                    for row in 0..COUNT {
-                        sums[row][vector] = sums[row][vector].plus(start);
-                    }
-                }
-            }
-            let [down, right] = tile.out_strides;
-            if right != 1 {
-                let mut turned = [0.0f32; ROWS * WIDTH];
-                for row in 0..COUNT {
-                    for vector in 0..VECTORS {
-                        sums[row][vector].store(turned.as_mut_ptr().add((row * VECTORS + vector) * L::COUNT));
-                    }
-                }
-                for column in 0..(VECTORS - 1) * L::COUNT + tile.tail {
-                    let out = tile.out.add(column * right);
-                    for row in 0..COUNT {
-                        let (out, sum) = (out.add(row * down), turned[row * VECTORS * L::COUNT + column]);
-                        *out = if tile.add { *out + sum } else { sum };
-                    }
-                }
-                return;
-            }
-            let whole = tile.tail == L::COUNT;
-            let at = |row: usize, vector: usize| tile.out.add(row * down + vector * L::COUNT);
-            if tile.add {
-                for row in 0..COUNT {
-                    for vector in 0..VECTORS {
-                        let full = whole || vector + 1 < VECTORS;
-                        let out = at(row, vector);
-                        let before = if full { L::load(out) } else { L::load_part(out, tile.tail) };
-                        sums[row][vector] = sums[row][vector].plus(before);
-                    }
-                }
-            }
-            if whole {
-                for row in 0..COUNT {
-                    for vector in 0..VECTORS {
-                        sums[row][vector].store(at(row, vector));
-                    }
-                }
-            } else {
-                for row in 0..COUNT {
-                    for vector in 0..VECTORS - 1 {
-                        sums[row][vector].store(at(row, vector));
-                    }
-                    sums[row][VECTORS - 1].store_part(at(row, VECTORS - 1), tile.tail);
-                }
+                // Wrapping: after the last tile these point beyond what is there.
+                own.a = own.a.wrapping_add(count * self.a_strides[0]);
+                own.out = own.out.wrapping_add(count * self.out_strides[0]);
             }
         }
     }

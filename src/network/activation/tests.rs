@@ -2,6 +2,7 @@ use candle_core::Var;
 use serde_json::json;
 
 use super::*;
+use crate::kernel::activation::Activated;
 use crate::tensor::device;
 
 fn run(value: &Value, x: &[f32]) -> (Vec<f32>, Vec<f32>) {
@@ -120,6 +121,12 @@ fn kernels_agree_with_composition() {
             kernel.backward(if kernel.needs_input() { x } else { &y }, &mut gradient, width);
             close(&value, "value", x, &flat(&composed), &y);
             close(&value, "gradient", x, &flat(gradients.get(&leaf).unwrap()), &gradient);
+            // At the end of a layer, derivatives are kept from forward.
+            let (mut kept, mut same, mut back) = (Activated::new(kernel), x.to_vec(), upstream.clone());
+            kept.forward(&mut same, width, true);
+            kept.backward(&same, &mut back, width);
+            close(&value, "value kept", x, &y, &same);
+            close(&value, "gradient kept", x, &gradient, &back);
         }
     }
 }

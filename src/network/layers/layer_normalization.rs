@@ -251,16 +251,24 @@ impl Kernel for Normalise {
         let gamma = if self.scale { step.weights.get(0) } else { &self.ones };
         self.sums.fill(0.0);
         let piece = rows.div_ceil(PIECES);
-        let (gradient, sums) = (Shared::new(&mut *step.gradient), Shared::new(&mut self.sums));
+        let (gradient, sums) = (&*step.gradient, Shared::new(&mut self.sums));
+        let (into, add) = match step.input_gradients.take(0) {
+            Some(target) => (target.values, target.add),
+            None => (&mut [][..], false),
+        };
+        let (wanted, into) = (!into.is_empty(), Shared::new(into));
         pool::split(PIECES, 6 * x.len(), |pieces| {
             for at in pieces {
                 let range = (at * piece).min(rows)..((at + 1) * piece).min(rows);
                 let numbers = range.start * width..range.end * width;
                 // SAFETY: pieces do not overlap.
-                let (gradient, sums) =
-                    unsafe { (gradient.slice(numbers.clone()), sums.slice(at * 2 * width..(at + 1) * 2 * width)) };
+                let (into, sums) = unsafe {
+                    let own = if wanted { numbers.clone() } else { 0..0 };
+                    (into.slice(own), sums.slice(at * 2 * width..(at + 1) * 2 * width))
+                };
                 let (of_gamma, of_beta) = sums.split_at_mut(width);
-                layer_norm::backward(&x[numbers], gamma, &self.statistics[range], gradient, of_gamma, of_beta);
+                let (x, gradient) = (&x[numbers.clone()], &gradient[numbers]);
+                layer_norm::backward(x, gamma, &self.statistics[range], gradient, of_gamma, of_beta, into, add);
             }
         });
         for (index, part) in [self.scale.then_some(0), self.center.then_some(1)].into_iter().flatten().enumerate() {
@@ -271,9 +279,6 @@ impl Kernel for Normalise {
             for sums in self.sums.chunks_exact(2 * width) {
                 target.values.iter_mut().zip(&sums[part * width..]).for_each(|(sum, own)| *sum += own);
             }
-        }
-        if let Some(target) = step.input_gradients.take(0) {
-            target.put(step.gradient);
         }
         Ok(())
     }

@@ -185,8 +185,17 @@ impl Kernel for Own {
         };
         pool::rows(step.output, 1, work, |first, part| {
             let range = first..first + part.len();
-            part.copy_from_slice(&inputs.get(0)[range.clone()]);
-            for at in 1..inputs.len() {
+            let begun = match self.0 {
+                Operation::Add | Operation::Average if inputs.len() > 1 => {
+                    put_sum(part, &inputs.get(0)[range.clone()], &inputs.get(1)[range.clone()]);
+                    2
+                }
+                _ => {
+                    part.copy_from_slice(&inputs.get(0)[range.clone()]);
+                    1
+                }
+            };
+            for at in begun..inputs.len() {
                 operation(part, &inputs.get(at)[range.clone()]);
             }
             if self.0 == Operation::Average {
@@ -239,6 +248,10 @@ impl Kernel for Own {
 }
 
 simd! {
+    fn put_sum(values: &mut [f32], a: &[f32], b: &[f32]) {
+        values.iter_mut().zip(a.iter().zip(b)).for_each(|(value, (a, b))| *value = a + b);
+    }
+
     fn add(values: &mut [f32], other: &[f32]) {
         values.iter_mut().zip(other).for_each(|(value, other)| *value += other);
     }

@@ -230,6 +230,13 @@ impl Kernel for Run {
             let (of_value, of_weights) = (Shared::new(of_value), Shared::new(&mut of_weights));
             let gradient = &*step.gradient;
             pool::split(count, 2 * self.work(count), |range| {
+                if range.is_empty() {
+                    return;
+                }
+                // One record's numbers are used up before the next one's: all of a range stand in the place of its
+                // first, which stays in the cache.
+                // SAFETY: no two threads have the same record.
+                let of_weights = unsafe { of_weights.slice(range.start * pairs..(range.start + 1) * pairs) };
                 for row in range {
                     let [query, key, value] = [0, 1, 2].map(|index| self.steps(&self.projected[index], index, row));
                     let range = |index: usize| {
@@ -238,14 +245,8 @@ impl Kernel for Run {
                     };
                     let all = row * pairs..(row + 1) * pairs;
                     // SAFETY: no two threads have the same record.
-                    let (of_weights, of_query, of_key, of_value) = unsafe {
-                        (
-                            of_weights.slice(all.clone()),
-                            of_query.slice(range(0)),
-                            of_key.slice(range(1)),
-                            of_value.slice(range(2)),
-                        )
-                    };
+                    let (of_query, of_key, of_value) =
+                        unsafe { (of_query.slice(range(0)), of_key.slice(range(1)), of_value.slice(range(2))) };
                     let out = Steps { values: &self.of_gathered[row * sizes.queries * wide..], stride: wide };
                     let used = if self.training { &self.dropped } else { &self.weights };
                     let into = StepsMut { values: of_value, stride: wide };
