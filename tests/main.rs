@@ -9,6 +9,7 @@ mod documents;
 mod end_to_end;
 mod fuzz;
 mod kernels;
+mod kills;
 mod numeric;
 mod onnx;
 mod pretrained;

@@ -1,15 +1,14 @@
-//! A run that is killed and resumed gives the bits of a run that was not.
+//! What a resumed run reads again: files, rows of files, scripts, and what has changed of them. That it gives the same bits
+//! is in `kills.rs`.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::thread::sleep;
 
-use barrage::random::{Random, Stream};
 use barrage::script::Host;
 
 /// The iris config with an own loader, a scripted transformer and an augmentor, on two CSV files.
-fn project(folder: &Path) {
+pub(crate) fn project(folder: &Path) {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/iris_scripted");
     fs::create_dir(folder.join("components")).unwrap();
     for file in [
@@ -79,73 +78,10 @@ fn project(folder: &Path) {
     let _ = host.eval(split).unwrap();
 }
 
-fn barrage(folder: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn barrage(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_barrage"));
     command.current_dir(folder).args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
     command
-}
-
-/// What must be equal: the report, the best weights, everything of the last checkpoint.
-fn outcome(artifacts: &Path) -> Vec<(&'static str, Vec<u8>)> {
-    let files = [
-        "training_report.csv",
-        "best_checkpoint/model.safetensors",
-        "best_checkpoint/state.json",
-        "resume_checkpoints/epoch_0030/model.safetensors",
-        "resume_checkpoints/epoch_0030/optimizer.safetensors",
-        "resume_checkpoints/epoch_0030/state.json",
-    ];
-    let mut contents: Vec<_> = files.into_iter().map(|file| (file, fs::read(artifacts.join(file)).unwrap())).collect();
-    // A resumed run writes further TensorBoard files, whose names hold the time.
-    let state = &mut contents[5].1;
-    let mut json: serde_json::Value = serde_json::from_slice(state).unwrap();
-    assert!(json["services"].as_object_mut().unwrap().remove("tensorboard").is_some());
-    *state = json.to_string().into_bytes();
-    contents
-}
-
-#[test]
-fn killed_at_any_moment_and_resumed_it_gives_the_same_bits() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    project(folder);
-    let train =
-        |artifacts: &str| barrage(folder, &["train", "config.json", "train.csv", "validation.csv", "-a", artifacts]);
-    let started = std::time::Instant::now();
-    assert!(train("whole").status().unwrap().success());
-    let whole_run = started.elapsed();
-    let whole = outcome(&folder.join("whole"));
-
-    // `BARRAGE_KILLS` says how often; the moments are drawn from a seed.
-    let kills = std::env::var("BARRAGE_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(14);
-    let mut random = Random::new(11, Stream::Script, &[]);
-    let (mut resumed, mut within) = (0, 0);
-    for kill in 0..kills {
-        let percent = 15.0 + 85.0 * random.uniform();
-        let artifacts = format!("killed_{kill}");
-        let mut child = train(&artifacts).spawn().unwrap();
-        sleep(whole_run.mul_f64(percent / 100.0));
-        // A child that has ended already is resumed with nothing left to do.
-        let _ = child.kill();
-        child.wait().unwrap();
-        if !folder.join(&artifacts).exists() {
-            continue;
-        }
-        let checkpoints = fs::read_dir(folder.join(&artifacts).join("resume_checkpoints"));
-        let names = checkpoints.into_iter().flatten().map(|entry| entry.unwrap().file_name());
-        within += usize::from(names.max().is_some_and(|name| name.to_string_lossy().contains("_batch_")));
-        let command: &[&str] = if kill % 2 == 0 { &["resume", &artifacts] } else { &["train", "--resume", &artifacts] };
-        let status = barrage(folder, command).status().unwrap();
-        assert!(status.success(), "killed at {percent:.1} %: resume ended with {status}");
-        for ((file, expected), (_, found)) in whole.iter().zip(outcome(&folder.join(&artifacts))) {
-            assert!(*expected == found, "killed at {percent:.1} %: {file} differs");
-        }
-        fs::remove_dir_all(folder.join(&artifacts)).unwrap();
-        resumed += 1;
-    }
-    println!("killed and resumed to the same bits: {resumed}, {within} of them within an epoch");
-    // How many are within an epoch depends on the machine; each such checkpoint is resumed from in the trainer's tests.
-    assert!(resumed >= 3, "only {resumed} runs were killed after their start, {within} within an epoch");
 }
 
 #[test]

@@ -6,10 +6,15 @@ mod workloads;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::Arc;
 
-use barrage::metric::{self, MetricTarget, Plain};
-use barrage::tensor::{Array, Tensor};
-use barrage::trainer::{MetricSpec, Progress, Quiet, Step, Trainer};
+use barrage::metric::{self, MetricTarget};
+use barrage::network::{Network, Symbol};
+use barrage::random::{Random, Stream};
+use barrage::tensor::{Array, Dtype};
+use barrage::trainer::{ClassWeights, MetricSpec, Progress, Quiet, Step, Trainer};
+use barrage::{loss, optimizer};
+use serde_json::json;
 
 /// Counts the allocations of the thread that asks for it.
 struct Counting;
@@ -91,48 +96,185 @@ fn a_step_allocates_nothing() {
     }
 }
 
-/// What a metric counts without allocating is what it counts of tensors.
+/// A small network with dropout and regularizers, on labels with sample weights.
+struct Case {
+    /// How labels are given: class indices as integers or floats, or one-hot.
+    labels: &'static str,
+    loss: &'static str,
+    metrics: Vec<(&'static str, serde_json::Value)>,
+    optimizer: (&'static str, serde_json::Value),
+    weighted: bool,
+    classes: bool,
+}
+
+impl Case {
+    fn new(labels: &'static str, loss: &'static str) -> Self {
+        let optimizer = ("Adam", json!({}));
+        Case { labels, loss, metrics: Vec::new(), optimizer, weighted: true, classes: true }
+    }
+
+    fn allocations(&self) -> Option<usize> {
+        const BATCH: usize = 8;
+        const BATCHES: usize = 10;
+        const CLASSES: usize = 3;
+        let count = BATCH * BATCHES;
+        let map = |value: &serde_json::Value| value.as_object().cloned().unwrap_or_default();
+        let x = Symbol::input("x", &[Some(4)], Dtype::F32).unwrap();
+        let dense = json!({ "units": 16, "activation": "relu", "kernel_regularizer": { "import": "L1L2", "params": { "l1": 0.01, "l2": 0.01 } },
+            "bias_regularizer": "l2", "activity_regularizer": "l2", "kernel_constraint": { "import": "MaxNorm" } });
+        let hidden = workloads::layer("Dense", dense, &[&x]).unwrap();
+        let dropped = workloads::layer("Dropout", json!({ "rate": 0.3 }), &[&hidden]).unwrap();
+        let y = json!({ "units": CLASSES, "activation": "softmax", "name": "y" });
+        let y = workloads::layer("Dense", y, &[&dropped]).unwrap();
+        let network = Arc::new(Network::new(&[x], &[y]).unwrap());
+        let mut parts = workloads::parts("F", (BATCH, BATCHES)).unwrap();
+        let mut random = Random::new(3, Stream::Script, &[]);
+        let mut numbers = |count: usize| (0..count).map(|_| random.uniform() as f32).collect::<Vec<_>>();
+        let inputs = Array::from_f32(numbers(count * 4), &[count, 4]).unwrap();
+        let class = |at: usize| at * 7 % CLASSES;
+        let labels = match self.labels {
+            "classes" => Array::from_i64((0..count).map(|at| class(at) as i64).collect(), &[count]),
+            "floats" => Array::from_f32((0..count).map(|at| class(at) as f32).collect(), &[count]),
+            _ => {
+                let mark = |at: usize| f32::from(u8::from(class(at / CLASSES) == at % CLASSES));
+                Array::from_f32((0..count * CLASSES).map(mark).collect(), &[count, CLASSES])
+            }
+        };
+        let weights = self.weighted.then(|| ("y".into(), Array::from_f32(numbers(count), &[count]).unwrap()));
+        let tables = workloads::Tables { x: ("x".into(), inputs), y: ("y".into(), labels.unwrap()), w: weights };
+        parts.train = workloads::dataset(tables, BATCH).unwrap();
+        parts.weights = network.initialise(1).unwrap();
+        parts.network = network;
+        parts.epochs = 1;
+        parts.optimizer = optimizer::make(self.optimizer.0, &map(&self.optimizer.1)).unwrap();
+        let output = &mut parts.outputs[0];
+        output.name = "y".into();
+        output.loss = loss::make(self.loss, &Default::default()).unwrap();
+        if self.classes {
+            output.class_weights = ClassWeights::new(vec![(0, 0.5), (2, 3.0)]);
+        }
+        for (at, (metric, params)) in self.metrics.iter().enumerate() {
+            for weighted in [false, true] {
+                let (metric, mut params) = (*metric, map(params));
+                params.insert("name".to_owned(), json!(format!("{metric}_{at}_{weighted}")));
+                let make = move |target: &MetricTarget<'_>| metric::make(metric, &params, target);
+                output.metrics.push(MetricSpec { make: Box::new(make), weighted });
+            }
+        }
+        let mut trainer = Trainer::new(parts).unwrap();
+        trainer.set_threads(1);
+        let mut steps = Steps { done: 0, of: BATCHES, allocations: None };
+        trainer.train(&mut steps).unwrap();
+        steps.allocations
+    }
+}
+
 #[test]
-fn plain_batches_give_the_same_accuracies() {
-    let scores: Vec<f32> = (0..12).map(|at| ((at * 7) % 11) as f32 / 10.0).collect();
-    let classes =
-        |shape: &[usize]| Array::from_i64((0..shape.iter().product::<usize>() as i64).collect(), shape).unwrap();
-    let marks = |shape: &[usize]| {
-        let values = (0..shape.iter().product::<usize>()).map(|at| f32::from(u8::from(at % 3 == 1))).collect();
-        Array::from_f32(values, shape).unwrap()
-    };
-    let (sparse, one_hot, binary) = ("SparseCategoricalAccuracy", "CategoricalAccuracy", "BinaryAccuracy");
-    // The metric, labels, the shape of the predictions, and whether these fit plainly.
-    for (name, labels, shape, plain) in [
-        (sparse, classes(&[4]), &[4, 3][..], true),
-        (sparse, classes(&[4, 1]), &[4, 3], true),
-        (sparse, classes(&[2, 2]), &[2, 2, 3], true),
-        (sparse, marks(&[4]), &[4, 3], true),
-        (sparse, Array::from_f32(vec![-1.0, 0.5, 7.0, f32::NAN], &[4]).unwrap(), &[4, 3], true),
-        (sparse, classes(&[4]), &[4, 1, 3], false),
-        (sparse, classes(&[3]), &[4, 3], false),
-        (one_hot, marks(&[4, 3]), &[4, 3], true),
-        (one_hot, marks(&[2, 2, 3]), &[2, 2, 3], true),
-        (one_hot, marks(&[4, 3]), &[4, 3, 1], false),
-        (one_hot, classes(&[4, 3]), &[4, 3], false),
-        (binary, marks(&[12]), &[12, 1], true),
-        (binary, marks(&[12, 1]), &[12], true),
-        (binary, marks(&[4, 3]), &[4, 3], true),
-        (binary, classes(&[12]), &[12, 1], true),
-        (binary, marks(&[3]), &[12, 1], false),
-    ] {
-        let target = MetricTarget { labels: labels.shape(), output: shape };
-        let [mut own, mut of_tensors] = [0; 2].map(|_| metric::make(name, &Default::default(), &target).unwrap());
-        let batch = Plain { labels: &labels, predictions: &scores, rows: shape[0], shape: &shape[1..] };
-        let case = format!("{name} of {:?} and {shape:?}", labels.shape());
-        assert_eq!(own.update_plain(&batch), plain, "{case}");
-        let predictions = Tensor::Host(Array::from_f32(scores.clone(), shape).unwrap());
-        let labels = Tensor::Host(labels);
-        if plain {
-            of_tensors.update(&labels, &predictions, None).unwrap();
-            assert_eq!(own.result().unwrap().to_bits(), of_tensors.result().unwrap().to_bits(), "{case}");
+fn no_metric_allocates() {
+    let one_hot = [
+        ("CategoricalAccuracy", json!({})),
+        ("BinaryAccuracy", json!({})),
+        ("TopKCategoricalAccuracy", json!({ "k": 2 })),
+        ("AUC", json!({})),
+        ("AUC", json!({ "curve": "PR" })),
+        ("AUC", json!({ "curve": "PRGAIN" })),
+        ("AUC", json!({ "multi_label": true, "num_labels": 3, "from_logits": true })),
+        ("Precision", json!({})),
+        ("Recall", json!({ "top_k": 1 })),
+        ("Recall", json!({ "class_id": 1, "thresholds": [0.2, 0.4] })),
+        ("TruePositives", json!({})),
+        ("FalseNegatives", json!({})),
+        ("SensitivityAtSpecificity", json!({ "specificity": 0.5 })),
+        ("PrecisionAtRecall", json!({ "recall": 0.5 })),
+        ("F1Score", json!({})),
+        ("F1Score", json!({ "average": "micro", "threshold": 0.4 })),
+        ("FBetaScore", json!({ "average": "weighted" })),
+        ("MeanAbsoluteError", json!({})),
+        ("MeanSquaredError", json!({})),
+        ("RootMeanSquaredError", json!({})),
+        ("MeanAbsolutePercentageError", json!({})),
+        ("MeanSquaredLogarithmicError", json!({})),
+        ("CosineSimilarity", json!({})),
+        ("LogCoshError", json!({})),
+        ("Huber", json!({})),
+        ("Poisson", json!({})),
+        ("KLDivergence", json!({})),
+        ("Hinge", json!({})),
+        ("SquaredHinge", json!({})),
+        ("CategoricalHinge", json!({})),
+        ("CategoricalCrossentropy", json!({ "label_smoothing": 0.1 })),
+        ("BinaryCrossentropy", json!({})),
+        ("R2Score", json!({ "class_aggregation": "variance_weighted_average" })),
+        ("PearsonCorrelation", json!({})),
+        ("ConcordanceCorrelation", json!({})),
+        ("OneHotMeanIoU", json!({ "num_classes": 3 })),
+        ("Mean", json!({})),
+        ("Sum", json!({})),
+    ];
+    let sparse = [
+        ("SparseCategoricalAccuracy", json!({})),
+        ("SparseTopKCategoricalAccuracy", json!({ "k": 2 })),
+        ("SparseCategoricalCrossentropy", json!({})),
+        ("MeanIoU", json!({ "num_classes": 3, "sparse_y_pred": false })),
+        ("IoU", json!({ "num_classes": 3, "target_class_ids": [0, 2], "sparse_y_pred": false })),
+    ];
+    let sparse_loss = "sparse_categorical_crossentropy";
+    let cases = one_hot.iter().map(|metric| ("one_hot", "categorical_crossentropy", metric));
+    let both = ["classes", "floats"].into_iter();
+    let cases = cases.chain(both.flat_map(|labels| sparse.iter().map(move |metric| (labels, sparse_loss, metric))));
+    let mut found = Vec::new();
+    for (labels, loss, metric) in cases {
+        let case = Case { metrics: vec![metric.clone()], ..Case::new(labels, loss) };
+        if let count @ (None | Some(1..)) = case.allocations() {
+            found.push(format!("{} {} of {labels}: {count:?}", metric.0, metric.1));
         }
     }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn no_loss_weight_or_optimizer_allocates() {
+    let mut found = Vec::new();
+    let mut try_case = |what: &str, case: Case| {
+        if let count @ (None | Some(1..)) = case.allocations() {
+            found.push(format!("{what}: {count:?}"));
+        }
+    };
+    for loss in [
+        "categorical_crossentropy",
+        "binary_crossentropy",
+        "mse",
+        "mae",
+        "mape",
+        "msle",
+        "huber",
+        "log_cosh",
+        "poisson",
+        "kl_divergence",
+        "hinge",
+        "squared_hinge",
+        "categorical_hinge",
+        "cosine_similarity",
+    ] {
+        try_case(loss, Case::new("one_hot", loss));
+    }
+    let sparse = || Case::new("classes", "sparse_categorical_crossentropy");
+    for (weighted, classes) in [(false, false), (false, true), (true, false)] {
+        try_case(&format!("weights {weighted} {classes}"), Case { weighted, classes, ..sparse() });
+    }
+    for entry in optimizer::LIST {
+        let params =
+            json!({ "clipnorm": 1.0, "use_ema": true, "weight_decay": 0.01, "gradient_accumulation_steps": 2 });
+        let with = |params: serde_json::Value| Case { optimizer: (entry.name, params), ..sparse() };
+        try_case(entry.name, with(json!({})));
+        try_case(&format!("{} with all", entry.name), with(params));
+        try_case(&format!("{} global_clipnorm", entry.name), with(json!({ "global_clipnorm": 1.0 })));
+        try_case(
+            &format!("{} clipvalue", entry.name),
+            with(json!({ "clipvalue": 0.1, "ema_overwrite_frequency": 2 , "use_ema": true})),
+        );
+    }
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]

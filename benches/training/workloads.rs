@@ -51,7 +51,7 @@ pub fn parts(workload: &str, (batch, batches): (usize, usize)) -> Result<Parts> 
         }],
         optimizer: optimizer::make(rule, params.as_object().unwrap_or(&serde_json::Map::new()))?,
         rate: Rate::Constant(rate),
-        train: dataset((network.inputs()[0].name.clone(), inputs), (output, targets), batch)?,
+        train: dataset(Tables { x: (network.inputs()[0].name.clone(), inputs), y: (output, targets), w: None }, batch)?,
         validation: None,
         services: vec![registry::find(service::LIST, "service", "terminate_on_nan")?.make(&serde_json::Map::new())?],
         epochs: usize::MAX,
@@ -66,10 +66,14 @@ pub fn parts(workload: &str, (batch, batches): (usize, usize)) -> Result<Parts> 
     })
 }
 
-/// Gives the rows of two arrays.
-struct Tables {
-    x: (Name, Array),
-    y: (Name, Array),
+/// Gives the rows of arrays.
+pub struct Tables {
+    /// The input.
+    pub x: (Name, Array),
+    /// The labels.
+    pub y: (Name, Array),
+    /// Sample weights.
+    pub w: Option<(Name, Array)>,
 }
 
 impl Loader for Tables {
@@ -78,21 +82,23 @@ impl Loader for Tables {
         let take = |(name, array): &(Name, Array)| -> Result<Vec<(Name, Column)>> {
             Ok(vec![(name.clone(), Column::Dense(Tensor::Host(array.take_rows(&rows)?)))])
         };
-        Ok(DataRecords::Columns(DataColumns { len: rows.len(), x: take(&self.x)?, y: Some(take(&self.y)?), w: None }))
+        let (x, y, w) = (take(&self.x)?, Some(take(&self.y)?), self.w.as_ref().map(take).transpose()?);
+        Ok(DataRecords::Columns(DataColumns { len: rows.len(), x, y, w }))
     }
 }
 
-fn dataset(x: (Name, Array), y: (Name, Array), batch: usize) -> Result<Dataset> {
-    let rows = (0..x.1.len() as i64).map(|row| vec![("row".into(), Value::Int(row))]).collect();
+/// Returns batches of tables.
+pub fn dataset(tables: Tables, batch: usize) -> Result<Dataset> {
+    let rows = (0..tables.x.1.len() as i64).map(|row| vec![("row".into(), Value::Int(row))]).collect();
     let records = Records::from_rows(rows, "memory")?;
     let same = registry::find(transformer::LIST, "transformer", "IdentityTransformer")?;
     let transformer = Arc::from(same.make(&serde_json::Map::new())?);
-    let stations = Stations { loader: Arc::new(Tables { x, y }), transformer, augmentor: None };
+    let stations = Stations { loader: Arc::new(tables), transformer, augmentor: None };
     Dataset::new(records, stations, Mode::Train, batch, 1, Options::default())
 }
 
 /// Applies a layer by its Keras name.
-fn layer(name: &str, params: serde_json::Value, inputs: &[&Symbol]) -> Result<Symbol> {
+pub fn layer(name: &str, params: serde_json::Value, inputs: &[&Symbol]) -> Result<Symbol> {
     let inputs: Vec<Symbol> = inputs.iter().map(|input| (*input).clone()).collect();
     layers::find(name)?.make(params.as_object().unwrap_or(&serde_json::Map::new()))?.apply(&inputs)
 }

@@ -63,11 +63,17 @@ pub struct Masks<'a> {
     pub pairs: Option<&'a [f32]>,
     /// Whether a step looks at itself and those before it only.
     pub causal: bool,
+    /// How near a step must be to be looked at: 1 for a step itself only.
+    pub window: Option<usize>,
 }
 
 impl Masks<'_> {
     fn any(&self) -> bool {
-        self.causal || self.query.is_some() || self.pairs.is_some() || self.keys.iter().any(Option::is_some)
+        self.causal
+            || self.window.is_some()
+            || self.query.is_some()
+            || self.pairs.is_some()
+            || self.keys.iter().any(Option::is_some)
     }
 
     /// Sets scores that do not count to minus infinity.
@@ -82,6 +88,10 @@ impl Masks<'_> {
             }
             if self.causal {
                 row[keys.min(query + 1)..].fill(f32::NEG_INFINITY);
+            }
+            if let Some(window) = self.window {
+                row[..keys.min((query + 1).saturating_sub(window))].fill(f32::NEG_INFINITY);
+                row[keys.min(query.saturating_add(window))..].fill(f32::NEG_INFINITY);
             }
             let pairs = self.pairs.map(|pairs| &pairs[query * keys..]);
             for mask in self.keys.iter().chain([&pairs]).flatten() {

@@ -29,5 +29,6 @@ pub mod pool;
 pub mod pool2d;
 pub mod recurrent;
 pub mod rows;
+pub mod scratch;
 pub mod simd;
 pub mod softmax;

@@ -1,8 +1,9 @@
 //! The cosine of the angle between labels and predictions, negated so that smaller is better.
 
-use super::aligned::aligned;
+use super::aligned::fused_or;
 use super::formula::EPSILON;
-use super::{Loss, Reduction, shape};
+use super::fused::Aligned;
+use super::{Loss, Reduction, rows, shape};
 use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
@@ -19,7 +20,8 @@ pub(super) const ENTRY: Entry<dyn Loss> = Entry {
 
 fn build(arguments: &Arguments) -> Result<Box<dyn Loss>> {
     let axis = arguments.int("axis");
-    aligned("cosine_similarity", arguments, move |y_true, y_pred| {
+    let fused = (axis == -1).then_some(Aligned::Row(rows::cosine));
+    fused_or(fused, "cosine_similarity", arguments, move |y_true, y_pred| {
         let axis = shape::axis("cosine_similarity", axis, y_pred)?;
         let product = (unit(y_true, axis)? * unit(y_pred, axis)?)?;
         Ok(product.sum(axis)?.neg()?)

@@ -7,9 +7,10 @@ use std::borrow::Cow;
 
 use super::Reduction;
 use super::formula::EPSILON;
+use super::rows::{self, Row};
 use crate::kernel::math;
 use crate::simd;
-use crate::tensor::{Array, Dtype};
+use crate::tensor::Array;
 
 /// A batch of predictions on the CPU.
 pub struct Fused<'a> {
@@ -27,6 +28,18 @@ pub struct Fused<'a> {
     pub add: bool,
     /// What the gradient is multiplied by: the share of this loss in the total.
     pub share: f32,
+    /// Where the values of all rows go, without weights; `None` where only their sum is wanted.
+    pub values: Option<&'a mut [f32]>,
+    /// Memory that is used again from batch to batch.
+    pub memory: &'a mut FusedMemory,
+}
+
+/// What a fused loss computes with: kept from batch to batch, so that nothing is allocated.
+#[derive(Clone, Debug, Default)]
+pub struct FusedMemory {
+    labels: Vec<f32>,
+    classes: Vec<usize>,
+    row: Vec<f32>,
 }
 
 /// A loss whose labels are shaped like predictions, with the mean or sum over the last axis.
@@ -40,20 +53,38 @@ pub(super) enum Aligned {
     Categorical { from_logits: bool, smoothing: f32 },
     /// Mean of the cross-entropies of single probabilities.
     Binary { from_logits: bool, smoothing: f32 },
+    /// Hinge of labels -1 and 1, or of a batch of 0 and 1.
+    Hinge { squared: bool },
+    /// Huber's loss.
+    Huber { delta: f32 },
+    /// What looks at one row at a time.
+    Row(Row),
 }
 
 impl Fused<'_> {
     /// Computes a loss whose labels are shaped like the predictions; `None` where it must be composed.
     pub(super) fn aligned(&mut self, loss: Aligned, reduction: Reduction) -> Option<f64> {
-        let width = *self.shape.last()?;
         if self.labels.shape().get(1..) != Some(self.shape) || self.labels.size() != self.predictions.len() {
             return None;
         }
-        let labels = self.labels.as_f32();
+        let (given, mut memory) = (self.labels, std::mem::take(&mut self.memory.labels));
+        let total = self.of_labels(given.read_f32(&mut memory), loss, reduction);
+        self.memory.labels = memory;
+        total
+    }
+
+    fn of_labels(&mut self, labels: &[f32], loss: Aligned, reduction: Reduction) -> Option<f64> {
+        let width = *self.shape.last()?;
         let row = |at: usize| &labels[at * width..(at + 1) * width];
         match loss {
             Aligned::Squared => self.rows(reduction, |at, p, g| squared(row(at), p, g)),
             Aligned::Absolute => self.rows(reduction, |at, p, g| absolute(row(at), p, g)),
+            Aligned::Row(of) => self.rows(reduction, |at, p, g| of(row(at), p, g)),
+            Aligned::Huber { delta } => self.rows(reduction, |at, p, g| rows::huber(delta, row(at), p, g)),
+            Aligned::Hinge { squared } => {
+                let binary = labels.iter().all(|label| *label == 0.0 || *label == 1.0);
+                self.rows(reduction, |at, p, g| rows::hinge(squared, binary, row(at), p, g))
+            }
             Aligned::Categorical { from_logits: true, smoothing } => {
                 let smooth = Smooth { keep: 1.0 - smoothing, add: smoothing / width as f32 };
                 self.rows(reduction, |at, p, g| categorical_logits(row(at), p, g, smooth))
@@ -81,18 +112,14 @@ impl Fused<'_> {
         if !fits || *classes == 0 || self.labels.size() * classes != self.predictions.len() {
             return None;
         }
-        let floats = matches!(self.labels.dtype(), Dtype::F32 | Dtype::F64);
-        if floats && self.labels.as_f64().iter().any(|label| label.fract() != 0.0) {
-            return None;
-        }
-        let labels = self.labels.as_i64();
-        if labels.iter().any(|label| *label < 0 || *label >= *classes as i64) {
-            return None;
-        }
-        match from_logits {
-            true => self.rows(reduction, |at, p, g| sparse_logits(labels[at] as usize, p, g)),
-            false => self.rows(reduction, |at, p, g| sparse(labels[at] as usize, p, g)),
-        }
+        let mut memory = std::mem::take(&mut self.memory.classes);
+        let total = match class_indices(self.labels, *classes, &mut memory) {
+            false => None,
+            true if from_logits => self.rows(reduction, |at, p, g| sparse_logits(memory[at], p, g)),
+            true => self.rows(reduction, |at, p, g| sparse(memory[at], p, g)),
+        };
+        self.memory.classes = memory;
+        total
     }
 
     /// Adds up the values of all rows of predictions, weighted, and writes their gradients.
@@ -107,7 +134,7 @@ impl Fused<'_> {
         };
         let (weights, repeat) = weights(self.weight, self.labels, self.shape, count)?;
         let mut places = self.gradient.as_deref_mut().map(|gradient| gradient.chunks_exact_mut(width));
-        let mut own = Vec::new();
+        let mut own = std::mem::take(&mut self.memory.row);
         let mut total = 0.0;
         for (at, predictions) in self.predictions.chunks_exact(width).enumerate() {
             let weight = weights.as_ref().map_or(1.0, |weights| weights[at / repeat]);
@@ -127,8 +154,26 @@ impl Fused<'_> {
                 }
             };
             total += f64::from(value * weight);
+            if let Some(place) = self.values.as_deref_mut().and_then(|values| values.get_mut(at)) {
+                *place = value;
+            }
         }
+        drop(places);
+        self.memory.row = own;
         Some(total * scale)
+    }
+}
+
+/// Reads labels as classes; returns whether all are.
+fn class_indices(labels: &Array, classes: usize, memory: &mut Vec<usize>) -> bool {
+    memory.clear();
+    let class = |label: f64| (label >= 0.0 && label < classes as f64 && label.fract() == 0.0).then_some(label as usize);
+    let mut push = |label: f64| class(label).map(|class| memory.push(class)).is_some();
+    match labels {
+        Array::F32(own) => own.iter().all(|label| push(f64::from(*label))),
+        Array::F64(own) => own.iter().all(|label| push(*label)),
+        Array::I64(own) => own.iter().all(|label| push(*label as f64)),
+        Array::U8(own) => own.iter().all(|label| push(f64::from(*label))),
     }
 }
 
@@ -375,6 +420,8 @@ mod tests {
                     gradient: Some(&mut gradient),
                     add,
                     share: 3.0,
+                    values: None,
+                    memory: &mut FusedMemory::default(),
                 };
                 let found = loss.fused(&mut fused).unwrap_or_else(|| panic!("{} is not fused", loss.name()));
                 let composed = f64::from(value.to_scalar::<f32>().unwrap());
@@ -409,8 +456,17 @@ mod tests {
                 (p[0], p[1]) = (1e-9, 1.0);
                 let x = numbers(count, -5.0, 5.0, 2);
                 let y = array(numbers(count, 0.0, 1.0, 3));
-                for name in ["mse", "mae"] {
+                for name in ["mse", "mae", "mape", "msle", "log_cosh", "huber", "hinge", "squared_hinge"] {
                     check(&*loss(name, json!({})), &y, &x, shape);
+                }
+                check(&*loss("huber", json!({"delta": 2.5})), &y, &x, shape);
+                for name in ["poisson", "kl_divergence"] {
+                    // Away from the bounds of clipping, where Candle halves gradients.
+                    check(&*loss(name, json!({})), &y, &numbers(count, 0.02, 0.98, 1), shape);
+                }
+                for name in ["hinge", "squared_hinge", "categorical_hinge", "cosine_similarity"] {
+                    let marks = array((0..count).map(|at| f32::from(u8::from(at % 3 == 0))).collect());
+                    check(&*loss(name, json!({})), &marks, &x, shape);
                 }
                 for smoothing in [0.0, 0.2] {
                     let from = |logits: bool| json!({"from_logits": logits, "label_smoothing": smoothing});
@@ -447,11 +503,14 @@ mod tests {
                 gradient: None,
                 add: false,
                 share: 1.0,
+                values: None,
+                memory: &mut FusedMemory::default(),
             })
         };
         assert!(fused("mse", json!({}), &labels(vec![0.0; 2], &[2])).is_none());
         assert!(fused("mse", json!({"reduction": "none"}), &labels(vec![0.0; 4], &[2, 2])).is_none());
-        assert!(fused("hinge", json!({}), &labels(vec![0.0; 4], &[2, 2])).is_none());
+        assert!(fused("dice", json!({}), &labels(vec![0.0; 4], &[2, 2])).is_none());
+        assert!(fused("cosine_similarity", json!({"axis": 0}), &labels(vec![0.0; 4], &[2, 2])).is_none());
         let sparse = "sparse_categorical_crossentropy";
         assert!(fused(sparse, json!({}), &labels(vec![0.0, 1.0], &[2])).is_some());
         assert!(fused(sparse, json!({}), &labels(vec![0.0, 2.0], &[2])).is_none());

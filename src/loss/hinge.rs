@@ -2,8 +2,9 @@
 
 use candle_core::D;
 
-use super::aligned::aligned;
-use super::{Loss, Reduction, formula};
+use super::aligned::fused_or;
+use super::fused::Aligned;
+use super::{Loss, Reduction, formula, rows};
 use crate::error::Result;
 use crate::registry::Entry;
 use crate::tensor::Graph;
@@ -15,7 +16,10 @@ pub(super) const HINGE: Entry<dyn Loss> = Entry {
     doc: "Mean over the last axis of max(1 - y_true y_pred, 0); labels are -1 and 1, and a batch of 0 and 1 is \
           converted.",
     parameters: &[Reduction::PARAMETER],
-    build: |arguments| aligned("hinge", arguments, |y_true, y_pred| formula::mean_last(&margin(y_true, y_pred)?)),
+    build: |arguments| {
+        let fused = Aligned::Hinge { squared: false };
+        fused_or(Some(fused), "hinge", arguments, |y_true, y_pred| formula::mean_last(&margin(y_true, y_pred)?))
+    },
 };
 
 /// Squared hinge.
@@ -25,7 +29,8 @@ pub(super) const SQUARED: Entry<dyn Loss> = Entry {
     doc: "Mean over the last axis of max(1 - y_true y_pred, 0)²; labels as in `Hinge`.",
     parameters: &[Reduction::PARAMETER],
     build: |arguments| {
-        aligned("squared_hinge", arguments, |y_true, y_pred| formula::mean_last(&margin(y_true, y_pred)?.sqr()?))
+        let squared = |y_true: &Graph, y_pred: &Graph| formula::mean_last(&margin(y_true, y_pred)?.sqr()?);
+        fused_or(Some(Aligned::Hinge { squared: true }), "squared_hinge", arguments, squared)
     },
 };
 
@@ -36,7 +41,9 @@ pub(super) const CATEGORICAL: Entry<dyn Loss> = Entry {
     doc: "max(neg - pos + 1, 0) over the last axis, pos = sum(y_true y_pred), neg = max((1 - y_true) y_pred); labels \
           are one-hot.",
     parameters: &[Reduction::PARAMETER],
-    build: |arguments| aligned("categorical_hinge", arguments, categorical),
+    build: |arguments| {
+        fused_or(Some(Aligned::Row(rows::categorical_hinge)), "categorical_hinge", arguments, categorical)
+    },
 };
 
 fn margin(y_true: &Graph, y_pred: &Graph) -> Result<Graph> {

@@ -1,6 +1,7 @@
 //! Huber's loss: squared near 0, linear beyond `delta`.
 
-use super::aligned::aligned;
+use super::aligned::fused_or;
+use super::fused::Aligned;
 use super::{Loss, Reduction, formula};
 use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
@@ -19,7 +20,8 @@ pub(super) const ENTRY: Entry<dyn Loss> = Entry {
 
 fn build(arguments: &Arguments) -> Result<Box<dyn Loss>> {
     let delta = arguments.within("delta", f64::MIN_POSITIVE, f64::INFINITY)?;
-    aligned("huber_loss", arguments, move |y_true, y_pred| {
+    let fused = Aligned::Huber { delta: delta as f32 };
+    fused_or(Some(fused), "huber_loss", arguments, move |y_true, y_pred| {
         let error = (y_pred - y_true)?;
         let size = formula::abs(&error)?;
         // The clipped error is `error` within delta and ±delta beyond: e c - c²/2 is both branches in one.

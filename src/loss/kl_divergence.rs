@@ -2,9 +2,10 @@
 
 use candle_core::D;
 
-use super::aligned::aligned;
+use super::aligned::fused_or;
 use super::formula::EPSILON;
-use super::{Loss, Reduction};
+use super::fused::Aligned;
+use super::{Loss, Reduction, rows};
 use crate::error::Result;
 use crate::registry::Entry;
 use crate::tensor::Graph;
@@ -15,7 +16,7 @@ pub(super) const ENTRY: Entry<dyn Loss> = Entry {
     aliases: &["kl_divergence", "kullback_leibler_divergence", "kld", "KLD"],
     doc: "Sum over the last axis of y_true log(y_true / y_pred), both clipped to 1e-7 … 1.",
     parameters: &[Reduction::PARAMETER],
-    build: |arguments| aligned("kl_divergence", arguments, divergence),
+    build: |arguments| fused_or(Some(Aligned::Row(rows::divergence)), "kl_divergence", arguments, divergence),
 };
 
 fn divergence(y_true: &Graph, y_pred: &Graph) -> Result<Graph> {

@@ -1,7 +1,8 @@
 //! The logarithm of the hyperbolic cosine of the error: squared when small, absolute when large.
 
-use super::aligned::aligned;
-use super::{Loss, Reduction, formula};
+use super::aligned::fused_or;
+use super::fused::Aligned;
+use super::{Loss, Reduction, formula, rows};
 use crate::error::Result;
 use crate::registry::Entry;
 use crate::tensor::Graph;
@@ -12,7 +13,7 @@ pub(super) const ENTRY: Entry<dyn Loss> = Entry {
     aliases: &["log_cosh", "logcosh"],
     doc: "Mean over the last axis of log(cosh(y_pred - y_true)).",
     parameters: &[Reduction::PARAMETER],
-    build: |arguments| aligned("log_cosh", arguments, log_cosh),
+    build: |arguments| fused_or(Some(Aligned::Row(rows::log_cosh)), "log_cosh", arguments, log_cosh),
 };
 
 /// log cosh x = x + softplus(-2x) - log 2, which does not overflow.

@@ -1,9 +1,9 @@
 //! Means of errors over the last axis: squared, absolute, in percent, of logarithms.
 
-use super::aligned::{aligned, fused_or};
+use super::aligned::fused_or;
 use super::formula::{self, EPSILON};
 use super::fused::Aligned;
-use super::{Loss, Reduction};
+use super::{Loss, Reduction, rows};
 use crate::error::Result;
 use crate::registry::Entry;
 use crate::tensor::Graph;
@@ -32,7 +32,14 @@ pub(super) const ABSOLUTE_PERCENTAGE: Entry<dyn Loss> = Entry {
     aliases: &["mean_absolute_percentage_error", "mape", "MAPE"],
     doc: "Mean over the last axis of 100 |y_true - y_pred| / max(|y_true|, 1e-7).",
     parameters: &[Reduction::PARAMETER],
-    build: |arguments| aligned("mean_absolute_percentage_error", arguments, absolute_percentage),
+    build: |arguments| {
+        fused_or(
+            Some(Aligned::Row(rows::absolute_percentage)),
+            "mean_absolute_percentage_error",
+            arguments,
+            absolute_percentage,
+        )
+    },
 };
 
 /// Mean squared logarithmic error.
@@ -41,7 +48,14 @@ pub(super) const SQUARED_LOGARITHMIC: Entry<dyn Loss> = Entry {
     aliases: &["mean_squared_logarithmic_error", "msle", "MSLE"],
     doc: "Mean over the last axis of (log(1 + y_true) - log(1 + y_pred))²; values below 1e-7 count as 1e-7.",
     parameters: &[Reduction::PARAMETER],
-    build: |arguments| aligned("mean_squared_logarithmic_error", arguments, squared_logarithmic),
+    build: |arguments| {
+        fused_or(
+            Some(Aligned::Row(rows::squared_logarithmic)),
+            "mean_squared_logarithmic_error",
+            arguments,
+            squared_logarithmic,
+        )
+    },
 };
 
 fn squared(y_true: &Graph, y_pred: &Graph) -> Result<Graph> {

@@ -23,13 +23,14 @@ mod aligned;
 mod formula;
 mod fused;
 mod reduce;
+mod rows;
 mod shape;
 
 use crate::error::Result;
 use crate::registry::{self, Entry, Params};
 use crate::tensor::Graph;
 
-pub use fused::Fused;
+pub use fused::{Fused, FusedMemory};
 pub use reduce::{Reduction, reduce};
 
 /// A loss: a value for each sample, differentiable in the prediction.

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::confusion::{Confusion, EPSILON, Look, evenly, is_even, ratio, shares};
-use super::{Metric, MetricState, NAME, mean};
+use super::built_in::{Running, built_in};
+use super::confusion::{Confusion, EPSILON, Look, evenly, is_even, ratio, share};
+use super::{Metric, MetricState, NAME, Seen};
 use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
-use crate::tensor::Tensor;
 
 /// Area under the curve.
 pub(super) const ENTRY: Entry<dyn Metric> = Entry {
@@ -45,7 +45,6 @@ enum Curve {
 }
 
 struct Auc {
-    name: String,
     curve: Curve,
     height: fn(f64, f64) -> f64,
     interpolate: bool,
@@ -76,13 +75,8 @@ fn build(arguments: &Arguments) -> Result<Box<dyn Metric>> {
     };
     let look =
         Look { by_label: multi_label, label_weights, from_logits: arguments.bool("from_logits"), ..Look::default() };
-    Ok(Box::new(Auc {
-        name: mean::name("auc", arguments),
-        curve,
-        height,
-        interpolate: method == "interpolation",
-        confusion: Confusion::new(thresholds, look).even(even),
-    }))
+    let confusion = Confusion::new(thresholds, look).even(even);
+    built_in("auc", arguments, Auc { curve, height, interpolate: method == "interpolation", confusion })
 }
 
 /// Returns the thresholds, the outer ones a little beyond 0 and 1 so that they take in all predictions, and whether
@@ -110,82 +104,93 @@ fn thresholds(arguments: &Arguments) -> Result<(Vec<f32>, bool)> {
     Ok((all, even))
 }
 
-impl Metric for Auc {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
+impl Running for Auc {
     fn reset(&mut self) {
         self.confusion.reset();
     }
 
-    fn state(&self) -> Result<MetricState> {
-        Ok(self.confusion.state())
+    fn add(&mut self, metric: &str, batch: &Seen<'_>) -> Result<()> {
+        self.confusion.update(metric, batch)
     }
 
-    fn restore(&mut self, state: &MetricState) -> Result<()> {
-        self.confusion.restore(&self.name, state)
-    }
-
-    fn update(&mut self, y_true: &Tensor, y_pred: &Tensor, weight: Option<&Tensor>) -> Result<()> {
-        self.confusion.update(&self.name, y_true, y_pred, weight)
-    }
-
-    fn result(&self) -> Result<f64> {
+    fn result(&self) -> f64 {
         let labels = self.confusion.labels;
-        let areas: Vec<f64> = (0..labels).map(|label| self.area(label)).collect();
-        Ok(match &self.confusion.look.label_weights {
+        let areas = (0..labels).map(|label| self.area(label));
+        match &self.confusion.look.label_weights {
             Some(weights) if self.confusion.look.by_label => {
-                let weighted = areas.iter().zip(weights).map(|(area, weight)| area * f64::from(*weight)).sum();
+                let weighted = areas.zip(weights).map(|(area, weight)| area * f64::from(*weight)).sum();
                 ratio(weighted, weights.iter().map(|weight| f64::from(*weight)).sum())
             }
-            _ => areas.iter().sum::<f64>() / labels.max(1) as f64,
-        })
+            _ => areas.sum::<f64>() / labels.max(1) as f64,
+        }
+    }
+
+    fn state(&self) -> MetricState {
+        self.confusion.state()
+    }
+
+    fn restore(&mut self, metric: &str, state: &MetricState) -> Result<()> {
+        self.confusion.restore(metric, state)
     }
 }
 
 impl Auc {
     /// Returns the area under one label's curve.
     fn area(&self, label: usize) -> f64 {
-        let confusion = &self.confusion;
-        let column =
-            |sums: &[f64]| -> Vec<f64> { sums.iter().skip(label).step_by(confusion.labels).copied().collect() };
-        let (tp, fp) = (column(&confusion.true_positives), column(&confusion.false_positives));
-        let (tn, fn_) = (column(&confusion.true_negatives), column(&confusion.false_negatives));
-        let (x, y) = match self.curve {
-            Curve::PrecisionRecall if self.interpolate => return interpolated(&tp, &fp, &fn_),
-            Curve::Roc => (shares(&fp, &tn), shares(&tp, &fn_)),
-            Curve::PrecisionRecall => (shares(&tp, &fn_), shares(&tp, &fp)),
-            Curve::PrecisionRecallGain => gains(&tp, &fp, &tn, &fn_),
+        let thresholds = self.confusion.true_positives.len() / self.confusion.labels.max(1);
+        let counts = |at: usize| Counts::of(&self.confusion, at * self.confusion.labels + label);
+        let points: fn(Counts) -> (f64, f64) = match self.curve {
+            Curve::PrecisionRecall if self.interpolate => {
+                return (1..thresholds).map(|at| interpolated(counts(at - 1), counts(at))).sum();
+            }
+            Curve::Roc => |counts| (share(counts.fp, counts.tn), share(counts.tp, counts.fn_)),
+            Curve::PrecisionRecall => |counts| (share(counts.tp, counts.fn_), share(counts.tp, counts.fp)),
+            Curve::PrecisionRecallGain => gains,
         };
-        let steps = x.windows(2).zip(y.windows(2));
-        steps.map(|(x, y)| (x[0] - x[1]) * (self.height)(y[0], y[1])).sum()
+        let step = |at: usize| {
+            let ((x, y), (next_x, next_y)) = (points(counts(at - 1)), points(counts(at)));
+            (x - next_x) * (self.height)(next_y, y)
+        };
+        (1..thresholds).map(step).sum()
     }
 }
 
-/// Returns the area under the precision-recall curve, interpolating true positives rather than precision (Davis and
-/// Goadrich, 2006), as Keras does.
-fn interpolated(tp: &[f64], fp: &[f64], fn_: &[f64]) -> f64 {
-    let positives: Vec<f64> = tp.iter().zip(fp).map(|(tp, fp)| tp + fp).collect();
-    let mut area = 0.0;
-    for at in 0..tp.len().saturating_sub(1) {
-        let (p, next) = (positives[at], positives[at + 1]);
-        let gained = tp[at] - tp[at + 1];
-        let slope = ratio(gained, (p - next).max(0.0));
-        let intercept = tp[at + 1] - slope * next;
-        let log = if p > 0.0 && next > 0.0 { (p / next).ln() } else { 0.0 };
-        area += ratio(slope * (gained + intercept * log), (tp[at + 1] + fn_[at + 1]).max(0.0));
+/// The counts at one threshold.
+#[derive(Clone, Copy)]
+struct Counts {
+    tp: f64,
+    fp: f64,
+    tn: f64,
+    fn_: f64,
+}
+
+impl Counts {
+    fn of(confusion: &Confusion, at: usize) -> Self {
+        Counts {
+            tp: confusion.true_positives[at],
+            fp: confusion.false_positives[at],
+            tn: confusion.true_negatives[at],
+            fn_: confusion.false_negatives[at],
+        }
     }
-    area
+}
+
+/// Returns the area under the precision-recall curve between two thresholds, interpolating true positives rather than
+/// precision (Davis and Goadrich, 2006), as Keras does.
+fn interpolated(lower: Counts, upper: Counts) -> f64 {
+    let (p, next) = (lower.tp + lower.fp, upper.tp + upper.fp);
+    let gained = lower.tp - upper.tp;
+    let slope = ratio(gained, (p - next).max(0.0));
+    let intercept = upper.tp - slope * next;
+    let log = if p > 0.0 && next > 0.0 { (p / next).ln() } else { 0.0 };
+    ratio(slope * (gained + intercept * log), (upper.tp + upper.fn_).max(0.0))
 }
 
 /// Returns recall gain and precision gain (Flach and Kull, 2015).
-fn gains(tp: &[f64], fp: &[f64], tn: &[f64], fn_: &[f64]) -> (Vec<f64>, Vec<f64>) {
-    let gain = |at: usize, wrong: f64, none: f64| match tp[at] == 0.0 {
+fn gains(counts: Counts) -> (f64, f64) {
+    let gain = |wrong: f64, none: f64| match counts.tp == 0.0 {
         true => none,
-        false => 1.0 - ratio(tp[at] + fn_[at], tn[at] + fp[at]) * wrong / tp[at],
+        false => 1.0 - ratio(counts.tp + counts.fn_, counts.tn + counts.fp) * wrong / counts.tp,
     };
-    let recall = (0..tp.len()).map(|at| gain(at, fn_[at], 0.0).max(0.0)).collect();
-    let precision = (0..tp.len()).map(|at| gain(at, fp[at], 1.0)).collect();
-    (recall, precision)
+    (gain(counts.fn_, 0.0).max(0.0), gain(counts.fp, 1.0))
 }

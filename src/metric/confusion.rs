@@ -1,10 +1,8 @@
 //! True and false positives and negatives at thresholds, summed over batches: what `Precision`, `Recall`, `AUC` and
 //! their kin are computed from.
 
-use super::MetricState;
-use super::values::{Values, pair, weight_of};
+use super::{MetricState, Seen};
 use crate::error::{Error, Result};
-use crate::tensor::Tensor;
 
 /// What Keras adds to keep a division from 0.
 pub(super) const EPSILON: f64 = 1e-7;
@@ -24,6 +22,9 @@ pub(super) struct Confusion {
     pub(super) false_positives: Vec<f64>,
     pub(super) true_negatives: Vec<f64>,
     pub(super) false_negatives: Vec<f64>,
+    /// Predictions that are changed before they are counted, and columns in the order of their scores.
+    changed: Vec<f32>,
+    order: Vec<usize>,
 }
 
 /// What is looked at of each prediction.
@@ -53,6 +54,8 @@ impl Confusion {
             false_positives: Vec::new(),
             true_negatives: Vec::new(),
             false_negatives: Vec::new(),
+            changed: Vec::new(),
+            order: Vec::new(),
         };
         confusion.reset();
         confusion
@@ -90,45 +93,74 @@ impl Confusion {
     }
 
     /// Takes in a batch.
-    pub(super) fn update(
-        &mut self,
-        metric: &str,
-        y_true: &Tensor,
-        y_pred: &Tensor,
-        weight: Option<&Tensor>,
-    ) -> Result<()> {
-        let (labels, mut predictions) = pair(metric, y_true, y_pred)?;
-        let shape = predictions.shape.clone();
+    pub(super) fn update(&mut self, metric: &str, batch: &Seen<'_>) -> Result<()> {
+        let (labels, predictions) = batch.pair(metric)?;
+        let shape = predictions.shape;
         let columns = if shape.len() > 1 { predictions.columns() } else { 1 };
-        let weight = weight.map(|weight| weight_of(metric, weight, &shape)).transpose()?;
+        let weights = batch.weights(metric, shape)?;
         if predictions.data.is_empty() {
             return Ok(());
         }
-        self.check(metric, &shape, columns)?;
-        if self.look.from_logits {
-            predictions.data.to_mut().iter_mut().for_each(|logit| *logit = 1.0 / (1.0 + (-*logit).exp()));
-        }
-        if let Some(k) = self.look.top_k {
-            keep_top(k, &mut predictions, columns);
-        }
+        self.check(metric, shape, columns)?;
         if self.look.by_label && self.labels != columns {
             self.start(columns);
         }
-        for (at, (label, prediction)) in labels.data.iter().zip(predictions.data.iter()).enumerate() {
+        let mut changed = std::mem::take(&mut self.changed);
+        let scores = match self.look.from_logits || self.look.top_k.is_some() {
+            true => {
+                self.change(predictions.data, columns, &mut changed);
+                &changed
+            }
+            false => predictions.data,
+        };
+        for (at, (label, score)) in labels.data.iter().zip(scores).enumerate() {
             let column = at % columns;
             if self.look.class_id.is_some_and(|class| class != column) {
                 continue;
             }
-            let mut weight = weight.as_ref().map_or(1.0, |(weight, repeat)| f64::from(weight.data[at / repeat]));
+            let mut weight = weights.get(at);
             if let Some(weights) = &self.look.label_weights
                 && !self.look.by_label
             {
                 weight *= f64::from(weights[column]);
             }
             let label_at = if self.look.by_label { column } else { 0 };
-            self.count(*label != 0.0, *prediction, label_at, weight);
+            self.count(*label != 0.0, *score, label_at, weight);
         }
+        self.changed = changed;
         Ok(())
+    }
+
+    /// Makes probabilities of logits; lowers all but the k highest scores of each row below every threshold, of equals
+    /// the first are kept.
+    fn change(&mut self, predictions: &[f32], columns: usize, changed: &mut Vec<f32>) {
+        changed.clear();
+        changed.extend_from_slice(predictions);
+        if self.look.from_logits {
+            changed.iter_mut().for_each(|logit| *logit = 1.0 / (1.0 + (-*logit).exp()));
+        }
+        let Some(k) = self.look.top_k else { return };
+        for row in changed.chunks_exact_mut(columns) {
+            self.order.clear();
+            self.order.extend(0..columns);
+            self.order.sort_unstable_by(|a, b| row[*b].total_cmp(&row[*a]).then(a.cmp(b)));
+            self.order.iter().skip(k).for_each(|&column| row[column] = f32::NEG_INFINITY);
+        }
+    }
+
+    /// Returns TP / (TP + FP) at a threshold.
+    pub(super) fn precision(&self, at: usize) -> f64 {
+        share(self.true_positives[at], self.false_positives[at])
+    }
+
+    /// Returns TP / (TP + FN), which is also called sensitivity, at a threshold.
+    pub(super) fn recall(&self, at: usize) -> f64 {
+        share(self.true_positives[at], self.false_negatives[at])
+    }
+
+    /// Returns TN / (TN + FP) at a threshold.
+    pub(super) fn specificity(&self, at: usize) -> f64 {
+        share(self.true_negatives[at], self.false_positives[at])
     }
 
     /// Counts one prediction at all thresholds.
@@ -183,9 +215,9 @@ pub(super) fn ratio(a: f64, b: f64) -> f64 {
     if b == 0.0 { 0.0 } else { a / b }
 }
 
-/// Returns ratios a / (a + b), element by element.
-pub(super) fn shares(a: &[f64], b: &[f64]) -> Vec<f64> {
-    a.iter().zip(b).map(|(a, b)| ratio(*a, a + b)).collect()
+/// Returns a / (a + b), or 0 where both are 0.
+pub(super) fn share(a: f64, b: f64) -> f64 {
+    ratio(a, a + b)
 }
 
 /// Returns `count` thresholds from 0 to 1.
@@ -210,15 +242,4 @@ fn bucket(prediction: f32, thresholds: &[f32]) -> usize {
     // With a lowest threshold below 0 every prediction is positive there.
     let least = if thresholds.first().is_some_and(|lowest| *lowest < 0.0) { 1.0 } else { 0.0 };
     bucket.max(least) as usize
-}
-
-/// Lowers all but the k highest scores of each row below every threshold; of equals the first are kept.
-fn keep_top(k: usize, predictions: &mut Values<'_>, columns: usize) {
-    let mut order: Vec<usize> = Vec::with_capacity(columns);
-    for row in predictions.data.to_mut().chunks_exact_mut(columns) {
-        order.clear();
-        order.extend(0..columns);
-        order.sort_by(|a, b| row[*b].total_cmp(&row[*a]).then(a.cmp(b)));
-        order.iter().skip(k).for_each(|&column| row[column] = f32::NEG_INFINITY);
-    }
 }

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::confusion::{Confusion, Look, shares};
-use super::{Metric, MetricState, NAME, mean};
+use super::built_in::{Running, built_in};
+use super::confusion::{Confusion, Look};
+use super::{Metric, MetricState, NAME, Seen};
 use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
-use crate::tensor::Tensor;
 
 const THRESHOLDS: Parameter = Parameter::optional(
     "thresholds",
@@ -25,7 +25,7 @@ pub(super) const PRECISION: Entry<dyn Metric> = Entry {
     aliases: &["precision"],
     doc: "Share of positive predictions that are right: TP / (TP + FP); labels are 0 and 1, or one-hot.",
     parameters: &[THRESHOLDS, TOP_K, CLASS_ID, NAME],
-    build: |arguments| build("precision", arguments, |c| shares(&c.true_positives, &c.false_positives)),
+    build: |arguments| build("precision", arguments, Confusion::precision),
 };
 
 /// Recall.
@@ -34,7 +34,7 @@ pub(super) const RECALL: Entry<dyn Metric> = Entry {
     aliases: &["recall"],
     doc: "Share of positive labels that are found: TP / (TP + FN); labels are 0 and 1, or one-hot.",
     parameters: &[THRESHOLDS, TOP_K, CLASS_ID, NAME],
-    build: |arguments| build("recall", arguments, |c| shares(&c.true_positives, &c.false_negatives)),
+    build: |arguments| build("recall", arguments, Confusion::recall),
 };
 
 /// True positives.
@@ -43,7 +43,7 @@ pub(super) const TRUE_POSITIVES: Entry<dyn Metric> = Entry {
     aliases: &["true_positives"],
     doc: "The (weighted) number of positive labels predicted positive.",
     parameters: &[THRESHOLDS, NAME],
-    build: |arguments| build("true_positives", arguments, |c| c.true_positives.clone()),
+    build: |arguments| build("true_positives", arguments, |c, at| c.true_positives[at]),
 };
 
 /// True negatives.
@@ -52,7 +52,7 @@ pub(super) const TRUE_NEGATIVES: Entry<dyn Metric> = Entry {
     aliases: &["true_negatives"],
     doc: "The (weighted) number of negative labels predicted negative.",
     parameters: &[THRESHOLDS, NAME],
-    build: |arguments| build("true_negatives", arguments, |c| c.true_negatives.clone()),
+    build: |arguments| build("true_negatives", arguments, |c, at| c.true_negatives[at]),
 };
 
 /// False positives.
@@ -61,7 +61,7 @@ pub(super) const FALSE_POSITIVES: Entry<dyn Metric> = Entry {
     aliases: &["false_positives"],
     doc: "The (weighted) number of negative labels predicted positive.",
     parameters: &[THRESHOLDS, NAME],
-    build: |arguments| build("false_positives", arguments, |c| c.false_positives.clone()),
+    build: |arguments| build("false_positives", arguments, |c, at| c.false_positives[at]),
 };
 
 /// False negatives.
@@ -70,53 +70,52 @@ pub(super) const FALSE_NEGATIVES: Entry<dyn Metric> = Entry {
     aliases: &["false_negatives"],
     doc: "The (weighted) number of positive labels predicted negative.",
     parameters: &[THRESHOLDS, NAME],
-    build: |arguments| build("false_negatives", arguments, |c| c.false_negatives.clone()),
+    build: |arguments| build("false_negatives", arguments, |c, at| c.false_negatives[at]),
 };
 
 /// A result at each threshold.
 struct AtThresholds {
-    name: String,
     confusion: Confusion,
-    results: fn(&Confusion) -> Vec<f64>,
+    rate: fn(&Confusion, usize) -> f64,
 }
 
-fn build(default_name: &str, arguments: &Arguments, results: fn(&Confusion) -> Vec<f64>) -> Result<Box<dyn Metric>> {
+fn build(default_name: &str, arguments: &Arguments, rate: fn(&Confusion, usize) -> f64) -> Result<Box<dyn Metric>> {
     let top_k = optional(arguments, "top_k", 1)?;
     let class_id = optional(arguments, "class_id", 0)?;
     let thresholds = thresholds(arguments, if top_k.is_some() { -1e10 } else { 0.5 })?;
     let look = Look { top_k, class_id, ..Look::default() };
-    let name = mean::name(default_name, arguments);
-    Ok(Box::new(AtThresholds { name, confusion: Confusion::new(thresholds, look), results }))
+    built_in(default_name, arguments, AtThresholds { confusion: Confusion::new(thresholds, look), rate })
 }
 
-impl Metric for AtThresholds {
-    fn name(&self) -> &str {
-        &self.name
+impl AtThresholds {
+    fn rates(&self) -> impl Iterator<Item = f64> {
+        (0..self.confusion.true_positives.len()).map(|at| (self.rate)(&self.confusion, at))
     }
+}
 
+impl Running for AtThresholds {
     fn reset(&mut self) {
         self.confusion.reset();
     }
 
-    fn state(&self) -> Result<MetricState> {
-        Ok(self.confusion.state())
+    fn add(&mut self, metric: &str, batch: &Seen<'_>) -> Result<()> {
+        self.confusion.update(metric, batch)
     }
 
-    fn restore(&mut self, state: &MetricState) -> Result<()> {
-        self.confusion.restore(&self.name, state)
+    fn result(&self) -> f64 {
+        self.rates().sum::<f64>() / self.confusion.true_positives.len().max(1) as f64
     }
 
-    fn update(&mut self, y_true: &Tensor, y_pred: &Tensor, weight: Option<&Tensor>) -> Result<()> {
-        self.confusion.update(&self.name, y_true, y_pred, weight)
+    fn results(&self) -> Vec<f64> {
+        self.rates().collect()
     }
 
-    fn result(&self) -> Result<f64> {
-        let results = (self.results)(&self.confusion);
-        Ok(results.iter().sum::<f64>() / results.len().max(1) as f64)
+    fn state(&self) -> MetricState {
+        self.confusion.state()
     }
 
-    fn results(&self) -> Result<Vec<f64>> {
-        Ok((self.results)(&self.confusion))
+    fn restore(&mut self, metric: &str, state: &MetricState) -> Result<()> {
+        self.confusion.restore(metric, state)
     }
 }
 

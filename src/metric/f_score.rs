@@ -1,11 +1,11 @@
 //! The F score: the harmonic mean of precision and recall.
 
+use super::built_in::{Running, built_in};
 use super::confusion::EPSILON;
-use super::values::{argmax, misfit, pair, weight_of};
-use super::{Metric, MetricState, NAME, mean};
+use super::seen::{argmax, misfit};
+use super::{Metric, MetricState, NAME, Seen};
 use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
-use crate::tensor::Tensor;
 
 const AVERAGE: Parameter = Parameter::optional(
     "average",
@@ -57,7 +57,6 @@ enum Average {
 }
 
 struct FScore {
-    name: String,
     average: Average,
     beta: f64,
     threshold: Option<f32>,
@@ -80,39 +79,34 @@ fn build(default_name: &str, beta: f64, arguments: &Arguments) -> Result<Box<dyn
         }
         threshold => threshold.map(|threshold| threshold as f32),
     };
-    let name = mean::name(default_name, arguments);
-    Ok(Box::new(FScore { name, average, beta, threshold, sums: Vec::new() }))
+    built_in(default_name, arguments, FScore { average, beta, threshold, sums: Vec::new() })
 }
 
-impl Metric for FScore {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
+impl Running for FScore {
     fn reset(&mut self) {
         self.sums.clear();
     }
 
-    fn state(&self) -> Result<MetricState> {
-        Ok(MetricState::of(self.sums.as_flattened().iter().copied()))
+    fn state(&self) -> MetricState {
+        MetricState::of(self.sums.as_flattened().iter().copied())
     }
 
-    fn restore(&mut self, state: &MetricState) -> Result<()> {
-        self.sums = state.rows(&self.name)?;
+    fn restore(&mut self, metric: &str, state: &MetricState) -> Result<()> {
+        self.sums = state.rows(metric)?;
         Ok(())
     }
 
-    fn update(&mut self, y_true: &Tensor, y_pred: &Tensor, weight: Option<&Tensor>) -> Result<()> {
-        let (labels, predictions) = pair(&self.name, y_true, y_pred)?;
-        let (shape, classes) = (&predictions.shape, predictions.columns());
+    fn add(&mut self, metric: &str, batch: &Seen<'_>) -> Result<()> {
+        let (labels, predictions) = batch.pair(metric)?;
+        let (shape, classes) = (predictions.shape, predictions.columns());
         let known = self.sums.len();
         if shape.len() != 2 || (known > 0 && known != classes) {
-            return Err(misfit(&self.name, &labels.shape, shape).hint("it needs both of shape [batch, classes]"));
+            return Err(misfit(metric, labels.shape, shape).hint("it needs both of shape [batch, classes]"));
         }
         if predictions.data.is_empty() {
             return Ok(());
         }
-        let weight = weight.map(|weight| weight_of(&self.name, weight, shape)).transpose()?;
+        let weights = batch.weights(metric, shape)?;
         self.sums.resize(classes, [0.0; 4]);
         let rows = labels.data.chunks_exact(classes).zip(predictions.data.chunks_exact(classes));
         for (row, (labels, scores)) in rows.enumerate() {
@@ -124,7 +118,7 @@ impl Metric for FScore {
             };
             for (class, (label, score)) in labels.iter().zip(scores).enumerate() {
                 let at = row * classes + class;
-                let weight = weight.as_ref().map_or(1.0, |(weight, repeat)| f64::from(weight.data[at / repeat]));
+                let weight = weights.get(at);
                 let (label, prediction) = (f64::from(*label), f64::from(u8::from(positive(*score))));
                 let sums = &mut self.sums[class];
                 sums[0] += weight * prediction * label;
@@ -136,28 +130,30 @@ impl Metric for FScore {
         Ok(())
     }
 
-    fn result(&self) -> Result<f64> {
-        let results = self.results()?;
-        Ok(results.iter().sum::<f64>() / results.len().max(1) as f64)
-    }
-
-    fn results(&self) -> Result<Vec<f64>> {
-        let scores: Vec<f64> = self.sums.iter().map(|sums| self.score(sums)).collect();
-        Ok(match self.average {
-            Average::None => scores,
-            Average::Macro => vec![scores.iter().sum::<f64>() / scores.len().max(1) as f64],
+    fn result(&self) -> f64 {
+        let classes = self.sums.len().max(1) as f64;
+        let scores = || self.sums.iter().map(|sums| self.score(sums));
+        match self.average {
+            Average::None | Average::Macro => scores().sum::<f64>() / classes,
             Average::Weighted => {
                 let labels: f64 = self.sums.iter().map(|sums| sums[3]).sum();
-                vec![scores.iter().zip(&self.sums).map(|(score, sums)| score * sums[3] / (labels + EPSILON)).sum()]
+                scores().zip(&self.sums).map(|(score, sums)| score * sums[3] / (labels + EPSILON)).sum()
             }
             Average::Micro => {
                 let mut all = [0.0; 4];
                 for sums in &self.sums {
                     all.iter_mut().zip(sums).for_each(|(all, sum)| *all += sum);
                 }
-                vec![self.score(&all)]
+                self.score(&all)
             }
-        })
+        }
+    }
+
+    fn results(&self) -> Vec<f64> {
+        match self.average {
+            Average::None => self.sums.iter().map(|sums| self.score(sums)).collect(),
+            _ => vec![self.result()],
+        }
     }
 }
 

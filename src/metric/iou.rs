@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
+use super::built_in::{Running, built_in};
 use super::confusion::EPSILON;
-use super::values::{Values, argmax, misfit, weight_of};
-use super::{Metric, MetricState, NAME, mean, state};
-use crate::error::Result;
+use super::seen::misfit;
+use super::{Metric, MetricState, NAME, Seen, Values, state};
+use crate::error::{Error, Result};
 use crate::registry::{Arguments, Entry, Parameter, Type};
-use crate::tensor::Tensor;
 
 const NUM_CLASSES: Parameter = Parameter::required("num_classes", Type::Int, "The number of classes; at least 1");
 const TARGETS: Parameter = Parameter::required("target_class_ids", Type::Ints, "The classes whose mean is taken");
@@ -22,13 +22,15 @@ const SPARSE_PRED: Parameter = Parameter::optional(
     "Whether predictions are class indices, rather than scores of classes on the last axis",
 );
 const SPARSE_PRED_OFF: Parameter = Parameter { default: Some("false"), ..SPARSE_PRED };
+const AXIS: Parameter =
+    Parameter::optional("axis", Type::Int, "-1", "The axis of classes, of labels and predictions that are not indices");
 
 /// IoU of chosen classes.
 pub(super) const IOU: Entry<dyn Metric> = Entry {
     name: "IoU",
     aliases: &["iou"],
     doc: "TP / (TP + FP + FN), the mean over chosen classes that occur.",
-    parameters: &[NUM_CLASSES, TARGETS, NAME, IGNORE, SPARSE_TRUE, SPARSE_PRED],
+    parameters: &[NUM_CLASSES, TARGETS, NAME, IGNORE, SPARSE_TRUE, SPARSE_PRED, AXIS],
     build: |arguments| build("iou", arguments, arguments.bool("sparse_y_true")),
 };
 
@@ -37,7 +39,7 @@ pub(super) const MEAN_IOU: Entry<dyn Metric> = Entry {
     name: "MeanIoU",
     aliases: &["mean_iou"],
     doc: "TP / (TP + FP + FN), the mean over all classes that occur.",
-    parameters: &[NUM_CLASSES, NAME, IGNORE, SPARSE_TRUE, SPARSE_PRED],
+    parameters: &[NUM_CLASSES, NAME, IGNORE, SPARSE_TRUE, SPARSE_PRED, AXIS],
     build: |arguments| build("mean_iou", arguments, arguments.bool("sparse_y_true")),
 };
 
@@ -59,7 +61,7 @@ pub(super) const ONE_HOT: Entry<dyn Metric> = Entry {
     name: "OneHotIoU",
     aliases: &["one_hot_iou"],
     doc: "IoU of chosen classes for one-hot labels.",
-    parameters: &[NUM_CLASSES, TARGETS, NAME, IGNORE, SPARSE_PRED_OFF],
+    parameters: &[NUM_CLASSES, TARGETS, NAME, IGNORE, SPARSE_PRED_OFF, AXIS],
     build: |arguments| build("one_hot_iou", arguments, false),
 };
 
@@ -68,7 +70,7 @@ pub(super) const ONE_HOT_MEAN: Entry<dyn Metric> = Entry {
     name: "OneHotMeanIoU",
     aliases: &["one_hot_mean_iou"],
     doc: "Mean IoU of all classes that occur for one-hot labels.",
-    parameters: &[NUM_CLASSES, NAME, IGNORE, SPARSE_PRED_OFF],
+    parameters: &[NUM_CLASSES, NAME, IGNORE, SPARSE_PRED_OFF, AXIS],
     build: |arguments| build("one_hot_mean_iou", arguments, false),
 };
 
@@ -76,13 +78,15 @@ pub(super) const ONE_HOT_MEAN: Entry<dyn Metric> = Entry {
 const MOST_CLASSES: usize = 8_000;
 
 struct Iou {
-    name: String,
     classes: usize,
     targets: Vec<usize>,
     ignore: Option<i64>,
     sparse_labels: bool,
     sparse_predictions: bool,
     threshold: Option<f32>,
+    axis: i64,
+    /// The shape of the labels without their classes, in memory that is used again.
+    places: Vec<usize>,
     /// Label by label, prediction by prediction.
     matrix: Vec<f64>,
 }
@@ -92,29 +96,33 @@ fn build(default_name: &str, arguments: &Arguments, sparse_labels: bool) -> Resu
         classes if classes <= MOST_CLASSES => classes,
         _ => return Err(arguments.refuse("num_classes", format!("at most {MOST_CLASSES} classes"))),
     };
-    Ok(Box::new(Iou {
-        name: mean::name(default_name, arguments),
+    let iou = Iou {
         classes,
         targets: targets(arguments, classes)?,
         ignore: arguments.value("ignore_class").as_i64(),
         sparse_labels,
         sparse_predictions: arguments.bool("sparse_y_pred"),
         threshold: None,
+        axis: arguments.int("axis"),
+        places: Vec::new(),
         matrix: vec![0.0; classes * classes],
-    }))
+    };
+    built_in(default_name, arguments, iou)
 }
 
 fn binary(arguments: &Arguments) -> Result<Box<dyn Metric>> {
-    Ok(Box::new(Iou {
-        name: mean::name("binary_iou", arguments),
+    let iou = Iou {
         classes: 2,
         targets: targets(arguments, 2)?,
         ignore: None,
         sparse_labels: true,
         sparse_predictions: true,
         threshold: Some(arguments.float("threshold") as f32),
+        axis: -1,
+        places: Vec::new(),
         matrix: vec![0.0; 4],
-    }))
+    };
+    built_in("binary_iou", arguments, iou)
 }
 
 /// Reads the classes whose mean is taken; all of them where there is no such parameter.
@@ -132,58 +140,52 @@ fn targets(arguments: &Arguments, classes: usize) -> Result<Vec<usize>> {
         .ok_or_else(|| arguments.refuse("target_class_ids", format!("class indices from 0 to {}", classes - 1)))
 }
 
-impl Metric for Iou {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
+impl Running for Iou {
     fn reset(&mut self) {
         self.matrix.fill(0.0);
     }
 
-    fn state(&self) -> Result<MetricState> {
-        Ok(MetricState::of(self.matrix.iter().copied()))
+    fn state(&self) -> MetricState {
+        MetricState::of(self.matrix.iter().copied())
     }
 
-    fn restore(&mut self, state: &MetricState) -> Result<()> {
+    fn restore(&mut self, metric: &str, state: &MetricState) -> Result<()> {
         match state.numbers.len() == self.matrix.len() {
             true => {
                 self.matrix.copy_from_slice(&state.numbers);
                 Ok(())
             }
-            false => Err(state::foreign(&self.name)),
+            false => Err(state::foreign(metric)),
         }
     }
 
-    fn update(&mut self, y_true: &Tensor, y_pred: &Tensor, weight: Option<&Tensor>) -> Result<()> {
-        let (labels, mut predictions) = (Values::of(y_true)?, Values::of(y_pred)?);
-        if let Some(threshold) = self.threshold {
-            let values = predictions.data.to_mut();
-            values.iter_mut().for_each(|value| *value = f32::from(u8::from(*value >= threshold)));
-        }
-        let shape = labels.shape.clone();
-        let labels = indices(&labels, self.sparse_labels);
-        let found = indices(&predictions, self.sparse_predictions);
-        if labels.len() != found.len() || shape.is_empty() {
-            return Err(misfit(&self.name, &shape, &predictions.shape)
+    fn add(&mut self, metric: &str, batch: &Seen<'_>) -> Result<()> {
+        let labels = Classes::of(metric, batch.labels, self.sparse_labels, self.axis, None)?;
+        let predictions = Classes::of(metric, batch.predictions, self.sparse_predictions, self.axis, self.threshold)?;
+        if labels.len() != predictions.len() || batch.labels.shape.is_empty() {
+            return Err(misfit(metric, batch.labels.shape, batch.predictions.shape)
                 .hint("it needs a class for each label; scores of classes need `sparse_y_pred: false`"));
         }
         // The weight is for labels without their class axis.
-        let places = if self.sparse_labels { &shape[..] } else { &shape[..shape.len() - 1] };
-        let weight = weight.map(|weight| weight_of(&self.name, weight, places)).transpose()?;
-        for (at, (&label, &prediction)) in labels.iter().zip(&found).enumerate() {
+        self.places.clear();
+        self.places.extend_from_slice(batch.labels.shape);
+        if let Some(axis) = labels.axis {
+            self.places.remove(axis);
+        }
+        let weights = batch.weights(metric, &self.places)?;
+        for at in 0..labels.len() {
             let class = |index: i64| usize::try_from(index).ok().filter(|index| *index < self.classes);
-            let (Some(row), Some(column)) = (class(label), class(prediction)) else { continue };
+            let label = labels.get(at);
+            let (Some(row), Some(column)) = (class(label), class(predictions.get(at))) else { continue };
             if Some(label) == self.ignore {
                 continue;
             }
-            let weight = weight.as_ref().map_or(1.0, |(weight, repeat)| f64::from(weight.data[at / repeat]));
-            self.matrix[row * self.classes + column] += weight;
+            self.matrix[row * self.classes + column] += weights.get(at);
         }
         Ok(())
     }
 
-    fn result(&self) -> Result<f64> {
+    fn result(&self) -> f64 {
         let mut total = 0.0;
         let mut valid = 0.0;
         for &class in &self.targets {
@@ -196,14 +198,46 @@ impl Metric for Iou {
                 valid += 1.0;
             }
         }
-        Ok(total / (valid + EPSILON))
+        total / (valid + EPSILON)
     }
 }
 
-/// Returns class indices: the values themselves, or the place of the highest on the last axis.
-fn indices(values: &Values<'_>, sparse: bool) -> Vec<i64> {
-    match sparse || values.columns() == 0 {
-        true => values.data.iter().map(|value| *value as i64).collect(),
-        false => values.data.chunks_exact(values.columns()).map(|row| argmax(row) as i64).collect(),
+/// Class indices: the numbers themselves, or the place of the highest along an axis.
+struct Classes<'a> {
+    data: &'a [f32],
+    /// The axis, the number of its places, and how far apart they are; none for indices.
+    axis: Option<usize>,
+    length: usize,
+    step: usize,
+    /// Numbers of at least this are class 1, others class 0.
+    threshold: Option<f32>,
+}
+
+impl<'a> Classes<'a> {
+    fn of(metric: &str, values: Values<'a>, sparse: bool, axis: i64, threshold: Option<f32>) -> Result<Self> {
+        let Values { shape, data } = values;
+        if sparse || data.is_empty() {
+            return Ok(Classes { data, axis: None, length: 1, step: 1, threshold });
+        }
+        let counted = if axis < 0 { axis.saturating_add(shape.len() as i64) } else { axis };
+        let Some(axis) = usize::try_from(counted).ok().filter(|axis| *axis < shape.len()) else {
+            return Err(Error::recipe(format!("`{metric}`: there is no axis {axis} in values of shape {shape:?}")));
+        };
+        Ok(Classes { data, axis: Some(axis), length: shape[axis], step: shape[axis + 1..].iter().product(), threshold })
+    }
+
+    fn len(&self) -> usize {
+        self.data.len() / self.length
+    }
+
+    fn get(&self, at: usize) -> i64 {
+        if self.axis.is_none() {
+            let value = self.data[at];
+            return self.threshold.map_or(value as i64, |threshold| i64::from(value >= threshold));
+        }
+        let start = at / self.step * self.step * self.length + at % self.step;
+        let score = |place: usize| self.data[start + place * self.step];
+        // The first of equals, as numpy has it.
+        (1..self.length).fold(0, |best, place| if score(place) > score(best) { place } else { best }) as i64
     }
 }

@@ -2,14 +2,13 @@
 //!
 //! What a loss leaves out (`ignore_class`) counts as 0 here, as in Keras.
 
-use std::sync::Arc;
-
-use super::mean::{self, Mean};
-use super::{Metric, MetricState, NAME};
+use super::built_in::{self, Running, built_in};
+use super::mean::{Mean, Measured};
+use super::{Metric, MetricState, NAME, Seen};
 use crate::error::Result;
-use crate::loss::{self, Loss};
+use crate::loss::{self, Fused, FusedMemory, Loss};
 use crate::registry::{Arguments, Entry, Parameter, Params, Type};
-use crate::tensor::{Array, Graph, Tensor, device};
+use crate::tensor::{Graph, device};
 
 /// Cosine similarity.
 pub(super) const COSINE_SIMILARITY: Entry<dyn Metric> = Entry {
@@ -30,53 +29,54 @@ pub(super) const LOG_COSH: Entry<dyn Metric> = Entry {
     build: |arguments| of_loss("LogCosh", "logcosh", 1.0, arguments),
 };
 
-/// A loss as a metric.
-pub struct LossMetric {
-    loss: Arc<dyn Loss>,
-    name: String,
+/// A mean of the values of a loss, or of their opposites.
+struct LossMean {
+    loss: Box<dyn Loss>,
     sign: f32,
     mean: Mean,
+    measured: Measured,
+    memory: FusedMemory,
 }
 
-impl LossMetric {
-    /// Creates the metric, reported under `name`, or the loss's own name.
-    pub fn new(loss: Arc<dyn Loss>, name: Option<&str>) -> Self {
-        let name = name.unwrap_or(loss.name()).to_owned();
-        LossMetric { loss, name, sign: 1.0, mean: Mean::default() }
+impl LossMean {
+    fn new(loss: Box<dyn Loss>, sign: f32) -> Self {
+        let (mean, measured, memory) = (Mean::default(), Measured::default(), FusedMemory::default());
+        LossMean { loss, sign, mean, measured, memory }
+    }
+
+    /// Computes the values in one pass over slices; returns whether that could be done.
+    fn fused(&mut self, batch: &Seen<'_>) -> bool {
+        let ([_, inner @ ..], data) = (batch.predictions.shape, batch.predictions.data) else { return false };
+        let Some((_, front)) = batch.predictions.shape.split_last().filter(|_| !inner.is_empty()) else { return false };
+        self.measured.set(front, std::iter::repeat_n(0.0, front.iter().product()));
+        let mut fused = Fused {
+            labels: batch.given,
+            predictions: data,
+            shape: inner,
+            weight: None,
+            gradient: None,
+            add: false,
+            share: 1.0,
+            values: Some(&mut self.measured.values),
+            memory: &mut self.memory,
+        };
+        self.loss.fused(&mut fused).is_some()
+    }
+
+    fn composed(&mut self, batch: &Seen<'_>) -> Result<()> {
+        let device = device::cpu();
+        let y_pred = Graph::from_slice(batch.predictions.data, batch.predictions.shape, &device)?;
+        let values = self.loss.per_sample(&batch.given.to_graph(&device)?, &y_pred)?;
+        let data: Vec<f32> = values.flatten_all()?.to_dtype(candle_core::DType::F32)?.to_vec1()?;
+        self.measured.set(values.dims(), data.into_iter());
+        Ok(())
     }
 }
 
-impl Metric for LossMetric {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn reset(&mut self) {
-        self.mean = Mean::default();
-    }
-
-    fn update(&mut self, y_true: &Tensor, y_pred: &Tensor, weight: Option<&Tensor>) -> Result<()> {
-        let (y_true, mut y_pred) = (graph(y_true)?, graph(y_pred)?);
-        if y_pred.dtype().is_int() {
-            y_pred = y_pred.to_dtype(candle_core::DType::F32)?;
-        }
-        let values = self.loss.per_sample(&y_true, &y_pred)?;
-        let mut data: Vec<f32> = values.flatten_all()?.to_dtype(candle_core::DType::F32)?.to_vec1()?;
-        data.iter_mut().for_each(|value| *value *= self.sign);
-        self.mean.add(&self.name, values.dims(), &data, weight)
-    }
-
-    fn result(&self) -> Result<f64> {
-        Ok(self.mean.result())
-    }
-
-    fn state(&self) -> Result<MetricState> {
-        Ok(self.mean.state())
-    }
-
-    fn restore(&mut self, state: &MetricState) -> Result<()> {
-        self.mean.restore(&self.name, state)
-    }
+/// Makes a metric of a loss, reported under `name`, or the loss's own name.
+pub(super) fn metric(loss: Box<dyn Loss>, name: Option<&str>) -> Box<dyn Metric> {
+    let name = name.unwrap_or(loss.name()).to_owned();
+    built_in::named(&name, LossMean::new(loss, 1.0))
 }
 
 fn of_loss(loss: &str, default_name: &str, sign: f32, arguments: &Arguments) -> Result<Box<dyn Metric>> {
@@ -84,21 +84,31 @@ fn of_loss(loss: &str, default_name: &str, sign: f32, arguments: &Arguments) -> 
     if !arguments.is_null("axis") {
         params.insert("axis".to_owned(), arguments.value("axis").clone());
     }
-    let loss = Arc::from(loss::make(loss, &params)?);
-    Ok(Box::new(LossMetric { loss, name: mean::name(default_name, arguments), sign, mean: Mean::default() }))
+    built_in(default_name, arguments, LossMean::new(loss::make(loss, &params)?, sign))
 }
 
-/// Reads a tensor as a value that a loss can work on.
-fn graph(tensor: &Tensor) -> Result<Graph> {
-    let array = match tensor {
-        Tensor::Graph(graph) => return Ok(graph.detach()),
-        Tensor::Host(array) => array,
-    };
-    let (shape, device) = (array.shape(), device::cpu());
-    Ok(match array {
-        Array::F32(array) => Graph::from_vec(array.iter().copied().collect::<Vec<f32>>(), shape, &device)?,
-        Array::F64(array) => Graph::from_vec(array.iter().copied().collect::<Vec<f64>>(), shape, &device)?,
-        Array::I64(array) => Graph::from_vec(array.iter().copied().collect::<Vec<i64>>(), shape, &device)?,
-        Array::U8(array) => Graph::from_vec(array.iter().copied().collect::<Vec<u8>>(), shape, &device)?,
-    })
+impl Running for LossMean {
+    fn reset(&mut self) {
+        self.mean = Mean::default();
+    }
+
+    fn add(&mut self, metric: &str, batch: &Seen<'_>) -> Result<()> {
+        if !self.fused(batch) {
+            self.composed(batch)?;
+        }
+        self.measured.values.iter_mut().for_each(|value| *value *= self.sign);
+        self.mean.add(metric, batch, &self.measured)
+    }
+
+    fn result(&self) -> f64 {
+        self.mean.result()
+    }
+
+    fn state(&self) -> MetricState {
+        self.mean.state()
+    }
+
+    fn restore(&mut self, metric: &str, state: &MetricState) -> Result<()> {
+        self.mean.restore(metric, state)
+    }
 }

@@ -1,11 +1,9 @@
 //! From an import name to a metric, with the names that depend on the shapes of labels and predictions.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 
-use super::values::misfit;
-use super::{LIST, LossMetric, Metric};
+use super::seen::misfit;
+use super::{LIST, Metric, loss_metric};
 use crate::error::{self, Error, Result, codes};
 use crate::loss;
 use crate::registry::{self, Entry, Params};
@@ -61,7 +59,7 @@ pub fn make(name: &str, params: &Params, target: &MetricTarget<'_>) -> Result<Bo
                 )));
             }
         };
-        return Ok(Box::new(LossMetric::new(Arc::from(entry.make(&params)?), report)));
+        return Ok(loss_metric::metric(entry.make(&params)?, report));
     }
     Err(unknown(name))
 }

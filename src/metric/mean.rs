@@ -1,10 +1,9 @@
 //! The running mean over samples that most metrics are.
 
-use super::values::weight_of;
-use super::{Metric, MetricState, Plain};
+use super::built_in::{Running, built_in};
+use super::{Metric, MetricState, Seen};
 use crate::error::Result;
 use crate::registry::Arguments;
-use crate::tensor::Tensor;
 
 /// A running weighted mean: sums of value × weight and of weights.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,33 +17,26 @@ impl Mean {
     ///
     /// As in Keras: values are first averaged over the axes that the weight lacks, then value × weight and the
     /// weight are averaged over all axes but the first; without weights each sample counts 1.
-    pub(super) fn add(&mut self, metric: &str, shape: &[usize], data: &[f32], weight: Option<&Tensor>) -> Result<()> {
+    pub(super) fn add(&mut self, metric: &str, batch: &Seen<'_>, measured: &Measured) -> Result<()> {
+        let Measured { shape, values } = measured;
         let samples = shape.first().copied().unwrap_or(1);
-        if data.is_empty() || samples == 0 {
+        if values.is_empty() || samples == 0 {
             return Ok(());
         }
-        let Some(weight) = weight else {
-            let sum: f64 = data.iter().map(|value| f64::from(*value)).sum();
-            self.total += sum / (data.len() / samples) as f64;
+        let weights = batch.weights(metric, shape)?;
+        let Some(data) = weights.data else {
+            let sum: f64 = values.iter().map(|value| f64::from(*value)).sum();
+            self.total += sum / (values.len() / samples) as f64;
             self.count += samples as f64;
             return Ok(());
         };
-        let (weight, repeat) = weight_of(metric, weight, shape)?;
-        let positions = (weight.data.len() / samples).max(1) as f64;
-        for (values, weight) in data.chunks_exact(repeat).zip(weight.data.iter()) {
-            let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / repeat as f64;
+        let positions = (data.len() / samples).max(1) as f64;
+        for (values, weight) in values.chunks_exact(weights.repeat).zip(data) {
+            let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / weights.repeat as f64;
             self.total += mean * f64::from(*weight) / positions;
             self.count += f64::from(*weight) / positions;
         }
         Ok(())
-    }
-
-    /// Takes in how many values of a batch are 1, where all others are 0.
-    fn add_hits(&mut self, hits: usize, values: usize, samples: usize) {
-        if values > 0 && samples > 0 {
-            self.total += hits as f64 / (values / samples) as f64;
-            self.count += samples as f64;
-        }
     }
 
     pub(super) fn state(&self) -> MetricState {
@@ -62,94 +54,67 @@ impl Mean {
     }
 }
 
-/// What is computed of a batch: the values' shape and data, of labels and predictions.
-pub(super) type Measured = (Vec<usize>, Vec<f32>);
+/// What is computed of a batch, in memory that is used again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Measured {
+    pub(super) shape: Vec<usize>,
+    pub(super) values: Vec<f32>,
+}
+
+impl Measured {
+    /// Takes the place of what was measured before.
+    pub(super) fn set(&mut self, shape: &[usize], values: impl Iterator<Item = f32>) {
+        self.shape.clear();
+        self.shape.extend_from_slice(shape);
+        self.values.clear();
+        self.values.extend(values);
+    }
+}
 
 /// A mean of values of a batch.
-struct MeanMetric<F, R, H> {
-    name: String,
+struct MeanOf<F> {
     mean: Mean,
-    values: F,
-    result: R,
-    /// Counts the values that are 1, and all values; `None` where labels and predictions do not fit plainly.
-    hits: H,
+    measured: Measured,
+    measure: F,
+    result: fn(&Mean) -> f64,
 }
 
-/// Makes a metric that is the mean of what `values` computes of labels and predictions, changed by `result` at the
+/// Makes a metric that is the mean of what `measure` computes of labels and predictions, changed by `result` at the
 /// end.
-pub(super) fn mean_metric<F, R>(
+pub(super) fn mean_metric<F>(
     default_name: &str,
     arguments: &Arguments,
-    values: F,
-    result: R,
+    measure: F,
+    result: fn(&Mean) -> f64,
 ) -> Result<Box<dyn Metric>>
 where
-    F: Fn(&str, &Tensor, &Tensor) -> Result<Measured> + Send + 'static,
-    R: Fn(&Mean) -> f64 + Send + 'static,
+    F: Fn(&str, &Seen<'_>, &mut Measured) -> Result<()> + Send + 'static,
 {
-    let name = name(default_name, arguments);
-    Ok(Box::new(MeanMetric { name, mean: Mean::default(), values, result, hits: |_: &Plain<'_>| None }))
+    built_in(default_name, arguments, MeanOf { mean: Mean::default(), measured: Measured::default(), measure, result })
 }
 
-/// Makes a metric that is the share of values that are 1; `hits` counts them where that is done without allocating.
-pub(super) fn share_metric<F, H>(
-    default_name: &str,
-    arguments: &Arguments,
-    values: F,
-    hits: H,
-) -> Result<Box<dyn Metric>>
+impl<F> Running for MeanOf<F>
 where
-    F: Fn(&str, &Tensor, &Tensor) -> Result<Measured> + Send + 'static,
-    H: Fn(&Plain<'_>) -> Option<(usize, usize)> + Send + 'static,
+    F: Fn(&str, &Seen<'_>, &mut Measured) -> Result<()> + Send,
 {
-    let name = name(default_name, arguments);
-    Ok(Box::new(MeanMetric { name, mean: Mean::default(), values, result: Mean::result, hits }))
-}
-
-/// Returns the parameter `name`, or the default.
-pub(super) fn name(default_name: &str, arguments: &Arguments) -> String {
-    match arguments.text("name") {
-        "" => default_name.to_owned(),
-        name => name.to_owned(),
-    }
-}
-
-impl<F, R, H> Metric for MeanMetric<F, R, H>
-where
-    F: Fn(&str, &Tensor, &Tensor) -> Result<Measured> + Send,
-    R: Fn(&Mean) -> f64 + Send,
-    H: Fn(&Plain<'_>) -> Option<(usize, usize)> + Send,
-{
-    fn name(&self) -> &str {
-        &self.name
-    }
-
     fn reset(&mut self) {
         self.mean = Mean::default();
     }
 
-    fn update(&mut self, y_true: &Tensor, y_pred: &Tensor, weight: Option<&Tensor>) -> Result<()> {
-        let (shape, data) = (self.values)(&self.name, y_true, y_pred)?;
-        self.mean.add(&self.name, &shape, &data, weight)
+    fn add(&mut self, metric: &str, batch: &Seen<'_>) -> Result<()> {
+        (self.measure)(metric, batch, &mut self.measured)?;
+        self.mean.add(metric, batch, &self.measured)
     }
 
-    fn update_plain(&mut self, batch: &Plain<'_>) -> bool {
-        let found = (self.hits)(batch);
-        if let Some((hits, values)) = found {
-            self.mean.add_hits(hits, values, batch.rows);
-        }
-        found.is_some()
+    fn result(&self) -> f64 {
+        (self.result)(&self.mean)
     }
 
-    fn result(&self) -> Result<f64> {
-        Ok((self.result)(&self.mean))
+    fn state(&self) -> MetricState {
+        self.mean.state()
     }
 
-    fn state(&self) -> Result<MetricState> {
-        Ok(self.mean.state())
-    }
-
-    fn restore(&mut self, state: &MetricState) -> Result<()> {
-        self.mean.restore(&self.name, state)
+    fn restore(&mut self, metric: &str, state: &MetricState) -> Result<()> {
+        self.mean.restore(metric, state)
     }
 }

@@ -16,17 +16,18 @@ mod operating_point;
 mod r2_score;
 mod regression;
 
+mod built_in;
 mod make;
 mod mean;
+mod seen;
 mod state;
-mod values;
 
 use crate::error::Result;
 use crate::registry::{Entry, Parameter, Type};
-use crate::tensor::{Array, Tensor};
+use crate::tensor::Tensor;
 
-pub use loss_metric::LossMetric;
 pub use make::{MetricTarget, make};
+pub use seen::{Seen, Values};
 pub use state::MetricState;
 
 /// A running result over the batches of an epoch.
@@ -43,11 +44,13 @@ pub trait Metric: Send {
     /// Shapes that do not fit are refused.
     fn update(&mut self, y_true: &Tensor, y_pred: &Tensor, weight: Option<&Tensor>) -> Result<()>;
 
-    /// Takes in one batch without weights as [`Metric::update`] does, to the same numbers, but without allocating; returns
-    /// whether it did. Few metrics can, and only for labels and predictions that fit plainly: for all else the
-    /// batch is to be given to `update`.
-    fn update_plain(&mut self, _: &Plain<'_>) -> bool {
-        false
+    /// Takes in one batch as [`Metric::update`] does, without allocating while batches have one shape; returns whether it
+    /// did: what is scripted needs tensors.
+    ///
+    /// # Errors
+    /// As [`Metric::update`].
+    fn update_seen(&mut self, _: &Seen<'_>) -> Result<bool> {
+        Ok(false)
     }
 
     /// Returns the result so far; 0 before the first batch, as Keras does. Of several results (one for each
@@ -76,19 +79,6 @@ pub trait Metric: Send {
     /// # Errors
     /// A state of another metric.
     fn restore(&mut self, state: &MetricState) -> Result<()>;
-}
-
-/// Labels, and predictions where they stand, row by row.
-#[derive(Clone, Copy, Debug)]
-pub struct Plain<'a> {
-    /// Labels.
-    pub labels: &'a Array,
-    /// Predictions.
-    pub predictions: &'a [f32],
-    /// The number of records.
-    pub rows: usize,
-    /// The shape of one record's prediction.
-    pub shape: &'a [usize],
 }
 
 /// The built-in metrics that are not losses as well.

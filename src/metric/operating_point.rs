@@ -1,11 +1,11 @@
 //! The best of one rate where another reaches a given value.
 
-use super::confusion::{Confusion, Look, evenly, shares};
+use super::built_in::{Running, built_in};
+use super::confusion::{Confusion, Look, evenly};
 use super::counts::optional;
-use super::{Metric, MetricState, NAME, mean};
+use super::{Metric, MetricState, NAME, Seen};
 use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
-use crate::tensor::Tensor;
 
 const NUM_THRESHOLDS: Parameter =
     Parameter::optional("num_thresholds", Type::Int, "200", "The number of thresholds that are tried; at least 1");
@@ -23,7 +23,9 @@ pub(super) const SENSITIVITY_AT_SPECIFICITY: Entry<dyn Metric> = Entry {
         CLASS_ID,
         NAME,
     ],
-    build: |arguments| build("sensitivity_at_specificity", "specificity", arguments, (specificity, sensitivity)),
+    build: |arguments| {
+        build("sensitivity_at_specificity", "specificity", arguments, (Confusion::specificity, Confusion::recall))
+    },
 };
 
 /// Specificity at sensitivity.
@@ -37,7 +39,9 @@ pub(super) const SPECIFICITY_AT_SENSITIVITY: Entry<dyn Metric> = Entry {
         CLASS_ID,
         NAME,
     ],
-    build: |arguments| build("specificity_at_sensitivity", "sensitivity", arguments, (sensitivity, specificity)),
+    build: |arguments| {
+        build("specificity_at_sensitivity", "sensitivity", arguments, (Confusion::recall, Confusion::specificity))
+    },
 };
 
 /// Precision at recall.
@@ -51,7 +55,7 @@ pub(super) const PRECISION_AT_RECALL: Entry<dyn Metric> = Entry {
         CLASS_ID,
         NAME,
     ],
-    build: |arguments| build("precision_at_recall", "recall", arguments, (sensitivity, precision)),
+    build: |arguments| build("precision_at_recall", "recall", arguments, (Confusion::recall, Confusion::precision)),
 };
 
 /// Recall at precision.
@@ -65,14 +69,13 @@ pub(super) const RECALL_AT_PRECISION: Entry<dyn Metric> = Entry {
         CLASS_ID,
         NAME,
     ],
-    build: |arguments| build("recall_at_precision", "precision", arguments, (precision, sensitivity)),
+    build: |arguments| build("recall_at_precision", "precision", arguments, (Confusion::precision, Confusion::recall)),
 };
 
-/// A rate at each threshold.
-type Rate = fn(&Confusion) -> Vec<f64>;
+/// A rate at one of the thresholds.
+type Rate = fn(&Confusion, usize) -> f64;
 
 struct OperatingPoint {
-    name: String,
     least: f32,
     /// The rate that must be reached and the one that is maximised.
     rates: (Rate, Rate),
@@ -86,52 +89,33 @@ fn build(default_name: &str, least: &str, arguments: &Arguments, rates: (Rate, R
     };
     let even = thresholds.len() > 1;
     let look = Look { class_id: optional(arguments, "class_id", 0)?, ..Look::default() };
-    Ok(Box::new(OperatingPoint {
-        name: mean::name(default_name, arguments),
-        least: arguments.within(least, 0.0, 1.0)? as f32,
-        rates,
-        confusion: Confusion::new(thresholds, look).even(even),
-    }))
+    let least = arguments.within(least, 0.0, 1.0)? as f32;
+    let confusion = Confusion::new(thresholds, look).even(even);
+    built_in(default_name, arguments, OperatingPoint { least, rates, confusion })
 }
 
-impl Metric for OperatingPoint {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
+impl Running for OperatingPoint {
     fn reset(&mut self) {
         self.confusion.reset();
     }
 
-    fn state(&self) -> Result<MetricState> {
-        Ok(self.confusion.state())
+    fn add(&mut self, metric: &str, batch: &Seen<'_>) -> Result<()> {
+        self.confusion.update(metric, batch)
     }
 
-    fn restore(&mut self, state: &MetricState) -> Result<()> {
-        self.confusion.restore(&self.name, state)
-    }
-
-    fn update(&mut self, y_true: &Tensor, y_pred: &Tensor, weight: Option<&Tensor>) -> Result<()> {
-        self.confusion.update(&self.name, y_true, y_pred, weight)
-    }
-
-    fn result(&self) -> Result<f64> {
+    fn result(&self) -> f64 {
         let (constrained, wanted) = self.rates;
-        let points = constrained(&self.confusion).into_iter().zip(wanted(&self.confusion));
         // Compared in f32 as Keras does: a rate of 0.8 reaches 0.8.
-        let reached = points.filter(|(constrained, _)| *constrained as f32 >= self.least).map(|(_, wanted)| wanted);
-        Ok(reached.fold(0.0, f64::max))
+        let reached = |at: &usize| constrained(&self.confusion, *at) as f32 >= self.least;
+        let thresholds = 0..self.confusion.true_positives.len();
+        thresholds.filter(reached).map(|at| wanted(&self.confusion, at)).fold(0.0, f64::max)
     }
-}
 
-fn sensitivity(confusion: &Confusion) -> Vec<f64> {
-    shares(&confusion.true_positives, &confusion.false_negatives)
-}
+    fn state(&self) -> MetricState {
+        self.confusion.state()
+    }
 
-fn specificity(confusion: &Confusion) -> Vec<f64> {
-    shares(&confusion.true_negatives, &confusion.false_positives)
-}
-
-fn precision(confusion: &Confusion) -> Vec<f64> {
-    shares(&confusion.true_positives, &confusion.false_positives)
+    fn restore(&mut self, metric: &str, state: &MetricState) -> Result<()> {
+        self.confusion.restore(metric, state)
+    }
 }

@@ -1,10 +1,10 @@
 //! The coefficient of determination.
 
-use super::values::{misfit, pair, weight_of};
-use super::{Metric, MetricState, NAME, mean, state};
+use super::built_in::{Running, built_in};
+use super::seen::misfit;
+use super::{Metric, MetricState, NAME, Seen, state};
 use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
-use crate::tensor::Tensor;
 
 /// R².
 pub(super) const ENTRY: Entry<dyn Metric> = Entry {
@@ -38,7 +38,6 @@ enum Aggregation {
 }
 
 struct R2Score {
-    name: String,
     aggregation: Aggregation,
     regressors: usize,
     /// Of each output: weights, labels, squared labels, squared errors.
@@ -58,53 +57,44 @@ fn build(arguments: &Arguments) -> Result<Box<dyn Metric>> {
             return Err(arguments.refuse("class_aggregation", expected));
         }
     };
-    Ok(Box::new(R2Score {
-        name: mean::name("r2_score", arguments),
-        aggregation,
-        regressors: arguments.at_least("num_regressors", 0)?,
-        sums: Vec::new(),
-        values: 0.0,
-    }))
+    let regressors = arguments.at_least("num_regressors", 0)?;
+    built_in("r2_score", arguments, R2Score { aggregation, regressors, sums: Vec::new(), values: 0.0 })
 }
 
-impl Metric for R2Score {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
+impl Running for R2Score {
     fn reset(&mut self) {
         self.sums.clear();
         self.values = 0.0;
     }
 
-    fn state(&self) -> Result<MetricState> {
-        Ok(MetricState::of(std::iter::once(self.values).chain(self.sums.as_flattened().iter().copied())))
+    fn state(&self) -> MetricState {
+        MetricState::of(std::iter::once(self.values).chain(self.sums.as_flattened().iter().copied()))
     }
 
-    fn restore(&mut self, state: &MetricState) -> Result<()> {
-        let (values, sums) = state.numbers.split_first().ok_or_else(|| state::foreign(&self.name))?;
+    fn restore(&mut self, metric: &str, state: &MetricState) -> Result<()> {
+        let (values, sums) = state.numbers.split_first().ok_or_else(|| state::foreign(metric))?;
         self.values = *values;
-        self.sums = MetricState::of(sums.iter().copied()).rows(&self.name)?;
+        self.sums = MetricState::of(sums.iter().copied()).rows(metric)?;
         Ok(())
     }
 
-    fn update(&mut self, y_true: &Tensor, y_pred: &Tensor, weight: Option<&Tensor>) -> Result<()> {
-        let (labels, predictions) = pair(&self.name, y_true, y_pred)?;
-        let (shape, outputs) = (&predictions.shape, predictions.columns());
+    fn add(&mut self, metric: &str, batch: &Seen<'_>) -> Result<()> {
+        let (labels, predictions) = batch.pair(metric)?;
+        let (shape, outputs) = (predictions.shape, predictions.columns());
         let known = self.sums.len();
         if shape.len() != 2 || (known > 0 && known != outputs) {
-            return Err(misfit(&self.name, &labels.shape, shape).hint("it needs both of shape [batch, outputs]"));
+            return Err(misfit(metric, labels.shape, shape).hint("it needs both of shape [batch, outputs]"));
         }
         if predictions.data.is_empty() {
             return Ok(());
         }
-        let weight = weight.map(|weight| weight_of(&self.name, weight, shape)).transpose()?;
+        let weights = batch.weights(metric, shape)?;
         self.sums.resize(outputs, [0.0; 4]);
         let rows = labels.data.chunks_exact(outputs).zip(predictions.data.chunks_exact(outputs));
         for (row, (labels, predictions)) in rows.enumerate() {
             for (column, (label, prediction)) in labels.iter().zip(predictions).enumerate() {
                 let at = row * outputs + column;
-                let weight = weight.as_ref().map_or(1.0, |(weight, repeat)| f64::from(weight.data[at / repeat]));
+                let weight = weights.get(at);
                 let (label, error) = (f64::from(*label), f64::from(*label) - f64::from(*prediction));
                 let sums = &mut self.sums[column];
                 sums[0] += weight;
@@ -117,26 +107,29 @@ impl Metric for R2Score {
         Ok(())
     }
 
-    fn result(&self) -> Result<f64> {
-        let results = self.results()?;
-        Ok(results.iter().sum::<f64>() / results.len().max(1) as f64)
+    fn result(&self) -> f64 {
+        if self.sums.is_empty() {
+            return 0.0;
+        }
+        // The adjustment is linear: that of the mean is the mean of the adjusted.
+        self.adjust(match self.aggregation {
+            Aggregation::None | Aggregation::Uniform => {
+                self.sums.iter().map(score).sum::<f64>() / self.sums.len() as f64
+            }
+            Aggregation::Variance => {
+                let weighted: f64 = self.sums.iter().map(|sums| score(sums) * total(sums)).sum();
+                weighted / self.sums.iter().map(total).sum::<f64>()
+            }
+        })
     }
 
-    fn results(&self) -> Result<Vec<f64>> {
-        if self.sums.is_empty() {
-            return Ok(vec![0.0]);
-        }
-        let totals: Vec<f64> = self.sums.iter().map(|[count, sum, squares, _]| squares - sum * sum / count).collect();
-        let scores: Vec<f64> = self.sums.iter().zip(&totals).map(|(sums, total)| score(sums[3], *total)).collect();
-        let aggregated = match self.aggregation {
-            Aggregation::None => scores,
-            Aggregation::Uniform => vec![scores.iter().sum::<f64>() / scores.len() as f64],
-            Aggregation::Variance => {
-                let weighted: f64 = scores.iter().zip(&totals).map(|(score, total)| score * total).sum();
-                vec![weighted / totals.iter().sum::<f64>()]
+    fn results(&self) -> Vec<f64> {
+        match self.aggregation {
+            Aggregation::None if !self.sums.is_empty() => {
+                self.sums.iter().map(|sums| self.adjust(score(sums))).collect()
             }
-        };
-        Ok(aggregated.into_iter().map(|score| self.adjust(score)).collect())
+            _ => vec![self.result()],
+        }
     }
 }
 
@@ -151,8 +144,13 @@ impl R2Score {
     }
 }
 
+/// Returns the sum of squared distances of an output's labels from their mean.
+fn total([count, sum, squares, _]: &[f64; 4]) -> f64 {
+    squares - sum * sum / count
+}
+
 /// Returns 1 - errors / total; 0 where labels do not vary and the prediction misses them.
-fn score(errors: f64, total: f64) -> f64 {
-    let score = 1.0 - errors / total;
+fn score(sums: &[f64; 4]) -> f64 {
+    let score = 1.0 - sums[3] / total(sums);
     if score.is_infinite() { 0.0 } else { score }
 }

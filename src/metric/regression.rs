@@ -1,11 +1,9 @@
 //! The root mean squared error, and means and sums of predictions.
 
 use super::mean::{Mean, Measured, mean_metric};
-use super::values::{Values, pair};
-use super::{Metric, NAME};
+use super::{Metric, NAME, Seen};
 use crate::error::Result;
 use crate::registry::Entry;
-use crate::tensor::Tensor;
 
 /// Root mean squared error.
 pub(super) const ROOT_MEAN_SQUARED_ERROR: Entry<dyn Metric> = Entry {
@@ -34,25 +32,24 @@ pub(super) const SUM: Entry<dyn Metric> = Entry {
     build: |arguments| mean_metric("sum", arguments, sums, |mean| mean.total),
 };
 
-fn squares(name: &str, y_true: &Tensor, y_pred: &Tensor) -> Result<Measured> {
-    let (labels, predictions) = pair(name, y_true, y_pred)?;
-    let errors = labels.data.iter().zip(predictions.data.iter()).map(|(label, prediction)| prediction - label);
-    let squares = errors.map(|error| error * error).collect();
-    Ok((labels.shape, squares))
+fn squares(name: &str, batch: &Seen<'_>, errors: &mut Measured) -> Result<()> {
+    let (labels, predictions) = batch.pair(name)?;
+    let differences = labels.data.iter().zip(predictions.data).map(|(label, prediction)| prediction - label);
+    errors.set(labels.shape, differences.map(|error| error * error));
+    Ok(())
 }
 
-fn predictions(_name: &str, _y_true: &Tensor, y_pred: &Tensor) -> Result<Measured> {
-    let values = Values::of(y_pred)?;
-    Ok((values.shape, values.data.into_owned()))
+fn predictions(_name: &str, batch: &Seen<'_>, own: &mut Measured) -> Result<()> {
+    own.set(batch.predictions.shape, batch.predictions.data.iter().copied());
+    Ok(())
 }
 
 /// Sums inner axes, since the mean over them would be taken otherwise.
-fn sums(_name: &str, _y_true: &Tensor, y_pred: &Tensor) -> Result<Measured> {
-    let values = Values::of(y_pred)?;
-    let samples = values.samples();
-    if samples == 0 || values.data.is_empty() {
-        return Ok((vec![0], Vec::new()));
+fn sums(_name: &str, batch: &Seen<'_>, sums: &mut Measured) -> Result<()> {
+    let (values, samples) = (batch.predictions.data, batch.predictions.samples());
+    match samples == 0 || values.is_empty() {
+        true => sums.set(&[0], std::iter::empty()),
+        false => sums.set(&[samples], values.chunks_exact(values.len() / samples).map(|row| row.iter().sum())),
     }
-    let sums = values.data.chunks_exact(values.data.len() / samples).map(|row| row.iter().sum()).collect();
-    Ok((vec![samples], sums))
+    Ok(())
 }

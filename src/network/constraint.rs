@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::kernel::scratch::Scratch;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 
 use super::component;
@@ -32,7 +33,11 @@ pub static LIST: &[Entry<dyn Constraint>] = &[
         parameters: &[Parameter::optional("max_value", Type::Float, "2.0", "the largest length, at least 0"), AXIS],
         build: |a| {
             let high = a.within("max_value", 0.0, f64::INFINITY)? as f32;
-            Ok(Box::new(Norm { axes: axes(a)?, rule: Rule::Within { low: 0.0, high, rate: 1.0 } }))
+            Ok(Box::new(Norm {
+                axes: axes(a)?,
+                rule: Rule::Within { low: 0.0, high, rate: 1.0 },
+                norms: Scratch::default(),
+            }))
         },
     },
     Entry {
@@ -47,7 +52,7 @@ pub static LIST: &[Entry<dyn Constraint>] = &[
         aliases: &["unit_norm"],
         doc: "Keeps the length of vectors of weights at 1.",
         parameters: &[AXIS],
-        build: |a| Ok(Box::new(Norm { axes: axes(a)?, rule: Rule::One })),
+        build: |a| Ok(Box::new(Norm { axes: axes(a)?, rule: Rule::One, norms: Scratch::default() })),
     },
     Entry {
         name: "MinMaxNorm",
@@ -65,7 +70,11 @@ pub static LIST: &[Entry<dyn Constraint>] = &[
                 return Err(a.refuse("max_value", format!("a number of at least `min_value`, {low}")));
             }
             let rate = a.within("rate", 0.0, 1.0)? as f32;
-            Ok(Box::new(Norm { axes: axes(a)?, rule: Rule::Within { low: low as f32, high: high as f32, rate } }))
+            Ok(Box::new(Norm {
+                axes: axes(a)?,
+                rule: Rule::Within { low: low as f32, high: high as f32, rate },
+                norms: Scratch::default(),
+            }))
         },
     },
 ];
@@ -123,37 +132,52 @@ enum Rule {
 struct Norm {
     axes: Vec<i64>,
     rule: Rule,
+    norms: Scratch<Vec<f32>>,
 }
 
 impl Norm {
-    fn inner(&self, rank: usize) -> Option<Vec<usize>> {
-        let place = |axis: &i64| usize::try_from(if *axis < 0 { axis + rank as i64 } else { *axis }).ok();
-        self.axes.iter().map(|axis| place(axis).filter(|axis| *axis < rank)).collect()
+    /// Returns whether a weight of so many axes has those of the vectors.
+    fn fits(&self, rank: usize) -> bool {
+        self.axes.iter().all(|axis| usize::try_from(counted(*axis, rank)).is_ok_and(|axis| axis < rank))
     }
+
+    fn is_inner(&self, axis: usize, rank: usize) -> bool {
+        self.axes.iter().any(|own| counted(*own, rank) == axis as i64)
+    }
+}
+
+/// Returns an axis counted from the start.
+fn counted(axis: i64, rank: usize) -> i64 {
+    if axis < 0 { axis.saturating_add(rank as i64) } else { axis }
 }
 
 impl Constraint for Norm {
     fn apply(&self, values: &mut [f32], shape: &[usize]) {
         // Keras's epsilon, which keeps a vector of zeros what it is.
         const EPSILON: f32 = 1e-7;
-        let Some(inner) = self.inner(shape.len()) else { return };
+        let rank = shape.len();
+        if !self.fits(rank) {
+            return;
+        }
         // Each number belongs to the vector that the other axes count.
         let vector = |at: usize| {
             let (mut rest, mut vector, mut step) = (at, 0, 1);
             for (axis, length) in shape.iter().enumerate().rev() {
                 let place = rest % length.max(&1);
                 rest /= length.max(&1);
-                if !inner.contains(&axis) {
+                if !self.is_inner(axis, rank) {
                     vector += place * step;
                     step *= length;
                 }
             }
             vector
         };
-        let others = shape.iter().enumerate().filter(|(axis, _)| !inner.contains(axis));
-        let mut norms = vec![0.0f32; others.map(|(_, length)| *length).product::<usize>().max(1)];
+        let others = shape.iter().enumerate().filter(|(axis, _)| !self.is_inner(*axis, rank));
+        let mut norms = self.norms.lend();
+        norms.clear();
+        norms.resize(others.map(|(_, length)| *length).product::<usize>().max(1), 0.0);
         values.iter().enumerate().for_each(|(at, value)| norms[vector(at)] += value * value);
-        for norm in &mut norms {
+        for norm in norms.iter_mut() {
             let length = norm.sqrt();
             let wanted = match self.rule {
                 Rule::One => 1.0,
@@ -165,9 +189,9 @@ impl Constraint for Norm {
     }
 
     fn check(&self, shape: &[usize]) -> Result<()> {
-        match self.inner(shape.len()) {
-            Some(_) => Ok(()),
-            None => Err(Error::recipe(format!(
+        match self.fits(shape.len()) {
+            true => Ok(()),
+            false => Err(Error::recipe(format!(
                 "`axis` {:?} of the constraint is outside of a weight of shape {shape:?}",
                 self.axes
             ))

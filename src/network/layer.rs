@@ -44,7 +44,7 @@ pub struct Pass {
     pub masks: Vec<Option<Graph>>,
     /// Penalties on values, which join the loss.
     pub penalties: Vec<Graph>,
-    /// Whether layers that are matrix products compute them of bfloat16 values (`Dense`, `Conv1D`, `Conv2D`); all else is
+    /// Whether dense, convolution, recurrent and attention layers compute their products of bfloat16 values; all else is
     /// computed in the dtype of the weights.
     pub mixed: bool,
     /// Whether the network looks for values that are not finite, which costs time.

@@ -12,6 +12,8 @@ use crate::tensor::Graph;
 
 use super::component;
 
+mod orthogonal;
+
 /// A penalty on numbers.
 pub trait Regularizer: Send + Sync + std::fmt::Debug {
     /// Returns the penalty on values of a shape.
@@ -58,6 +60,7 @@ pub static LIST: &[Entry<dyn Regularizer>] = &[
         ],
         build: |a| Ok(Box::new(Norms { l1: factor(a, "l1")?, l2: factor(a, "l2")? })),
     },
+    orthogonal::ENTRY,
 ];
 
 /// Makes the regularizer that a parameter names; null is none.

@@ -34,9 +34,14 @@ impl Padding {
     }
 }
 
-/// The parameter `data_format`: images and sequences are channels last.
-pub(super) const DATA_FORMAT: Parameter =
-    Parameter::optional("data_format", Type::Text, "\"channels_last\"", "only `channels_last`");
+/// The parameter `data_format`: where the channels of images and sequences stand.
+pub(super) const DATA_FORMAT: Parameter = Parameter::optional(
+    "data_format",
+    Type::Text,
+    "\"channels_last\"",
+    "`channels_last`: `[height, width, channels]`; `channels_first`: before the other axes, which costs a move of all \
+     values before the layer and after it",
+);
 
 /// Refuses other layouts.
 pub(super) fn check_data_format(arguments: &Arguments) -> Result<()> {

@@ -3,6 +3,7 @@
 use super::Optimizer;
 use super::common::{sum_of_squares, with_common};
 use crate::error::Result;
+use crate::kernel::scratch::Scratch;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 
 /// Adafactor.
@@ -27,6 +28,7 @@ struct Adafactor {
     epsilon_2: f32,
     clip_threshold: f32,
     relative_step: bool,
+    update: Scratch<Vec<f32>>,
 }
 
 fn build(arguments: &Arguments) -> Result<Box<dyn Optimizer>> {
@@ -37,6 +39,7 @@ fn build(arguments: &Arguments) -> Result<Box<dyn Optimizer>> {
         epsilon_2: positive("epsilon_2")?,
         clip_threshold: arguments.within("clip_threshold", f64::from(f32::MIN_POSITIVE), f64::INFINITY)? as f32,
         relative_step: arguments.bool("relative_step"),
+        update: Scratch::default(),
     }))
 }
 
@@ -78,7 +81,9 @@ impl Optimizer for Adafactor {
         let rate = if self.relative_step { learning_rate.min(falling) } else { learning_rate };
         let alpha = self.epsilon_2.max(root_mean_square(parameter)) * rate.min(falling);
         let beta_2 = 1.0 - step.powf(self.beta_2_decay);
-        let mut update = gradient.to_vec();
+        let mut update = self.update.lend();
+        update.clear();
+        update.extend_from_slice(gradient);
         match shape {
             [.., rows, columns] => {
                 let matrices = gradient.chunks_exact(rows * columns).zip(update.chunks_exact_mut(rows * columns));
@@ -95,7 +100,7 @@ impl Optimizer for Adafactor {
             }
         }
         let scale = alpha / (root_mean_square(&update) / self.clip_threshold).max(1.0);
-        parameter.iter_mut().zip(&update).for_each(|(w, update)| *w -= scale * update);
+        parameter.iter_mut().zip(&*update).for_each(|(w, update)| *w -= scale * update);
     }
 }
 

@@ -148,20 +148,20 @@ impl Common {
 
 impl Clip {
     /// Clips gradients in place; each parameter's stands in one of the ranges.
-    pub(super) fn apply(self, gradients: &mut [f32], ranges: &mut dyn Iterator<Item = Range<usize>>) {
+    pub(super) fn apply(self, gradients: &mut [f32], range: impl Fn(usize) -> Option<Range<usize>>) {
+        let ranges = || (0..).map_while(&range);
         match self {
             Clip::None => {}
             Clip::Value(limit) => gradients.iter_mut().for_each(|value| *value = value.clamp(-limit, limit)),
             Clip::Norm(limit) => {
-                for range in ranges {
+                for range in ranges() {
                     let gradient = &mut gradients[range];
                     let norm = sum_of_squares(gradient).sqrt() as f32;
                     gradient.iter_mut().for_each(|value| *value = *value * limit / norm.max(limit));
                 }
             }
             Clip::GlobalNorm(limit) => {
-                let ranges: Vec<Range<usize>> = ranges.collect();
-                let squares = ranges.iter().map(|range| sum_of_squares(&gradients[range.clone()]));
+                let squares = ranges().map(|range| sum_of_squares(&gradients[range]));
                 let norm = squares.sum::<f64>().sqrt() as f32;
                 if norm.is_finite() {
                     let scale = limit * (1.0 / norm).min(1.0 / limit);
@@ -170,9 +170,9 @@ impl Clip {
                 // Keras makes every gradient not a number, so that it is noticed; here only those that are to blame,
                 // so that they can be named, and the others are 0. Where the norm alone is too large all are.
                 let finite = |range: &Range<usize>| gradients[range.clone()].iter().all(|value| value.is_finite());
-                let spoilt: Vec<bool> = ranges.iter().map(|range| !finite(range)).collect();
+                let spoilt: Vec<bool> = ranges().map(|range| !finite(&range)).collect();
                 let all = !spoilt.contains(&true);
-                for (range, spoilt) in ranges.into_iter().zip(spoilt) {
+                for (range, spoilt) in ranges().zip(spoilt) {
                     gradients[range].fill(if spoilt || all { f32::NAN } else { 0.0 });
                 }
             }

@@ -38,6 +38,8 @@ pub struct State {
     averages: Vec<Vec<f32>>,
     /// Which parameters are decayed.
     decayed: Vec<bool>,
+    /// Their shapes as the rule sees them.
+    shapes: Vec<Vec<usize>>,
 }
 
 /// Numbers that a rule updates at a time where it may: few enough to stay in the cache between the steps of an update.
@@ -77,10 +79,13 @@ impl Configured {
     pub fn start(&self, parameters: Vec<Parameter>, values: &[f32]) -> Result<State> {
         let slot_names = self.rule.slots();
         let (mut slots, mut accumulated, mut averages) = (Vec::new(), Vec::new(), Vec::new());
-        for Parameter { shape, range, .. } in &parameters {
+        let mut shapes = Vec::with_capacity(parameters.len());
+        for Parameter { name, shape, range } in &parameters {
             let values = values.get(range.clone()).filter(|values| values.len() == shape.iter().product::<usize>());
             let values = values.ok_or_else(|| Error::run(format!("no parameter of shape {shape:?} at {range:?}")))?;
-            slots.push((0..slot_names.len()).map(|slot| self.rule.slot_start(slot, shape, values)).collect());
+            let shape = if self.rule.takes_as_list(name) { vec![values.len()] } else { shape.clone() };
+            slots.push((0..slot_names.len()).map(|slot| self.rule.slot_start(slot, &shape, values)).collect());
+            shapes.push(shape);
             if self.common.gradient_accumulation_steps > 1 {
                 accumulated.push(vec![0.0; values.len()]);
             }
@@ -89,7 +94,7 @@ impl Configured {
             }
         }
         let decayed = parameters.iter().map(|parameter| self.common.decays(&parameter.name)).collect();
-        Ok(State { step: 0, parameters, slot_names, slots, accumulated, averages, decayed })
+        Ok(State { step: 0, parameters, slot_names, slots, accumulated, averages, decayed, shapes })
     }
 
     /// Does one step of training on all parameters, in the order of [`Configured::start`]: divides gradients by the
@@ -122,12 +127,11 @@ impl Configured {
         }
         let due = accumulate(common.gradient_accumulation_steps, state, gradients);
         if due {
-            common.clip.apply(gradients, &mut state.parameters.iter().map(|parameter| parameter.range.clone()));
-            let decayed = state.decayed.iter();
-            for ((parameter, slots), decayed) in state.parameters.iter().zip(&mut state.slots).zip(decayed) {
+            common.clip.apply(gradients, |at| state.parameters.get(at).map(|parameter| parameter.range.clone()));
+            let seen = state.decayed.iter().zip(&state.shapes);
+            for ((parameter, slots), (decayed, shape)) in state.parameters.iter().zip(&mut state.slots).zip(seen) {
                 let (values, gradient) = (&mut values[parameter.range.clone()], &gradients[parameter.range.clone()]);
-                let step =
-                    Update { number: update_number, rate: learning_rate, shape: &parameter.shape, decayed: *decayed };
+                let step = Update { number: update_number, rate: learning_rate, shape, decayed: *decayed };
                 self.update(step, values, gradient, slots);
             }
         }

@@ -3,6 +3,7 @@
 use super::Optimizer;
 use super::adam::{BETA_1, BETA_2, EPSILON, Moments};
 use super::common::{sum_of_squares, with_common};
+use crate::kernel::scratch::Scratch;
 use crate::registry::Entry;
 
 /// Lamb.
@@ -11,11 +12,12 @@ pub(super) const ENTRY: Entry<dyn Optimizer> = Entry {
     aliases: &["lamb"],
     doc: "Adam's step u, scaled for each parameter by norm(w) / norm(u) (You et al., 2019).",
     parameters: &with_common::<3, 13>([BETA_1, BETA_2, EPSILON]),
-    build: |arguments| Ok(Box::new(Lamb { moments: Moments::from(arguments)? })),
+    build: |arguments| Ok(Box::new(Lamb { moments: Moments::from(arguments)?, update: Scratch::default() })),
 };
 
 struct Lamb {
     moments: Moments,
+    update: Scratch<Vec<f32>>,
 }
 
 impl Optimizer for Lamb {
@@ -40,15 +42,15 @@ impl Optimizer for Lamb {
         let Moments { rest_1, rest_2, epsilon, .. } = self.moments;
         let (correction_1, correction_2) = self.moments.corrections(step);
         let means = m.iter_mut().zip(v.iter_mut()).zip(gradient);
-        let update: Vec<f32> = means
-            .map(|((m, v), g)| {
-                *m += (g - *m) * rest_1;
-                *v += (g * g - *v) * rest_2;
-                (*m / correction_1) / ((*v / correction_2).sqrt() + epsilon)
-            })
-            .collect();
+        let mut update = self.update.lend();
+        update.clear();
+        update.extend(means.map(|((m, v), g)| {
+            *m += (g - *m) * rest_1;
+            *v += (g * g - *v) * rest_2;
+            (*m / correction_1) / ((*v / correction_2).sqrt() + epsilon)
+        }));
         let (size, length) = (sum_of_squares(parameter).sqrt() as f32, sum_of_squares(&update).sqrt() as f32);
         let ratio = if size > 0.0 && length > 0.0 { size / length } else { 1.0 };
-        parameter.iter_mut().zip(&update).for_each(|(w, update)| *w -= ratio * learning_rate * update);
+        parameter.iter_mut().zip(&*update).for_each(|(w, update)| *w -= ratio * learning_rate * update);
     }
 }

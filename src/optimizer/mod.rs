@@ -41,6 +41,11 @@ pub trait Optimizer: Send + Sync {
         vec![0.0; parameter.len()]
     }
 
+    /// Returns whether a parameter of this name is updated as a plain list of numbers, whatever its shape is.
+    fn takes_as_list(&self, _name: &str) -> bool {
+        false
+    }
+
     /// Returns whether each number is updated by itself, so that a parameter may be updated piece by piece.
     fn elementwise(&self) -> bool {
         false

@@ -1,9 +1,12 @@
 //! Muon: momentum made orthogonal by Newton-Schulz iterations, for matrices; Adam for everything else.
 
+use serde_json::Value;
+
 use super::Optimizer;
 use super::adam::Moments;
 use super::common::{sum_of_squares, with_common, with_decay};
 use crate::error::Result;
+use crate::kernel::scratch::Scratch;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 
 /// Muon.
@@ -13,7 +16,7 @@ pub(super) const ENTRY: Entry<dyn Optimizer> = Entry {
     doc: "For parameters of two axes, the momentum is replaced by the nearest matrix with orthogonal rows (Jordan, 2024); \
           all others are updated by Adam.",
     parameters: &with_decay(
-        with_common::<12, 22>([
+        with_common::<14, 24>([
             Parameter::optional("adam_beta_1", Type::Float, "0.9", "Adam's beta_1"),
             Parameter::optional("adam_beta_2", Type::Float, "0.999", "Adam's beta_2"),
             Parameter::optional("adam_weight_decay", Type::Float, "0.004", "Weight decay of what Adam updates"),
@@ -26,6 +29,18 @@ pub(super) const ENTRY: Entry<dyn Optimizer> = Entry {
             Parameter::optional("muon_b", Type::Float, "-4.775", "Second coefficient of the iteration"),
             Parameter::optional("muon_c", Type::Float, "2.0315", "Third coefficient of the iteration"),
             Parameter::optional("rms_rate", Type::Float, "0.2", "Steps are scaled by this × sqrt(longer axis)"),
+            Parameter::optional(
+                "exclude_layers",
+                Type::Texts,
+                "[]",
+                "Parts of the names of weights that are updated by Adam whatever their axes",
+            ),
+            Parameter::optional(
+                "exclude_embeddings",
+                Type::Bool,
+                "true",
+                "Whether weights with `embedding` in their name are updated by Adam",
+            ),
         ]),
         "0.004",
     ),
@@ -41,6 +56,21 @@ struct Muon {
     iterations: usize,
     coefficients: [f32; 3],
     scale: f32,
+    /// Parts of the names of weights that Adam updates.
+    excluded: Vec<String>,
+    embeddings: bool,
+    /// Kept from update to update, so that nothing is allocated.
+    memory: Scratch<Memory>,
+}
+
+/// What the iterations compute with.
+#[derive(Default)]
+struct Memory {
+    x: Vec<f32>,
+    turned: Vec<f32>,
+    gram: Vec<f32>,
+    square: Vec<f32>,
+    next: Vec<f32>,
 }
 
 fn build(arguments: &Arguments) -> Result<Box<dyn Optimizer>> {
@@ -57,6 +87,12 @@ fn build(arguments: &Arguments) -> Result<Box<dyn Optimizer>> {
         iterations: arguments.at_least("ns_steps", 0)?,
         coefficients: ["muon_a", "muon_b", "muon_c"].map(|name| arguments.float(name) as f32),
         scale: arguments.float("rms_rate") as f32,
+        excluded: match arguments.value("exclude_layers") {
+            Value::Array(parts) => parts.iter().filter_map(|part| part.as_str().map(str::to_owned)).collect(),
+            one => one.as_str().map(str::to_owned).into_iter().collect(),
+        },
+        embeddings: arguments.bool("exclude_embeddings"),
+        memory: Scratch::default(),
     }))
 }
 
@@ -67,6 +103,11 @@ impl Optimizer for Muon {
 
     fn slots(&self) -> &'static [&'static str] {
         &["momentum", "velocity"]
+    }
+
+    fn takes_as_list(&self, name: &str) -> bool {
+        (self.embeddings && name.to_lowercase().contains("embedding"))
+            || self.excluded.iter().any(|part| name.contains(part.as_str()))
     }
 
     fn slot_start(&self, slot: usize, shape: &[usize], parameter: &[f32]) -> Vec<f32> {
@@ -93,33 +134,43 @@ impl Optimizer for Muon {
         for (m, g) in m.iter_mut().zip(gradient) {
             *m += g + *m * (self.momentum - 1.0);
         }
-        let direction: Vec<f32> = match self.nesterov {
-            true => m.iter().zip(gradient).map(|(m, g)| g + self.momentum * m).collect(),
-            false => m.to_vec(),
-        };
-        let direction = self.orthogonal(direction, rows, columns);
+        let mut memory = self.memory.lend();
+        memory.x.clear();
+        match self.nesterov {
+            true => memory.x.extend(m.iter().zip(gradient).map(|(m, g)| g + self.momentum * m)),
+            false => memory.x.extend_from_slice(m),
+        }
+        self.orthogonal(&mut memory, rows, columns);
         let scale = (rows.max(columns) as f32).sqrt() * self.scale;
-        parameter.iter_mut().zip(&direction).for_each(|(w, step)| *w -= learning_rate * step * scale);
+        parameter.iter_mut().zip(&memory.x).for_each(|(w, step)| *w -= learning_rate * step * scale);
     }
 }
 
 impl Muon {
-    /// Returns about the nearest matrix with orthogonal rows (or columns, where these are fewer).
-    fn orthogonal(&self, matrix: Vec<f32>, rows: usize, columns: usize) -> Vec<f32> {
+    /// Replaces `x` by about the nearest matrix with orthogonal rows (or columns, where these are fewer).
+    fn orthogonal(&self, memory: &mut Memory, rows: usize, columns: usize) {
+        let Memory { x, turned, gram, square, next } = memory;
         let tall = rows > columns;
-        let (mut x, rows, columns) =
-            if tall { (transposed(&matrix, rows, columns), columns, rows) } else { (matrix, rows, columns) };
-        let norm = sum_of_squares(&x).sqrt() as f32 + 1e-7;
+        if tall {
+            transpose(x, turned, rows, columns);
+            std::mem::swap(x, turned);
+        }
+        let (rows, columns) = if tall { (columns, rows) } else { (rows, columns) };
+        let norm = sum_of_squares(x).sqrt() as f32 + 1e-7;
         x.iter_mut().for_each(|value| *value /= norm);
         let [a, b, c] = self.coefficients;
         for _ in 0..self.iterations {
-            let gram = product(&x, &transposed(&x, rows, columns), rows, columns, rows);
-            let square = product(&gram, &gram, rows, rows, rows);
-            let polynomial: Vec<f32> = gram.iter().zip(&square).map(|(gram, square)| b * gram + c * square).collect();
-            let next = product(&polynomial, &x, rows, rows, columns);
-            x.iter_mut().zip(&next).for_each(|(x, next)| *x = a * *x + next);
+            transpose(x, turned, rows, columns);
+            product(x, turned, gram, [rows, columns, rows]);
+            product(gram, gram, square, [rows, rows, rows]);
+            gram.iter_mut().zip(&*square).for_each(|(gram, square)| *gram = b * *gram + c * square);
+            product(gram, x, next, [rows, rows, columns]);
+            x.iter_mut().zip(&*next).for_each(|(x, next)| *x = a * *x + next);
         }
-        if tall { transposed(&x, rows, columns) } else { x }
+        if tall {
+            transpose(x, turned, rows, columns);
+            std::mem::swap(x, turned);
+        }
     }
 }
 
@@ -127,20 +178,21 @@ fn is_matrix(shape: &[usize]) -> bool {
     shape.len() == 2
 }
 
-fn transposed(matrix: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    (0..columns).flat_map(|column| (0..rows).map(move |row| matrix[row * columns + column])).collect()
+fn transpose(matrix: &[f32], turned: &mut Vec<f32>, rows: usize, columns: usize) {
+    turned.clear();
+    turned.extend((0..columns).flat_map(|column| (0..rows).map(move |row| matrix[row * columns + column])));
 }
 
-/// Returns the product of a matrix of `rows` × `inner` and one of `inner` × `columns`.
-fn product(left: &[f32], right: &[f32], rows: usize, inner: usize, columns: usize) -> Vec<f32> {
-    let mut result = vec![0.0; rows * columns];
+/// Computes the product of a matrix of `rows` × `inner` and one of `inner` × `columns`.
+fn product(left: &[f32], right: &[f32], result: &mut Vec<f32>, [rows, inner, columns]: [usize; 3]) {
+    result.clear();
+    result.resize(rows * columns, 0.0);
     if inner == 0 || columns == 0 {
-        return result;
+        return;
     }
     for (result, left) in result.chunks_exact_mut(columns).zip(left.chunks_exact(inner)) {
         for (left, right) in left.iter().zip(right.chunks_exact(columns)) {
             result.iter_mut().zip(right).for_each(|(result, right)| *result += left * right);
         }
     }
-    result
 }

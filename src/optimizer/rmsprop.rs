@@ -68,31 +68,27 @@ impl Optimizer for RmsProp {
     ) {
         let RmsProp { rho, rest, momentum, epsilon, centered } = *self;
         let Some((v, others)) = slots.split_first_mut() else { return };
-        for (v, g) in v.iter_mut().zip(gradient) {
-            *v = rho * *v + rest * g * g;
-        }
-        let (mean, kept) = match others {
+        let (mut mean, mut kept) = match others {
             [mean, kept] => (Some(mean), Some(kept)),
             [mean] if centered => (Some(mean), None),
             [kept] => (None, Some(kept)),
             _ => (None, None),
         };
-        let mut step: Vec<f32> = match mean {
-            Some(mean) => {
-                let variance = mean.iter_mut().zip(gradient).zip(v.iter()).map(|((mean, g), v)| {
-                    *mean = rho * *mean + rest * g;
-                    v - *mean * *mean + epsilon
-                });
-                variance.zip(gradient).map(|(variance, g)| learning_rate * g / variance.sqrt()).collect()
+        for (at, ((w, v), g)) in parameter.iter_mut().zip(v.iter_mut()).zip(gradient).enumerate() {
+            *v = rho * *v + rest * g * g;
+            let variance = match mean.as_mut() {
+                Some(mean) => {
+                    mean[at] = rho * mean[at] + rest * g;
+                    *v - mean[at] * mean[at] + epsilon
+                }
+                None => *v + epsilon,
+            };
+            let mut step = learning_rate * g / variance.sqrt();
+            if let Some(kept) = kept.as_mut() {
+                kept[at] = momentum * kept[at] + step;
+                step = kept[at];
             }
-            None => v.iter().zip(gradient).map(|(v, g)| learning_rate * g / (v + epsilon).sqrt()).collect(),
-        };
-        if let Some(kept) = kept {
-            for (kept, step) in kept.iter_mut().zip(&mut step) {
-                *kept = momentum * *kept + *step;
-                *step = *kept;
-            }
+            *w -= step;
         }
-        parameter.iter_mut().zip(&step).for_each(|(w, step)| *w -= step);
     }
 }

@@ -123,6 +123,21 @@ impl Array {
         self.contents()
     }
 
+    /// Returns the row-major contents as f32 like [`Array::as_f32`], but converts into memory that is there.
+    pub fn read_f32<'a>(&'a self, memory: &'a mut Vec<f32>) -> &'a [f32] {
+        fn convert<T: Element + Cast<f32>>(array: &Typed<T>, memory: &mut Vec<f32>) {
+            memory.clear();
+            memory.extend(array.iter().map(|&value| Cast::<f32>::cast(value)));
+        }
+        if let Array::F32(own) = self
+            && let Some(contents) = own.as_slice()
+        {
+            return contents;
+        }
+        each!(self, array => convert(array, memory));
+        memory
+    }
+
     /// Returns the row-major contents as f64; see [`Array::as_f32`].
     pub fn as_f64(&self) -> Cow<'_, [f64]> {
         self.contents()

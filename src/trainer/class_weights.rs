@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::engine;
 use super::feed::Target;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::tensor::Array;
 
 /// The weight of some classes; all others weigh 1.
@@ -26,22 +26,37 @@ impl ClassWeights {
     ///
     /// # Errors
     /// Sample weights that do not fit the labels.
-    pub(super) fn apply(&self, target: &mut Target, rank: usize) -> Result<()> {
+    pub(super) fn apply(&self, target: &mut Target, rank: usize, memory: &mut Memory) -> Result<()> {
         if self.0.is_empty() {
             return Ok(());
         }
-        let own = self.of(&target.value, rank)?;
-        target.weight = Some(match &target.weight {
-            None => own,
-            Some(weight) if weight.shape().len() > own.shape().len() => engine::masked_weight(&own, weight)?,
-            Some(weight) => engine::masked_weight(weight, &own)?,
-        });
+        let Memory { labels, own, product } = &mut *memory;
+        let (shape, width) = classes(target.value.shape(), rank);
+        own.clear();
+        own.extend(target.value.read_f32(labels).chunks_exact(width).map(|columns| self.get(class(columns))));
+        let given = target.weight.take();
+        // Whichever has more axes is multiplied by the other.
+        let (factors, by, whole) = match &given {
+            Some(weight) if weight.shape().len() > shape.len() => {
+                (weight.read_f32(labels), Some((&**own, shape)), weight.shape())
+            }
+            Some(weight) => (&**own, Some((weight.read_f32(labels), weight.shape())), shape),
+            None => (&**own, None, shape),
+        };
+        let place = match product {
+            Some(Array::F32(product)) if product.shape() == whole => product,
+            other => match other.insert(Array::from_f32(vec![0.0; factors.len()], whole)?) {
+                Array::F32(product) => product,
+                _ => return Err(Error::run("weights of classes are not f32")),
+            },
+        };
+        let Some(place) = place.as_slice_mut() else { return Err(Error::run("weights of classes are not in order")) };
+        place.copy_from_slice(factors);
+        if let Some((values, of)) = by {
+            engine::weigh(place, whole, values, of)?;
+        }
+        target.weight.clone_from(&memory.product);
         Ok(())
-    }
-
-    fn of(&self, labels: &Array, rank: usize) -> Result<Array> {
-        let (classes, shape) = classes(labels, rank);
-        Array::from_f32(classes.into_iter().map(|class| self.get(class)).collect(), &shape)
     }
 
     fn get(&self, class: i64) -> f32 {
@@ -49,22 +64,31 @@ impl ClassWeights {
     }
 }
 
-/// Returns the class of each label, and the shape that they have together.
-fn classes(labels: &Array, rank: usize) -> (Vec<i64>, Vec<usize>) {
-    let mut shape = labels.shape().to_vec();
-    let width = match shape.len() == rank + 1 && rank > 0 {
-        true => shape.pop().unwrap_or(1),
-        false => 1,
-    };
-    let values = labels.as_f32();
-    let class = |columns: &[f32]| match columns {
+/// What weights of classes are computed in: kept from batch to batch, so that nothing is allocated.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    labels: Vec<f32>,
+    own: Vec<f32>,
+    product: Option<Array>,
+}
+
+/// Returns the shape of labels without the columns of a class, and the number of columns.
+fn classes(shape: &[usize], rank: usize) -> (&[usize], usize) {
+    match shape.split_last() {
+        Some((columns, front)) if front.len() == rank && rank > 0 => (front, (*columns).max(1)),
+        _ => (shape, 1),
+    }
+}
+
+/// Returns the class of a label's columns.
+fn class(columns: &[f32]) -> i64 {
+    match columns {
         [index] => index.round() as i64,
         columns => {
             let larger = |best: usize, at: usize| if columns[at] > columns[best] { at } else { best };
             (0..columns.len()).fold(0, larger) as i64
         }
-    };
-    (values.chunks_exact(width.max(1)).map(class).collect(), shape)
+    }
 }
 
 /// How often classes occur.
@@ -75,8 +99,8 @@ impl ClassCounts {
     /// Counts the labels of a batch; `rank` is that of one record's prediction. What their classes are is told at
     /// [`ClassWeights`].
     pub fn add(&mut self, labels: &Array, rank: usize) {
-        for class in classes(labels, rank).0 {
-            *self.0.entry(class).or_default() += 1;
+        for columns in labels.as_f32().chunks_exact(classes(labels.shape(), rank).1) {
+            *self.0.entry(class(columns)).or_default() += 1;
         }
     }
 
@@ -96,7 +120,7 @@ mod tests {
     fn weighed(labels: Array, weight: Option<Array>, rank: usize) -> (Vec<usize>, Vec<f32>) {
         let weights = ClassWeights::new(vec![(1, 3.0), (0, 0.5)]);
         let mut target = Target { value: labels, weight };
-        weights.apply(&mut target, rank).unwrap();
+        weights.apply(&mut target, rank, &mut Memory::default()).unwrap();
         let found = target.weight.unwrap();
         (found.shape().to_vec(), found.as_f32().into_owned())
     }

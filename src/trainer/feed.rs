@@ -1,5 +1,6 @@
 //! A batch as the training step takes it: in the order of the network's inputs and outputs.
 
+use super::class_weights;
 use super::parts::OutputSpec;
 use crate::dataset::Batch;
 use crate::error::{Error, Result, Subject, codes};
@@ -15,6 +16,8 @@ pub(super) struct Fed {
     pub inputs: Vec<Array>,
     /// Targets in the network's order of outputs; empty in score mode.
     pub targets: Vec<Target>,
+    /// What weights of classes are computed in, output by output.
+    pub class_weights: Vec<class_weights::Memory>,
 }
 
 /// What one output should be.
@@ -80,8 +83,10 @@ impl Fed {
     /// As [`feed_training`].
     pub(super) fn fill_training(&mut self, network: &Network, outputs: &[OutputSpec], batch: &Batch) -> Result<()> {
         self.fill(network, batch)?;
-        for ((target, output), port) in self.targets.iter_mut().zip(outputs).zip(network.outputs()) {
-            let weighed = output.class_weights.apply(target, port.shape.len());
+        self.class_weights.resize_with(self.targets.len(), Default::default);
+        let targets = self.targets.iter_mut().zip(&mut self.class_weights);
+        for (((target, memory), output), port) in targets.zip(outputs).zip(network.outputs()) {
+            let weighed = output.class_weights.apply(target, port.shape.len(), memory);
             let within = |error: Error| error.within(format!("output `{}`", output.name));
             weighed.map_err(|error| within(error).about(Subject::Output(output.name.to_string())))?;
         }

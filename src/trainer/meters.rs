@@ -10,7 +10,7 @@ use super::feed::{Fed, Target};
 use super::parts::OutputSpec;
 use crate::artifact::weights::Named;
 use crate::error::{Error, Result, Subject};
-use crate::metric::{Metric, MetricState, MetricTarget, Plain};
+use crate::metric::{Metric, MetricState, MetricTarget, Seen, Values};
 use crate::service::Logs;
 use crate::tensor::{Array, Tensor};
 
@@ -47,6 +47,7 @@ pub(super) struct Meters {
     /// Each output's loss; empty with one output, whose loss is the total.
     outputs: Vec<Mean>,
     metrics: Vec<Own>,
+    sight: Sight,
 }
 
 impl Meters {
@@ -84,7 +85,7 @@ impl Meters {
             }
         }
         let outputs = if several { vec![Mean::default(); outputs.len()] } else { Vec::new() };
-        Ok(Meters { logs, loss: Mean::default(), outputs, metrics })
+        Ok(Meters { logs, loss: Mean::default(), outputs, metrics, sight: Sight::default() })
     }
 
     /// Forgets all batches.
@@ -104,23 +105,9 @@ impl Meters {
             mean.update(*value, fed.len);
         }
         // Metrics are grouped by output, so that each output is read once.
-        let mut read: Option<(usize, Seen)> = None;
-        for own in &mut self.metrics {
-            let target = &fed.targets[own.output];
-            if (!own.weighted || target.weight.is_none())
-                && let Some((predictions, shape)) = engine.plain_output(own.output)
-                && own.metric.update_plain(&Plain { labels: &target.value, predictions, rows: fed.len, shape })
-            {
-                continue;
-            }
-            if read.as_ref().is_none_or(|(output, _)| *output != own.output) {
-                read = Some((own.output, Seen::new(target, engine, own.output)?));
-            }
-            let Some((_, seen)) = &read else { continue };
-            let weight = seen.weight.as_ref().filter(|_| own.weighted);
-            own.metric
-                .update(&seen.target, &seen.prediction, weight)
-                .map_err(|error| within(of_metric(error, own.metric.name()), &outputs[own.output]))?;
+        for group in self.metrics.chunk_by_mut(|a, b| a.output == b.output) {
+            let Some(at) = group.first().map(|own| own.output) else { continue };
+            self.sight.update(group, &fed.targets[at], engine, fed.len).map_err(|error| within(error, &outputs[at]))?;
         }
         Ok(())
     }
@@ -203,23 +190,69 @@ impl Meters {
     }
 }
 
-/// What metrics see of one output.
-struct Seen {
-    target: Tensor,
-    prediction: Tensor,
-    weight: Option<Tensor>,
+/// How metrics see an output: in memory that is used again from step to step.
+#[derive(Default)]
+struct Sight {
+    shape: Vec<usize>,
+    labels: Vec<f32>,
+    predictions: Vec<f32>,
+    weight: Vec<f32>,
 }
 
-impl Seen {
-    fn new(target: &Target, engine: &Engine, output: usize) -> Result<Self> {
-        Ok(Seen {
-            target: Tensor::Host(target.value.clone()),
-            prediction: Tensor::Host(engine.output(output)?),
-            weight: match (&target.weight, engine.mask(output)?) {
-                (Some(weight), Some(mask)) => Some(Tensor::Host(engine::masked_weight(weight, &mask)?)),
-                (weight, _) => weight.clone().map(Tensor::Host),
-            },
-        })
+impl Sight {
+    /// Gives the metrics of one output a batch.
+    fn update(&mut self, metrics: &mut [Own], target: &Target, engine: &Engine, rows: usize) -> Result<()> {
+        let output = metrics.first().map_or(0, |own| own.output);
+        let plain = engine.plain_output(output);
+        let composed = if plain.is_none() { Some(engine.output(output)?) } else { None };
+        self.shape.clear();
+        let predictions = match (&composed, plain) {
+            (Some(array), _) => {
+                self.shape.extend_from_slice(array.shape());
+                array.read_f32(&mut self.predictions)
+            }
+            (None, Some((predictions, shape))) => {
+                self.shape.push(rows);
+                self.shape.extend_from_slice(shape);
+                predictions
+            }
+            (None, None) => return Ok(()),
+        };
+        let mask = match (&target.weight, metrics.iter().any(|own| own.weighted)) {
+            (Some(_), true) => engine.mask(output)?,
+            _ => None,
+        };
+        let masked = match (&target.weight, &mask) {
+            (Some(weight), Some(mask)) => Some(engine::masked_weight(weight, mask)?),
+            _ => None,
+        };
+        let weight = masked.as_ref().or(target.weight.as_ref());
+        let seen = Seen {
+            labels: Values { shape: target.value.shape(), data: target.value.read_f32(&mut self.labels) },
+            predictions: Values { shape: &self.shape, data: predictions },
+            weight: weight.map(|own| Values { shape: own.shape(), data: own.read_f32(&mut self.weight) }),
+            given: &target.value,
+        };
+        // For scripts only.
+        let mut tensors: Option<(Tensor, Tensor)> = None;
+        for own in metrics {
+            let mut seen = seen;
+            if !own.weighted {
+                seen.weight = None;
+            }
+            let updated = own.metric.update_seen(&seen);
+            if updated.map_err(|error| of_metric(error, own.metric.name()))? {
+                continue;
+            }
+            let (labels, predictions) = match &mut tensors {
+                Some(tensors) => tensors,
+                none => none.insert((Tensor::Host(target.value.clone()), Tensor::Host(engine.output(output)?))),
+            };
+            let weight = weight.filter(|_| own.weighted).cloned().map(Tensor::Host);
+            let updated = own.metric.update(labels, predictions, weight.as_ref());
+            updated.map_err(|error| of_metric(error, own.metric.name()))?;
+        }
+        Ok(())
     }
 }
 

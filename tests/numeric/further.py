@@ -133,6 +133,12 @@ CASES = [
     ("LSTM", "backwards_sequences", {"units": 3, "go_backwards": True, "return_sequences": True, "unit_forget_bias": False}, [(2, 4, 3)]),
     ("GRU", "no_bias_before", {"units": 3, "reset_after": False, "use_bias": False, "activation": "relu"}, [(2, 4, 3)]),
     ("Bidirectional", "ave_gru", {"layer": {"component": "GRU", "params": {"units": 2, "return_sequences": True}}, "merge_mode": "ave"}, [(2, 4, 3)]),
+    (MHA, "window_one", {"num_heads": 2, "key_dim": 3, "sliding_window": 1}, [(2, 5, 4), (2, 5, 4)]),
+    (MHA, "window_of_more_keys", {"num_heads": 1, "key_dim": 3, "sliding_window": 2}, [(2, 3, 4), (2, 5, 4)]),
+    (MHA, "window_causal", {"num_heads": 2, "key_dim": 2, "sliding_window": 3}, [(2, 7, 4), (2, 7, 4)], {"use_causal_mask": True}),
+    (MHA, "window_and_mask", {"num_heads": 1, "key_dim": 2, "sliding_window": 2}, [(1, 3, 4), (1, 3, 4)], {"attention_mask": [[[1, 1, 1], [0, 1, 1], [1, 1, 1]]]}),
+    ("Flatten", "channels_first", {"data_format": "channels_first"}, [(2, 3, 2, 4)]),
+    ("LSTM", "unroll", {"units": 3, "unroll": True, "return_sequences": True}, [(2, 4, 3)]),
 ]
 
 

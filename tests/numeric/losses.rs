@@ -61,6 +61,8 @@ fn by_kernels(case: &Case, loss: &dyn loss::Loss) -> Result<(), Box<dyn std::err
             gradient: Some(&mut gradient),
             add,
             share: 1.0,
+            values: None,
+            memory: &mut Default::default(),
         });
         let Some(found) = found else { return Ok(()) };
         case.compare("loss by kernels", &[found], case.expected("loss"))?;

@@ -11,8 +11,10 @@ use super::super::layer::stream;
 use super::super::{NotFinite, Pass, Shape};
 use super::{Network, Node, Port};
 
-/// Layers whose kernel goes into one matrix product, which mixed precision computes of bfloat16 values.
-const PRODUCTS: [&str; 3] = ["Dense", "Conv1D", "Conv2D"];
+/// Layers whose kernels go into matrix products only, which mixed precision computes of bfloat16 values. What else these
+/// layers compute (gates, scores of attention and their softmax) stays float32.
+const PRODUCTS: [&str; 8] =
+    ["Dense", "Conv1D", "Conv2D", "SimpleRNN", "LSTM", "GRU", "Bidirectional", "MultiHeadAttention"];
 
 impl Network {
     /// Computes the outputs (in the order of [`Network::outputs`]) from weights in the order of
@@ -40,7 +42,7 @@ impl Network {
             let mut own = Pass::new(pass.training, stream(&pass.random, position as u64, node.layer.seed()));
             let own_weights = &weights[node.weights.clone()];
             let value = match pass.mixed && PRODUCTS.contains(&node.layer.kind()) {
-                true => node.layer.compose(&arguments, &halved(own_weights)?, &mut own),
+                true => node.layer.compose(&arguments, &self.halved(node, own_weights)?, &mut own),
                 false => node.layer.compose(&arguments, own_weights, &mut own),
             }
             .map_err(within)?;
@@ -70,6 +72,16 @@ impl Network {
             .iter()
             .map(|value| values[*value].clone().ok_or_else(|| Error::run("an output was dropped before it was read")));
         outputs.collect()
+    }
+
+    /// Returns the weights of a layer with its kernels in bfloat16.
+    fn halved(&self, node: &Node, weights: &[Graph]) -> Result<Vec<Graph>> {
+        let names = self.weights[node.weights.clone()].iter().map(|weight| &weight.name);
+        let half = |(name, weight): (_, &Graph)| match str::ends_with(name, "kernel") {
+            true => Ok(weight.to_dtype(DType::BF16)?),
+            false => Ok(weight.clone()),
+        };
+        names.map(|name| &**name).zip(weights).map(half).collect()
     }
 
     fn check_weights(&self, weights: &[Graph]) -> Result<()> {
@@ -141,15 +153,6 @@ impl Node {
         });
         arguments.collect()
     }
-}
-
-/// Returns kernels in bfloat16; biases stay as they are.
-fn halved(weights: &[Graph]) -> Result<Vec<Graph>> {
-    let half = |weight: &Graph| match weight.rank() {
-        0 | 1 => Ok(weight.clone()),
-        _ => Ok(weight.to_dtype(DType::BF16)?),
-    };
-    weights.iter().map(half).collect()
 }
 
 fn convert(port: &Port, input: &Graph, weights: &[Graph]) -> Result<Graph> {

@@ -242,3 +242,44 @@ fn a_chain_that_gradients_could_not_walk_is_refused() {
     };
     assert_eq!((depth, error.to_string().as_str()), (2000, "a chain of more than 2000 layers is too deep"));
 }
+
+#[test]
+fn mixed_precision_rounds_the_products_of_every_layer_that_has_it() {
+    for (kind, params) in [
+        ("Dense", json!({"units": 3})),
+        ("Conv1D", json!({"filters": 3, "kernel_size": 2})),
+        ("SimpleRNN", json!({"units": 3, "bias_initializer": "ones"})),
+        ("LSTM", json!({"units": 3, "return_sequences": true})),
+        ("GRU", json!({"units": 3})),
+        ("GRU", json!({"units": 3, "reset_after": false})),
+        ("Bidirectional", json!({"layer": {"import": "LSTM", "params": {"units": 3}}})),
+        ("MultiHeadAttention", json!({"num_heads": 2, "key_dim": 3, "bias_initializer": "ones"})),
+    ] {
+        let x = Symbol::input("x", &[Some(5), Some(4)], Dtype::F32).unwrap();
+        let made = layer(kind, params);
+        let network = Network::new(&[x.clone()], &[made.apply(&[x]).unwrap()]).unwrap();
+        let weights: Vec<Var> = network
+            .initialise(1)
+            .unwrap()
+            .iter()
+            .map(|weight| Var::from_tensor(&weight.to_graph(&device::cpu()).unwrap()).unwrap())
+            .collect();
+        let own: Vec<Graph> = weights.iter().map(|weight| weight.as_tensor().clone()).collect();
+        let numbers: Vec<f32> = (0..40).map(|at| ((at * 7) % 11) as f32 / 5.0 - 1.0).collect();
+        let input = Graph::from_vec(numbers, (2, 5, 4), &device::cpu()).unwrap();
+        let [exact, mixed] = [false, true].map(|mixed| {
+            let mut pass = pass(false);
+            pass.mixed = mixed;
+            network.forward(&own, std::slice::from_ref(&input), &mut pass).unwrap().remove(0)
+        });
+        let apart = (&exact - &mixed).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap();
+        let apart = apart.to_scalar::<f32>().unwrap();
+        assert!(apart > 0.0 && apart < 0.03, "{kind}: {apart}");
+        let gradients = mixed.sqr().unwrap().sum_all().unwrap().backward().unwrap();
+        for (weight, port) in weights.iter().zip(network.weights()) {
+            let gradient = gradients.get(weight).unwrap_or_else(|| panic!("{kind}: nothing for {}", port.name));
+            let total = gradient.abs().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap();
+            assert!(total.is_finite(), "{kind}: {} {total}", port.name);
+        }
+    }
+}

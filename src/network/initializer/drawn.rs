@@ -1,6 +1,8 @@
 //! Values drawn one by one: evenly, normally, and by the number of inputs and outputs that a weight connects.
 
-use crate::error::Result;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
 use crate::random::Random;
 use crate::registry::Arguments;
 
@@ -66,13 +68,26 @@ struct VarianceScaling {
     scale: f64,
     fan: Fan,
     distribution: Distribution,
+    /// The axes of inputs and those of outputs, where these are not the last two.
+    axes: Option<[Vec<i64>; 2]>,
 }
 
 impl Initializer for VarianceScaling {
+    fn check(&self, shape: &[usize]) -> Result<()> {
+        match self.axes.iter().flatten().flatten().find(|axis| place(shape, **axis).is_none()) {
+            Some(axis) => Err(Error::recipe(format!("there is no axis {axis} in a weight of shape {shape:?}"))
+                .hint("change `input_axes` and `output_axes`")),
+            None => Ok(()),
+        }
+    }
+
     fn values(&self, shape: &[usize], random: &mut Random) -> Vec<f32> {
         /// The deviation of a standard normal distribution that is cut off at ±2.
         const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_8;
-        let (input, output) = fans(shape);
+        let (input, output) = match &self.axes {
+            Some([inputs, outputs]) => (lengths(shape, inputs), lengths(shape, outputs)),
+            None => fans(shape),
+        };
         let fan = match self.fan {
             Fan::In => input,
             Fan::Out => output,
@@ -94,7 +109,7 @@ impl Initializer for VarianceScaling {
 }
 
 pub(super) fn scaling(scale: f64, fan: Fan, distribution: Distribution) -> Box<dyn Initializer> {
-    Box::new(VarianceScaling { scale, fan, distribution })
+    Box::new(VarianceScaling { scale, fan, distribution, axes: None })
 }
 
 pub(super) fn variance_scaling(a: &Arguments) -> Result<Box<dyn Initializer>> {
@@ -114,7 +129,31 @@ pub(super) fn variance_scaling(a: &Arguments) -> Result<Box<dyn Initializer>> {
         // Keras: `normal` is another name for the truncated one.
         _ => Distribution::TruncatedNormal,
     };
-    Ok(scaling(scale, fan, distribution))
+    // As in Keras, one of the two alone says nothing.
+    let axes = match (axes(a, "input_axes"), axes(a, "output_axes")) {
+        (Some(inputs), Some(outputs)) => Some([inputs, outputs]),
+        _ => None,
+    };
+    Ok(Box::new(VarianceScaling { scale, fan, distribution, axes }))
+}
+
+fn axes(a: &Arguments, name: &str) -> Option<Vec<i64>> {
+    match a.value(name) {
+        Value::Null => None,
+        Value::Array(axes) => Some(axes.iter().filter_map(Value::as_i64).collect()),
+        one => one.as_i64().map(|axis| vec![axis]),
+    }
+}
+
+/// Returns the place of an axis in a shape, counted from the end where it is negative.
+fn place(shape: &[usize], axis: i64) -> Option<usize> {
+    let counted = if axis < 0 { axis.saturating_add(shape.len() as i64) } else { axis };
+    usize::try_from(counted).ok().filter(|place| *place < shape.len())
+}
+
+/// Returns the product of the lengths of axes.
+fn lengths(shape: &[usize], axes: &[i64]) -> f64 {
+    axes.iter().filter_map(|axis| place(shape, *axis)).map(|place| shape[place] as f64).product()
 }
 
 pub(super) fn deviation(a: &Arguments) -> Result<f64> {

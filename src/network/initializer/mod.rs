@@ -101,6 +101,18 @@ pub static LIST: &[Entry<dyn Initializer>] = &[
                 "\"truncated_normal\"",
                 "`truncated_normal`, `untruncated_normal` or `uniform`",
             ),
+            Parameter::optional(
+                "input_axes",
+                Type::Ints,
+                "null",
+                "the axes whose lengths multiply to fan_in, together with `output_axes`; null: all but the last",
+            ),
+            Parameter::optional(
+                "output_axes",
+                Type::Ints,
+                "null",
+                "the axes whose lengths multiply to fan_out, together with `input_axes`; null: all but the last but one",
+            ),
             SEED,
         ],
         variance_scaling,

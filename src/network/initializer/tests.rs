@@ -100,3 +100,22 @@ fn unknown_names_are_refused_with_the_nearest() {
     assert_eq!(error.to_string(), "unknown initializer `glorot_unifrom`");
     assert_eq!(error.hints()[0], "did you mean `glorot_uniform`?");
 }
+
+#[test]
+fn fans_of_named_axes_are_those_of_keras() {
+    // keras.initializers.VarianceScaling(distribution="uniform", mode=…, input_axes=[0, 1], output_axes=[2]) of [4, 5, 30]:
+    // fan_in 20, fan_out 30; without axes 20 and 120.
+    for (mode, fan) in [("fan_in", 20.0), ("fan_out", 30.0), ("fan_avg", 25.0)] {
+        let params =
+            serde_json::json!({ "distribution": "uniform", "mode": mode, "input_axes": [0, 1], "output_axes": [-1] });
+        let own = from_value(&serde_json::json!({ "import": "variance_scaling", "params": params })).unwrap();
+        let values = own.values(&[4, 5, 30], &mut Random::new(1, Stream::Weights, &[]));
+        let (limit, largest) =
+            ((3.0f64 / fan).sqrt() as f32, values.iter().fold(0.0f32, |most, value| most.max(value.abs())));
+        assert!(largest <= limit && largest > 0.99 * limit, "{mode}: {largest}, expected nearly {limit}");
+        assert!(own.check(&[4, 5]).is_ok());
+    }
+    let params = serde_json::json!({ "input_axes": [0], "output_axes": [2] });
+    let own = from_value(&serde_json::json!({ "import": "variance_scaling", "params": params })).unwrap();
+    assert!(own.check(&[4, 5]).unwrap_err().to_string().contains("no axis 2"));
+}

@@ -18,12 +18,23 @@ pub(super) struct Looks {
     pub key_mask: Option<usize>,
     pub pairs: Option<usize>,
     pub causal: bool,
+    /// How near a step must be to be looked at: 1 for a step itself only.
+    pub window: Option<usize>,
 }
 
 impl Looks {
     /// A sequence that looks at itself.
     pub(super) fn new(causal: bool) -> Self {
-        Looks { value: 0, key: 0, query_mask: None, value_mask: None, key_mask: None, pairs: None, causal }
+        Looks {
+            value: 0,
+            key: 0,
+            query_mask: None,
+            value_mask: None,
+            key_mask: None,
+            pairs: None,
+            causal,
+            window: None,
+        }
     }
 
     /// Finds query, value, key and their masks among values given in this order or by name, and lists each once.
@@ -64,6 +75,7 @@ impl Looks {
             key_mask: key.mask().filter(|_| !key.is(value)).map(&mut place),
             pairs: pairs.map(&mut place),
             causal: self.causal,
+            window: self.window,
         };
         Ok((looks, all))
     }
@@ -102,10 +114,8 @@ impl Looks {
         parts.extend(self.value_mask.map(|place| of(place, [rows, 1, keys])).transpose()?);
         parts.extend(self.key_mask.map(|place| of(place, [rows, 1, keys])).transpose()?);
         parts.extend(self.pairs.map(|place| of(place, [rows, queries, keys])).transpose()?);
-        if self.causal {
-            let looks =
-                (0..queries).flat_map(|query| (0..keys).map(move |key| if key <= query { 1.0f32 } else { 0.0 }));
-            let looks = Graph::from_vec(looks.collect(), (1, queries, keys), like.device())?;
+        if self.ordered() {
+            let looks = Graph::from_vec(self.order(queries, keys), (1, queries, keys), like.device())?;
             parts.push(looks.to_dtype(like.dtype())?);
         }
         let mut all: Option<Graph> = None;
@@ -122,6 +132,20 @@ impl Looks {
 }
 
 impl Looks {
+    /// Returns whether the places of two steps say whether one looks at the other.
+    fn ordered(&self) -> bool {
+        self.causal || self.window.is_some()
+    }
+
+    /// Returns `[queries, keys]` of 1 where a step looks at another by their places.
+    fn order(&self, queries: usize, keys: usize) -> Vec<f32> {
+        let looks = |query: usize, key: usize| {
+            (!self.causal || key <= query) && self.window.is_none_or(|window| key.abs_diff(query) < window)
+        };
+        let pairs = (0..queries).flat_map(|query| (0..keys).map(move |key| (query, key)));
+        pairs.map(|(query, key)| f32::from(u8::from(looks(query, key)))).collect()
+    }
+
     /// Returns the mask of queries and keys, if there is one; `scores` have `[…, queries, keys]` as their last axes.
     pub(super) fn mask_onnx(&self, step: &mut Step<'_>) -> Option<String> {
         let lengths = [0, self.value].map(|at| step.shapes[at].first().copied().flatten());
@@ -136,13 +160,9 @@ impl Looks {
             let mask = step.x(place);
             parts.push(step.to.differs(&mask, 0.0));
         }
-        if self.causal {
+        if self.ordered() {
             let order = match lengths {
-                [Some(queries), Some(keys)] => {
-                    let looks =
-                        (0..queries).flat_map(|query| (0..keys).map(move |key| if key <= query { 1.0 } else { 0.0 }));
-                    step.to.numbers(&looks.collect::<Vec<f32>>(), &[1, queries, keys])
-                }
+                [Some(queries), Some(keys)] => step.to.numbers(&self.order(queries, keys), &[1, queries, keys]),
                 _ => {
                     let [queries, keys] = [0, self.value].map(|at| {
                         let x = step.x(at);
@@ -157,9 +177,19 @@ impl Looks {
                         step.to.node("Range", &[&start, &length, &by], Vec::new())
                     });
                     let (queries, keys) = (step.to.unsqueeze(&queries, &[1]), step.to.unsqueeze(&keys, &[0]));
-                    let looks = step.to.two("GreaterOrEqual", &queries, &keys);
-                    let looks = step.to.cast(&looks, FLOAT);
-                    step.to.unsqueeze(&looks, &[0])
+                    let mut looks = Vec::new();
+                    if self.causal {
+                        looks.push(step.to.two("GreaterOrEqual", &queries, &keys));
+                    }
+                    if let Some(window) = self.window {
+                        let apart = step.to.two("Sub", &queries, &keys);
+                        let apart = step.to.one("Abs", &apart);
+                        let window = step.to.indices(&[i64::try_from(window).unwrap_or(i64::MAX)]);
+                        looks.push(step.to.two("Less", &apart, &window));
+                    }
+                    let looks: Vec<String> = looks.into_iter().map(|looks| step.to.cast(&looks, FLOAT)).collect();
+                    let looks = looks.into_iter().reduce(|all, part| step.to.two("Mul", &all, &part));
+                    step.to.unsqueeze(&looks.unwrap_or_default(), &[0])
                 }
             };
             parts.push(order);

@@ -48,6 +48,19 @@ pub(super) const BATCH_NORMALIZATION: LayerEntry = LayerEntry {
             GAMMA_REGULARIZER,
             BETA_CONSTRAINT,
             GAMMA_CONSTRAINT,
+            Parameter::optional(
+                "renorm",
+                Type::Bool,
+                "false",
+                "only false: batch renormalization (Ioffe, 2017) is not built in; small batches do better with \
+                 `GroupNormalization` or `LayerNormalization`",
+            ),
+            Parameter::optional(
+                "synchronized",
+                Type::Bool,
+                "false",
+                "only false: a run computes on one device, where the statistics are those of the whole batch anyway",
+            ),
             TRAINABLE,
             NAME,
         ],
@@ -80,6 +93,16 @@ impl BatchNormalization {
         // With 0 a channel of equal values would be divided by 0.
         if a.float("epsilon") <= 0.0 {
             return Err(a.refuse("epsilon", "a number above 0"));
+        }
+        if a.bool("renorm") {
+            return Err(a.refuse("renorm", "false").hint(
+                "batch renormalization is not built in; for small batches use `GroupNormalization` or `LayerNormalization`",
+            ));
+        }
+        if a.bool("synchronized") {
+            return Err(a.refuse("synchronized", "false").hint(
+                "a run computes on one device, where the statistics are those of the whole batch anyway: leave it out",
+            ));
         }
         if a.int("axis") == 0 {
             return Err(a.refuse("axis", "an axis other than 0, the batch"));

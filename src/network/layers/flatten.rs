@@ -5,7 +5,7 @@ use crate::registry::Entry;
 use crate::tensor::Graph;
 
 use super::super::onnx::Step;
-use super::super::{Integers, Layer, Pass, Shape, Weight, shape};
+use super::super::{Integers, Layer, Pass, Shape, Weight, shape, window};
 use super::{LayerEntry, NAME};
 
 pub(super) const FLATTEN: LayerEntry = LayerEntry {
@@ -13,8 +13,8 @@ pub(super) const FLATTEN: LayerEntry = LayerEntry {
         name: "Flatten",
         aliases: &[],
         doc: "Lays all values of a record on one axis, row by row.\n\nInput `[batch, …]`, output `[batch, count]`.",
-        parameters: &[NAME],
-        build: |_| Ok(Box::new(Flatten)),
+        parameters: &[window::DATA_FORMAT, NAME],
+        build: |a| window::check_data_format(a).map(|()| Box::new(Flatten) as Box<dyn Layer>),
     },
     script_name: "flatten",
     positional: &[],

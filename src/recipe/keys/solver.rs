@@ -43,8 +43,8 @@ pub static SOLVER: Section = Section {
             "precision",
             Choice(&["float32", "bf16"]),
             Default(r#""float32""#),
-            "what layers compute in; `bf16` is mixed precision: products of bfloat16 values, float32 weights, losses and \
-             updates (ours)",
+            "what layers compute in; `bf16` is mixed precision: products of bfloat16 values in dense, convolution, recurrent and attention \
+             layers, float32 weights, losses and updates; made for GPUs, slower than `float32` on a CPU (ours)",
         ),
         key(
             "gradient_clip",

@@ -25,7 +25,7 @@ pub(crate) fn target(target: &Target, mask: Option<Array>, reduction: Reduction)
         factors.iter_mut().for_each(|factor| *factor *= share);
     }
     if let Some(weight) = &target.weight {
-        weigh(&mut factors, mask.shape(), weight)?;
+        weigh(&mut factors, mask.shape(), &weight.as_f32(), weight.shape())?;
     }
     let weight = Array::from_f32(factors, mask.shape())?;
     Ok(Cow::Owned(Target { value: target.value.clone(), weight: Some(weight) }))
@@ -37,18 +37,20 @@ pub(crate) fn target(target: &Target, mask: Option<Array>, reduction: Reduction)
 /// Weights that fit neither records nor steps.
 pub(crate) fn weight(weight: &Array, mask: &Array) -> Result<Array> {
     let mut factors = mask.as_f32().into_owned();
-    weigh(&mut factors, mask.shape(), weight)?;
+    weigh(&mut factors, mask.shape(), &weight.as_f32(), weight.shape())?;
     Array::from_f32(factors, mask.shape())
 }
 
 /// Multiplies factors of steps, `[batch, steps]`, by weights of records or of steps.
-fn weigh(factors: &mut [f32], shape: &[usize], weight: &Array) -> Result<()> {
-    let values = weight.as_f32();
+///
+/// # Errors
+/// Weights that fit neither records nor steps.
+pub(crate) fn weigh(factors: &mut [f32], shape: &[usize], values: &[f32], of: &[usize]) -> Result<()> {
     let (rows, steps) = (shape.first().copied().unwrap_or(0), shape.iter().skip(1).product::<usize>());
-    match weight.shape() {
-        own if own == shape => factors.iter_mut().zip(&*values).for_each(|(factor, weight)| *factor *= weight),
+    match of {
+        own if own == shape => factors.iter_mut().zip(values).for_each(|(factor, weight)| *factor *= weight),
         [own] | [own, 1] if *own == rows => {
-            let records = factors.chunks_exact_mut(steps.max(1)).zip(&*values);
+            let records = factors.chunks_exact_mut(steps.max(1)).zip(values);
             records.for_each(|(record, weight)| record.iter_mut().for_each(|factor| *factor *= weight));
         }
         other => {

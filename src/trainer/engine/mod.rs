@@ -16,7 +16,7 @@ use crate::network::{FlatWeights, Network, NotFinite, Plan};
 use crate::random::Random;
 use crate::tensor::{Array, Device};
 use composed::Composed;
-pub(super) use masked::{target as masked_target, weight as masked_weight};
+pub(super) use masked::{target as masked_target, weigh, weight as masked_weight};
 use planned::Planned;
 
 /// A network with weights.

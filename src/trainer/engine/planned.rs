@@ -7,7 +7,7 @@ use super::super::parts::OutputSpec;
 use super::{Losses, check_scalar, masked, named};
 use crate::error::{Error, Result};
 use crate::kernel::pool::Pool;
-use crate::loss::Fused;
+use crate::loss::{Fused, FusedMemory};
 use crate::network::{FlatWeights, Network, NotFinite, Plan};
 use crate::random::{Random, Stream};
 use crate::tensor::memory::{read, scalar};
@@ -31,12 +31,23 @@ pub(super) struct Planned {
     training: bool,
     work: usize,
     rows: usize,
+    /// What the losses compute with.
+    memory: FusedMemory,
 }
 
 impl Planned {
     /// Creates it without plans; `device` is the CPU, for what has to be composed.
     pub(super) fn new(device: &Device) -> Self {
-        Planned { device: device.clone(), plans: Vec::new(), threads: 0, pool: None, training: false, work: 0, rows: 0 }
+        Planned {
+            device: device.clone(),
+            plans: Vec::new(),
+            threads: 0,
+            pool: None,
+            training: false,
+            work: 0,
+            rows: 0,
+            memory: FusedMemory::default(),
+        }
     }
 
     /// Computes on so many threads from now on.
@@ -116,7 +127,7 @@ impl Planned {
         for (at, (output, target)) in outputs.iter().zip(targets).enumerate() {
             let target = &*masked::target(target, self.mask(at)?, output.loss.reduction())?;
             let plan = self.plans.first_mut().ok_or_else(no_plan)?;
-            let value = match fused(plan, at, output, target, self.training) {
+            let value = match fused(plan, at, output, target, self.training, &mut self.memory) {
                 Some(value) => value,
                 None => composed(plan, at, output, target, self.training, self.rows, &self.device)?,
             };
@@ -159,8 +170,15 @@ fn pool(pool: &mut Option<Pool>, threads: usize, work: usize) -> Result<Option<&
 }
 
 /// Computes a loss in one pass over slices, where it can be.
-fn fused(plan: &mut Plan, at: usize, output: &OutputSpec, target: &Target, training: bool) -> Option<f64> {
-    let loss = |predictions: &[f32], shape: &[usize], gradient: Option<&mut [f32]>, add: bool| {
+fn fused(
+    plan: &mut Plan,
+    at: usize,
+    output: &OutputSpec,
+    target: &Target,
+    training: bool,
+    memory: &mut FusedMemory,
+) -> Option<f64> {
+    let mut loss = |predictions: &[f32], shape: &[usize], gradient: Option<&mut [f32]>, add: bool| {
         output.loss.fused(&mut Fused {
             labels: &target.value,
             predictions,
@@ -169,6 +187,8 @@ fn fused(plan: &mut Plan, at: usize, output: &OutputSpec, target: &Target, train
             gradient,
             add,
             share: output.loss_weight as f32,
+            values: None,
+            memory,
         })
     };
     if !training {

@@ -53,6 +53,9 @@ impl OverAxes {
         if looks.causal && steps.len() > 1 {
             return Err(Error::recipe("`use_causal_mask` needs one axis of steps").hint("name it in `attention_axes`"));
         }
+        if looks.window.is_some() && steps.len() > 1 {
+            return Err(Error::recipe("`sliding_window` needs one axis of steps").hint("name it in `attention_axes`"));
+        }
         let others = (1..rank - 1).filter(|axis| !steps.contains(axis)).collect();
         Ok(Some(OverAxes { inner: inner.clone(), steps, others }))
     }

@@ -61,6 +61,12 @@ pub(super) const MULTI_HEAD_ATTENTION: LayerEntry = LayerEntry {
                 "null",
                 "the axes that are steps, counted with the batch axis as 0; all between batch and last when null",
             ),
+            Parameter::optional(
+                "sliding_window",
+                Type::Int,
+                "null",
+                "how near a step must be to be looked at, either way: 1 for a step itself only, at least 1; null for any",
+            ),
             Parameter::optional("kernel_initializer", Type::Component, "\"glorot_uniform\"", "how the kernels start"),
             Parameter::optional("bias_initializer", Type::Component, "\"zeros\"", "how the biases start"),
             penalty("kernel_regularizer", "a penalty on each kernel"),
@@ -162,6 +168,7 @@ fn output(a: &Arguments) -> Result<Option<Vec<usize>>> {
 impl MultiHeadAttention {
     fn new(a: &Arguments) -> Result<Self> {
         let key = a.at_least("key_dim", 1)?;
+        let window = if a.is_null("sliding_window") { None } else { Some(a.at_least("sliding_window", 1)?) };
         let own = Settings {
             heads: a.at_least("num_heads", 1)?,
             key,
@@ -180,7 +187,7 @@ impl MultiHeadAttention {
         if own.scores && own.terms.activity().is_some() {
             return Err(a.refuse("activity_regularizer", "null where `return_attention_scores` is set"));
         }
-        Ok(MultiHeadAttention { own: Arc::new(own), looks: Looks::new(a.bool("use_causal_mask")) })
+        Ok(MultiHeadAttention { own: Arc::new(own), looks: Looks { window, ..Looks::new(a.bool("use_causal_mask")) } })
     }
 
     fn lengths(&self, inputs: &[Shape]) -> Result<Lengths> {

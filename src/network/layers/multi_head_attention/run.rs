@@ -101,6 +101,7 @@ impl Run {
             keys: [of(self.looks.value_mask, keys), of(self.looks.key_mask, keys)],
             pairs: of(self.looks.pairs, queries * keys),
             causal: self.looks.causal,
+            window: self.looks.window,
         }
     }
 

@@ -28,6 +28,7 @@ pub(super) const SIMPLE_RNN: &[Parameter] = &[
     RETURN_STATE,
     GO_BACKWARDS,
     STATEFUL,
+    UNROLL,
     ZERO_OUTPUT,
     INITIAL_STATE,
     TRAINABLE,
@@ -57,6 +58,7 @@ pub(super) const LSTM: &[Parameter] = &[
     RETURN_STATE,
     GO_BACKWARDS,
     STATEFUL,
+    UNROLL,
     ZERO_OUTPUT,
     INITIAL_STATE,
     TRAINABLE,
@@ -91,6 +93,7 @@ pub(super) const GRU: &[Parameter] = &[
     RETURN_STATE,
     GO_BACKWARDS,
     STATEFUL,
+    UNROLL,
     ZERO_OUTPUT,
     INITIAL_STATE,
     TRAINABLE,
@@ -142,6 +145,12 @@ const STATEFUL: Parameter = Parameter::optional(
     Type::Bool,
     "false",
     "only false: states do not go from batch to batch, since records are shuffled and a run resumes anywhere",
+);
+const UNROLL: Parameter = Parameter::optional(
+    "unroll",
+    Type::Bool,
+    "false",
+    "no effect: a whole sequence is computed at once either way, and the numbers are the same",
 );
 const ZERO_OUTPUT: Parameter = Parameter::optional(
     "zero_output_for_mask",
