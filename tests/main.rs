@@ -10,6 +10,7 @@ mod end_to_end;
 mod fuzz;
 mod kernels;
 mod kills;
+mod memory;
 mod numeric;
 mod onnx;
 mod pretrained;
