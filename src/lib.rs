@@ -112,7 +112,7 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `parquet` | [`Records::read`](record::Records::read) and [`write`](record::Records::write) know `.parquet`; about 20 crates |
+//! | `parquet` | [`Records::read`](record::Records::read) and [`write`](record::Records::write) know `.parquet` and `.arrow`; about 20 crates |
 //! | `datasets` | [`Published`](record::published::Published): MNIST and CIFAR-10 from the files their publishers ship; about 200 crates |
 //! | `full` | all of these |
 //! | `cuda`, `cudnn` | networks on NVIDIA GPUs, in a program of its own: needs CUDA to build and to run; not in `full` |

@@ -67,7 +67,7 @@ pub fn run(args: Args) -> Result<()> {
         (false, _) => {
             return Err(Error::artifact(format!("`{}`: nothing is known about such files", path.display()))
                 .coded(codes::WRONG_FILE)
-                .hint("a run's folder, a checkpoint in it, `.safetensors`, records (`.csv`, `.json`, `.jsonl`, `.parquet`, `.npy`, `.tar` …), a config (`.json`, `.toml`, `.yaml`), or a recipe (`.rhai`)"));
+                .hint("a run's folder, a checkpoint in it, `.safetensors`, records (`.csv`, `.json`, `.jsonl`, `.parquet`, `.arrow`, `.npy`, `.tar` …), a config (`.json`, `.toml`, `.yaml`), or a recipe (`.rhai`)"));
         }
     };
     print(&found, args.json.json);

@@ -79,10 +79,10 @@ fn shown(folder: &Path) -> String {
 /// How records are read.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Input {
-    /// `csv`, `json`, `jsonl` or `parquet`; else by name or first byte
+    /// `csv`, `json`, `jsonl`, `parquet`, `arrow`; else by name or first byte
     ///
     /// By default the ending of a file's name tells, and of standard input the first byte: `[` begins a JSON array, `{`
-    /// JSON lines, `PAR1` Parquet, and anything else CSV.
+    /// JSON lines, `PAR1` Parquet, `ARROW1` Arrow, and anything else CSV.
     #[arg(long, value_name = "FORMAT", value_parser = format)]
     input_format: Option<Format>,
 }

@@ -17,7 +17,7 @@ const DEFAULT: &str = "scores.json";
 /// Score records with a trained model
 ///
 /// Writes the outputs of each record, in the order of the records, as JSON (an array of one object a record), JSON
-/// lines, CSV (a column for each number: `species_0`, `species_1` …) or Parquet. Large files are scored part by part.
+/// lines, CSV (a column for each number: `species_0`, `species_1` …), Parquet or Arrow. Large files are scored part by part.
 #[derive(clap::Args)]
 #[command(after_help = "Examples: barrage predict score.csv artifacts -o scores.json\n          \
                         barrage predict score.csv artifacts --keep id -o scores.csv\n          \
@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// `json`, `jsonl`, `csv` or `parquet`; else by FILE's ending
+    /// `json`, `jsonl`, `csv`, `parquet`, `arrow`; else by FILE's ending
     #[arg(long, value_name = "FORMAT", value_parser = format)]
     format: Option<Format>,
 
@@ -100,9 +100,10 @@ fn target(args: &Args) -> Result<(Target, Format)> {
         }
     };
     match (&target, format) {
-        (Target::Stdout, Format::Parquet) => {
-            Err(Error::new(Kind::Usage, "Parquet is no text: it goes into a file")
-                .hint("name it with `-o scores.parquet`"))
+        (Target::Stdout, Format::Parquet | Format::Arrow) => {
+            let name = if format == Format::Arrow { "Arrow" } else { "Parquet" };
+            Err(Error::new(Kind::Usage, format!("{name} is no text: it goes into a file"))
+                .hint(format!("name it with `-o scores.{format}`")))
         }
         // Scoring may take long; where it cannot be written is told before.
         (Target::File(path), _) => match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {

@@ -18,7 +18,8 @@ const LOOK: Duration = Duration::from_millis(250);
 const FILES: usize = 2_000;
 
 /// Endings of what a recipe is made of.
-const ENDINGS: [&str; 10] = ["rhai", "json", "json5", "toml", "yaml", "yml", "csv", "jsonl", "parquet", "tsv"];
+const ENDINGS: [&str; 12] =
+    ["rhai", "json", "json5", "toml", "yaml", "yml", "csv", "jsonl", "parquet", "arrow", "feather", "tsv"];
 
 /// What is known of a file: its path, when it was written, how long it is.
 type Seen = Vec<(PathBuf, Option<SystemTime>, u64)>;

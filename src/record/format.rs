@@ -16,11 +16,13 @@ pub enum Format {
     Jsonl,
     /// Parquet; read and written with the cargo feature `parquet`.
     Parquet,
+    /// Arrow's own file (Feather) or stream; read with the cargo feature `parquet`, which writes files.
+    Arrow,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Format; 4] = [Format::Csv, Format::Json, Format::Jsonl, Format::Parquet];
+    pub const ALL: [Format; 5] = [Format::Csv, Format::Json, Format::Jsonl, Format::Parquet, Format::Arrow];
 
     /// Returns the name, which is also the ending of such a file's name: `csv`.
     pub fn name(self) -> &'static str {
@@ -29,6 +31,7 @@ impl Format {
             Format::Json => "json",
             Format::Jsonl => "jsonl",
             Format::Parquet => "parquet",
+            Format::Arrow => "arrow",
         }
     }
 
@@ -43,14 +46,16 @@ impl Format {
     /// Another ending, or none.
     pub fn of(path: &Path) -> Result<Format> {
         let found = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
-        Format::named(&found).ok_or_else(|| {
+        // What Arrow files are called where they come from data frames.
+        let name = if found == "feather" { "arrow" } else { found.as_str() };
+        Format::named(name).ok_or_else(|| {
             let problem = match found.is_empty() {
                 true => "has no ending".to_owned(),
                 false => format!("has the ending `.{found}`"),
             };
             Error::data(format!("the format of {} is unknown: its name {problem}", path.display()))
                 .coded(codes::UNKNOWN_FORMAT)
-                .hint(format!("endings: {}", list([".csv", ".json", ".jsonl", ".parquet"])))
+                .hint(format!("endings: {}", list([".csv", ".json", ".jsonl", ".parquet", ".arrow"])))
         })
     }
 }

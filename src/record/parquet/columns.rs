@@ -39,7 +39,9 @@ impl Column {
             DataType::UInt64 => Build::Unsigned(Vec::new()),
             DataType::Float16 | DataType::Float32 | DataType::Float64 => Build::Float(Vec::new()),
             DataType::Boolean => Build::Bool(Vec::new()),
-            DataType::Utf8 => Build::Text(Vec::new(), Intern::default()),
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) => {
+                Build::Text(Vec::new(), Intern::default())
+            }
             _ => Build::Values(Vec::new()),
         };
         Column { build, nulls: Vec::new() }
@@ -70,11 +72,7 @@ impl Column {
                 }
             }
             Build::Text(values, intern) => {
-                if let Some(array) = array.as_string_opt::<i32>() {
-                    values.extend(
-                        rows.clone().map(|row| intern.text(if array.is_null(row) { "" } else { array.value(row) })),
-                    );
-                }
+                values.extend(rows.clone().map(|row| intern.text(text(array, row).unwrap_or_default())));
             }
             Build::Values(values) => values.extend(rows.clone().map(|row| value(array, row))),
         }
@@ -85,6 +83,8 @@ impl Column {
                 self.nulls
                     .extend(rows.map(|row| array.is_null(row) || values.get(from + row).is_none_or(|x| x.is_nan())));
             }
+            // Of numbered texts the number may be there, and the text missing.
+            Build::Text(..) => self.nulls.extend(rows.map(|row| text(array, row).is_none())),
             _ => self.nulls.extend(rows.map(|row| array.is_null(row))),
         }
     }
@@ -127,6 +127,45 @@ fn extend<A: ArrowPrimitiveType, T>(values: &mut Vec<T>, array: &ArrayRef, conve
     }
 }
 
+/// Returns one text of an array, whichever way texts are kept there.
+fn text(array: &ArrayRef, row: usize) -> Option<&str> {
+    if array.is_null(row) {
+        return None;
+    }
+    match array.data_type() {
+        DataType::LargeUtf8 => array.as_string_opt::<i64>().map(|array| array.value(row)),
+        DataType::Utf8View => array.as_string_view_opt().map(|array| array.value(row)),
+        DataType::Dictionary(..) => {
+            let array = array.as_any_dictionary_opt()?;
+            let key = array.keys();
+            let key = number_at(key, row)?;
+            (key < array.values().len()).then(|| text(array.values(), key)).flatten()
+        }
+        _ => array.as_string_opt::<i32>().map(|array| array.value(row)),
+    }
+}
+
+/// Returns the number of a numbered text.
+fn number_at(keys: &dyn arrow_array::Array, row: usize) -> Option<usize> {
+    fn key<A: ArrowPrimitiveType>(keys: &dyn arrow_array::Array, row: usize) -> Option<usize>
+    where
+        A::Native: TryInto<usize>,
+    {
+        keys.as_primitive_opt::<A>().and_then(|keys| keys.value(row).try_into().ok())
+    }
+    match keys.data_type() {
+        DataType::Int8 => key::<Int8Type>(keys, row),
+        DataType::Int16 => key::<Int16Type>(keys, row),
+        DataType::Int32 => key::<Int32Type>(keys, row),
+        DataType::Int64 => key::<Int64Type>(keys, row),
+        DataType::UInt8 => key::<UInt8Type>(keys, row),
+        DataType::UInt16 => key::<UInt16Type>(keys, row),
+        DataType::UInt32 => key::<UInt32Type>(keys, row),
+        DataType::UInt64 => key::<UInt64Type>(keys, row),
+        _ => None,
+    }
+}
+
 /// Returns one value of an array.
 fn value(array: &ArrayRef, row: usize) -> Value {
     if array.is_null(row) || row >= array.len() {
@@ -150,8 +189,14 @@ fn value(array: &ArrayRef, row: usize) -> Value {
         DataType::Float16 => number::<Float16Type>(array, row, |x| Value::Float(x.into())),
         DataType::Float32 => number::<Float32Type>(array, row, |x| Value::Float(x.into())),
         DataType::Float64 => number::<Float64Type>(array, row, Value::Float),
-        DataType::Utf8 => array.as_string_opt::<i32>().map_or(Value::Null, |array| Value::from(array.value(row))),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) => {
+            text(array, row).map_or(Value::Null, Value::from)
+        }
         DataType::List(_) => array.as_list_opt::<i32>().map_or(Value::Null, |array| list(&array.value(row))),
+        DataType::LargeList(_) => array.as_list_opt::<i64>().map_or(Value::Null, |array| list(&array.value(row))),
+        DataType::FixedSizeList(..) => {
+            array.as_fixed_size_list_opt().map_or(Value::Null, |array| list(&array.value(row)))
+        }
         DataType::Struct(fields) => array.as_struct_opt().map_or(Value::Null, |array| {
             let field = |(field, column): (&Arc<arrow_schema::Field>, &ArrayRef)| {
                 (Name::from(field.name().as_str()), value(column, row))

@@ -1,8 +1,10 @@
-//! Parquet files, with the feature `parquet`; without it they are refused with a way out.
+//! Parquet files, and those of Arrow, with the feature `parquet`; without it they are refused with a way out.
 //!
 //! Only what the file format itself says is read, not the Arrow schema that some writers put beside it:
 //! fewer types, and the same records from every writer.
 
+#[cfg(feature = "parquet")]
+mod arrow;
 #[cfg(feature = "parquet")]
 mod columns;
 #[cfg(feature = "parquet")]
@@ -15,12 +17,14 @@ mod types;
 mod write;
 
 #[cfg(feature = "parquet")]
+pub(super) use arrow::read as read_arrow;
+#[cfg(feature = "parquet")]
 pub(super) use read::{read, tables};
 #[cfg(feature = "parquet")]
 pub(super) use write::Writer;
 
 #[cfg(not(feature = "parquet"))]
-pub(super) use absent::{Writer, read, tables};
+pub(super) use absent::{Writer, read, read_arrow, tables};
 
 #[cfg(not(feature = "parquet"))]
 mod absent {
@@ -30,10 +34,19 @@ mod absent {
 
     use crate::error::{Error, Result};
     use crate::record::table::Table;
-    use crate::record::{Name, Records, Schema};
+    use crate::record::{Format, Name, Records, Schema};
 
     pub(in crate::record) fn read(path: &Path, _source: Arc<str>, _schema: Option<&Schema>) -> Result<Table> {
         Err(refuse(&format!("cannot read {}", path.display())))
+    }
+
+    pub(in crate::record) fn read_arrow(
+        _bytes: Vec<u8>,
+        name: &str,
+        _source: Arc<str>,
+        _schema: Option<&Schema>,
+    ) -> Result<Table> {
+        Err(refuse(&format!("cannot read {name}")))
     }
 
     pub(in crate::record) type Tables = (Vec<Name>, Box<dyn Iterator<Item = Result<Table>>>);
@@ -48,19 +61,19 @@ mod absent {
         Err(refuse(&format!("cannot read {name}")))
     }
 
-    pub(in crate::record) struct Writer<W>(std::marker::PhantomData<W>);
+    pub(in crate::record) struct Writer<W>(Format, std::marker::PhantomData<W>);
 
     impl<W: Write + Send> Writer<W> {
-        pub fn new(_out: W) -> Self {
-            Writer(std::marker::PhantomData)
+        pub fn new(_out: W, format: Format) -> Self {
+            Writer(format, std::marker::PhantomData)
         }
 
         pub fn write(&mut self, _records: &Records) -> Result<()> {
-            Err(refuse("cannot write Parquet"))
+            Err(refuse(&format!("cannot write .{}", self.0)))
         }
 
         pub fn finish(self) -> Result<W> {
-            Err(refuse("cannot write Parquet"))
+            Err(refuse(&format!("cannot write .{}", self.0)))
         }
     }
 

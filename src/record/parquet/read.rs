@@ -128,7 +128,7 @@ fn table(file: File, source: Arc<str>, schema: Option<&Schema>) -> Result<Table>
     finish(columns, &fields, len, source, schema)
 }
 
-fn finish(
+pub(super) fn finish(
     columns: Vec<Column>,
     fields: &Fields,
     len: usize,
@@ -150,10 +150,20 @@ fn finish(
 }
 
 /// Returns an error of the reader in plain words.
-fn damaged(error: impl std::fmt::Display) -> Error {
+pub(super) fn damaged(error: impl std::fmt::Display) -> Error {
     let text = error.to_string();
     let mut text = text.as_str();
-    let kinds = ["Parquet error: ", "Parquet argument error: ", "External: ", "Arrow: ", "EOF: ", "NYI: "];
+    let kinds = [
+        "Ipc error: ",
+        "Parser error: ",
+        "Invalid argument error: ",
+        "Parquet error: ",
+        "Parquet argument error: ",
+        "External: ",
+        "Arrow: ",
+        "EOF: ",
+        "NYI: ",
+    ];
     while let Some(rest) = kinds.iter().find_map(|kind| text.strip_prefix(kind)) {
         text = rest;
     }

@@ -1,4 +1,4 @@
-//! Which types of a Parquet column records can hold.
+//! Which types of a column of Parquet or Arrow records can hold.
 
 use std::fmt::Display;
 
@@ -48,7 +48,9 @@ fn refuse(name: &str, kind: &DataType) -> Vec<Error> {
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
             error("bytes", rewrite(&"as text (UTF-8) or as lists of numbers"))
         }
-        DataType::List(item) => refuse(name, item.data_type()),
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            refuse(name, item.data_type())
+        }
         DataType::Struct(fields) => {
             fields.iter().flat_map(|field| refuse(&format!("{name}.{}", field.name()), field.data_type())).collect()
         }
@@ -65,7 +67,16 @@ fn refuse(name: &str, kind: &DataType) -> Vec<Error> {
         | DataType::Float16
         | DataType::Float32
         | DataType::Float64
-        | DataType::Utf8 => Vec::new(),
+        | DataType::Utf8
+        | DataType::LargeUtf8
+        | DataType::Utf8View => Vec::new(),
+        // Texts that are numbered, as categories of data frames are.
+        DataType::Dictionary(_, value)
+            if matches!(**value, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) =>
+        {
+            Vec::new()
+        }
+        DataType::Dictionary(..) => error("numbered values that are no texts", rewrite(&"as plain values")),
         DataType::Map(..) => error("maps with keys of their own", rewrite(&"as columns, one for each key")),
         _ => error("values of an unknown type", rewrite(&"as numbers or text")),
     }

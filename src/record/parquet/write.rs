@@ -1,4 +1,5 @@
-//! Writing a Parquet file: one column for each column, compressed with Snappy, which every reader knows.
+//! Writing a Parquet file: one column for each column, compressed with Snappy, which every reader knows. An Arrow file
+//! has the same columns, not compressed, so that readers can map it.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -10,14 +11,15 @@ use arrow_array::{
     RecordBatch,
 };
 use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_ipc::writer::FileWriter;
 use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 
 use crate::error::{Error, Result};
-use crate::record::Records;
 use crate::record::cells::{Cells, Data};
+use crate::record::{Format, Records};
 use crate::tensor::{Array, Dtype};
 
 /// Rows turned over at a time.
@@ -26,30 +28,40 @@ const ROWS: usize = 8192;
 /// Writes tables one after another; the types of the columns are those of the first.
 pub(in crate::record) struct Writer<W: Write + Send> {
     state: State<W>,
+    /// Parquet or Arrow.
+    format: Format,
 }
 
 enum State<W: Write + Send> {
     Waits(W),
-    Writes(Box<ArrowWriter<W>>, Arc<Schema>),
+    Writes(Sink<W>, Arc<Schema>),
     Failed,
 }
 
+enum Sink<W: Write + Send> {
+    Parquet(Box<ArrowWriter<W>>),
+    Arrow(Box<FileWriter<W>>),
+}
+
 impl<W: Write + Send> Writer<W> {
-    pub fn new(out: W) -> Self {
-        Writer { state: State::Waits(out) }
+    pub fn new(out: W, format: Format) -> Self {
+        Writer { state: State::Waits(out), format }
     }
 
     pub fn write(&mut self, records: &Records) -> Result<()> {
-        let fields = fields(records)?;
+        let fields = fields(records, self.format)?;
         let (mut writer, schema) = match std::mem::replace(&mut self.state, State::Failed) {
-            State::Waits(out) => begin(out, fields)?,
+            State::Waits(out) => begin(out, fields, self.format)?,
             State::Writes(writer, schema) => (same(&schema, &fields).map(|()| writer)?, schema),
             State::Failed => return Err(Error::data("cannot write: an earlier part has failed")),
         };
         for rows in records.rows().chunks(ROWS) {
             let arrays = records.table().columns().map(|(_, cells)| array(cells, rows)).collect();
             let batch = RecordBatch::try_new(schema.clone(), arrays).map_err(failed)?;
-            writer.write(&batch).map_err(failed)?;
+            match &mut writer {
+                Sink::Parquet(writer) => writer.write(&batch).map_err(failed)?,
+                Sink::Arrow(writer) => writer.write(&batch).map_err(failed)?,
+            }
         }
         self.state = State::Writes(writer, schema);
         Ok(())
@@ -57,26 +69,36 @@ impl<W: Write + Send> Writer<W> {
 
     pub fn finish(self) -> Result<W> {
         match self.state {
-            State::Writes(writer, _) => writer.into_inner().map_err(failed),
-            _ => Err(no_columns()),
+            State::Writes(Sink::Parquet(writer), _) => writer.into_inner().map_err(failed),
+            State::Writes(Sink::Arrow(writer), _) => writer.into_inner().map_err(failed),
+            _ => Err(no_columns(self.format)),
         }
     }
 }
 
 /// Returns the columns; any of them may have missing values in a later table.
-fn fields(records: &Records) -> Result<Vec<Field>> {
+fn fields(records: &Records, format: Format) -> Result<Vec<Field>> {
     let columns = records.table().columns();
-    let fields: Vec<Field> =
-        columns.map(|(name, cells)| Ok(Field::new(&**name, kind(name, cells)?, true))).collect::<Result<_>>()?;
-    if fields.is_empty() { Err(no_columns()) } else { Ok(fields) }
+    let fields: Vec<Field> = columns
+        .map(|(name, cells)| Ok(Field::new(&**name, kind(name, cells, format)?, true)))
+        .collect::<Result<_>>()?;
+    if fields.is_empty() { Err(no_columns(format)) } else { Ok(fields) }
 }
 
-fn no_columns() -> Error {
-    Error::data("records without columns cannot be written as Parquet")
+fn no_columns(format: Format) -> Error {
+    Error::data(format!("records without columns cannot be written as {}", spoken(format)))
 }
 
-fn begin<W: Write + Send>(out: W, fields: Vec<Field>) -> Result<(Box<ArrowWriter<W>>, Arc<Schema>)> {
+/// Returns what errors call the format.
+fn spoken(format: Format) -> &'static str {
+    if format == Format::Arrow { "Arrow" } else { "Parquet" }
+}
+
+fn begin<W: Write + Send>(out: W, fields: Vec<Field>, format: Format) -> Result<(Sink<W>, Arc<Schema>)> {
     let schema = Arc::new(Schema::new(fields));
+    if format == Format::Arrow {
+        return Ok((Sink::Arrow(Box::new(FileWriter::try_new(out, &schema).map_err(failed)?)), schema));
+    }
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_created_by(concat!("barrage ", env!("CARGO_PKG_VERSION")).to_owned())
@@ -84,7 +106,7 @@ fn begin<W: Write + Send>(out: W, fields: Vec<Field>) -> Result<(Box<ArrowWriter
     // Without Arrow's own schema beside it the file means the same to every reader.
     let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
     let writer = ArrowWriter::try_new_with_options(out, schema.clone(), options).map_err(failed)?;
-    Ok((Box::new(writer), schema))
+    Ok((Sink::Parquet(Box::new(writer)), schema))
 }
 
 /// Checks that a later table has the columns of the first one.
@@ -106,7 +128,8 @@ fn failed(error: impl std::fmt::Display) -> Error {
 }
 
 /// Returns the type of a column in the file.
-fn kind(name: &str, cells: &Cells) -> Result<DataType> {
+fn kind(name: &str, cells: &Cells, format: Format) -> Result<DataType> {
+    let format = spoken(format);
     Ok(match &cells.data {
         Data::Int(_) => DataType::Int64,
         Data::Float(_) => DataType::Float64,
@@ -121,7 +144,7 @@ fn kind(name: &str, cells: &Cells) -> Result<DataType> {
             let rank = present().next().map_or(1, Array::rank);
             if let Some(other) = present().find(|array| array.rank() != rank) {
                 return Err(Error::data(format!(
-                    "column `{name}` holds tensors with {rank} and with {} axes, which Parquet cannot hold together",
+                    "column `{name}` holds tensors with {rank} and with {} axes, which {format} cannot hold together",
                     other.rank()
                 ))
                 .hint("reshape them in `map`, or write .json or .jsonl"));
@@ -130,7 +153,7 @@ fn kind(name: &str, cells: &Cells) -> Result<DataType> {
         }
         Data::Mixed(_) => {
             return Err(Error::data(format!(
-                "column `{name}` holds values of different types, which Parquet cannot hold"
+                "column `{name}` holds values of different types, which {format} cannot hold"
             ))
             .hint("write .json or .jsonl, or `select` the other columns"));
         }

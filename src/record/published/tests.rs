@@ -46,6 +46,61 @@ fn mnist_is_read() {
     assert_eq!(set.test.record(0).place(), "record 0 of test");
 }
 
+/// The reader of another project and ours agree on the same files.
+#[test]
+fn idx_files_are_read_alike_by_our_own_reader() {
+    use crate::record::{ReadOptions, Records};
+    let folder = tempfile::tempdir().unwrap();
+    mnist(folder.path());
+    let theirs = Published::Mnist.read(folder.path()).unwrap();
+    for (prefix, theirs) in [("train", &theirs.train), ("t10k", &theirs.test)] {
+        let images = folder.path().join(format!("{prefix}-images-idx3-ubyte"));
+        let labels = folder.path().join(format!("{prefix}-labels-idx1-ubyte"));
+        let files = [("image".into(), images.as_path()), ("label".into(), labels.as_path())];
+        let ours = Records::read_columns(&files, &ReadOptions::default()).unwrap();
+        let host = |records: &Records, name| records.column(name).unwrap().to_host().unwrap();
+        let (pixels, scaled) = (host(&ours, "image"), host(theirs, "image"));
+        assert_eq!(pixels.size(), scaled.size());
+        for (ours, theirs) in pixels.as_u8().iter().zip(scaled.as_f32().iter()) {
+            assert_eq!(f32::from(*ours), (theirs * 255.0).round());
+        }
+        assert_eq!(host(&ours, "label").as_i64(), host(theirs, "label").as_i64());
+    }
+}
+
+/// One file of CIFAR-10 as both read it: a few images, and holes up to the one length that theirs takes.
+#[test]
+fn files_of_cifar10_are_read_alike_by_our_own_reader() {
+    use crate::record::{Field, ReadOptions, Records};
+    const IMAGES: usize = 10_000;
+    const FEW: usize = 5;
+    let folder = tempfile::tempdir().unwrap();
+    let few: Vec<u8> =
+        (0..FEW * 3073).map(|at| if at % 3073 == 0 { (at / 3073) as u8 } else { (at * 7 % 251) as u8 }).collect();
+    for name in Published::Cifar10.files() {
+        let path = folder.path().join(name);
+        std::fs::write(&path, &few).unwrap();
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(3073 * IMAGES as u64).unwrap();
+    }
+    let theirs = Published::Cifar10.read(folder.path()).unwrap().test;
+    let options = ReadOptions { format: Some("cifar10".to_owned()), ..ReadOptions::default() };
+    let ours = Records::read_with(&folder.path().join("test_batch.bin"), &options).unwrap();
+    assert_eq!((ours.len(), theirs.len()), (IMAGES, IMAGES));
+    for at in (0..FEW).chain([IMAGES - 1]) {
+        let array = |records: &Records| match records.record(at).field("image").unwrap() {
+            Field::Tensor(tensor) => tensor.to_host().unwrap(),
+            other => panic!("expected an image, found {other:?}"),
+        };
+        let (pixels, scaled) = (array(&ours), array(&theirs));
+        assert_eq!(pixels.shape(), scaled.shape());
+        for (ours, theirs) in pixels.as_u8().iter().zip(scaled.as_f32().iter()) {
+            assert_eq!(f32::from(*ours), (theirs * 255.0).round());
+        }
+        let label = |records: &Records| records.record(at).number("label").unwrap();
+        assert_eq!(label(&ours), label(&theirs));
+    }
+}
+
 #[test]
 fn channels_come_last() {
     let images = |count: usize| {

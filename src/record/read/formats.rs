@@ -151,7 +151,7 @@ fn of(inner: &Path) -> Option<&'static Whole> {
     FORMATS.iter().find(|format| format.endings.contains(&ending.as_str()) || (mnist && format.name == "idx"))
 }
 
-/// Reads a text table, unpacked first if it is compressed, or Parquet.
+/// Reads a text table, unpacked first if it is compressed, or Parquet or Arrow.
 fn text_table(path: &Path, inner: &Path, options: &ReadOptions) -> ReadResult {
     let format = match &options.format {
         Some(name) => Format::named(name).ok_or_else(|| unknown(name))?,
@@ -163,10 +163,17 @@ fn text_table(path: &Path, inner: &Path, options: &ReadOptions) -> ReadResult {
     }
     let name = path.display().to_string();
     let text = match compressed::of(path) {
+        None if format == Format::Arrow => {
+            let bytes = super::parallel::bytes(path).map_err(|error| super::unreadable(path, &error))?;
+            return crate::record::parquet::read_arrow(bytes, &name, source(path), schema);
+        }
         None => super::text_of(path)?,
         Some(packing) => {
             let packed = Bytes::open(path, false)?;
             let bytes = compressed::unpack(&packed, packing).map_err(|error| error.within(name.clone()))?;
+            if format == Format::Arrow {
+                return crate::record::parquet::read_arrow(bytes.to_vec(), &name, source(path), schema);
+            }
             super::utf8(bytes.to_vec(), &name, 0)?
         }
     };

@@ -38,7 +38,7 @@ impl Records {
     /// |---|---|
     /// | `.csv` | a text table with a header row, in UTF-8 |
     /// | `.json`, `.jsonl` | an array of objects, or one object a line |
-    /// | `.parquet` | typed columns, with the cargo feature `parquet` |
+    /// | `.parquet`, `.arrow`, `.feather` | typed columns, with the cargo feature `parquet` |
     /// | `.npy`, `.npz` | arrays of NumPy with the records on axis 0: the column `value`, or one of each name |
     /// | `.safetensors` | tensors with the records on axis 0; what [`Records::write`] and `barrage pack` write |
     /// | `.idx`, `-ubyte` | an array as MNIST has it: the column `value` |

@@ -71,7 +71,7 @@ impl Source {
     }
 
     /// Reads a stream to its end, into a temporary file that vanishes with the program. `name` is what errors call it.
-    /// Without a format it is told from the first bytes: `PAR1` is Parquet, `[` a JSON array, `{` JSON lines, anything
+    /// Without a format it is told from the first bytes: `PAR1` is Parquet, `ARROW1` Arrow, `[` a JSON array, `{` JSON lines, anything
     /// else CSV.
     ///
     /// # Errors
@@ -95,7 +95,7 @@ impl Source {
     }
 
     /// Imposes a schema and divides the records into parts; the number of records of each but the last is a multiple
-    /// of `multiple`. CSV, JSON lines and Parquet are read part by part, a JSON array whole. `verbatim` are columns
+    /// of `multiple`. CSV, JSON lines and Parquet are read part by part, a JSON array and Arrow whole. `verbatim` are columns
     /// that CSV gives as texts, as they are written, if the schema does not have them.
     ///
     /// Types are as [`Records::read_as`] finds them, the same in every part, but for CSV columns that the schema does
@@ -115,6 +115,12 @@ impl Source {
                 let source = self.source();
                 let (columns, tables) = parquet::tables(self.disk, &self.name, source, schema, rows)?;
                 return Ok(Parts { columns, path: self.path, rest: Rest::Tables(tables) });
+            }
+            Format::Arrow => {
+                let table = parquet::read_arrow(self.bytes(0, None)?, &self.name, self.source(), Some(schema))?;
+                let records = Records::from_table(table);
+                let columns = records.columns().to_vec();
+                return Ok(Parts { columns, path: self.path, rest: Rest::Whole { records, at: 0, rows } });
             }
             Format::Json => {
                 let text = self.text(0, None)?;
@@ -257,6 +263,8 @@ fn detect(begin: &[u8]) -> Format {
     let text = begin.strip_prefix(b"\xef\xbb\xbf").unwrap_or(begin);
     match text.trim_ascii_start().first() {
         _ if begin.starts_with(b"PAR1") => Format::Parquet,
+        // A file, and the length that a stream begins with.
+        _ if begin.starts_with(b"ARROW1") || begin.starts_with(&[0xff; 4]) => Format::Arrow,
         Some(b'[') => Format::Json,
         Some(b'{') => Format::Jsonl,
         _ => Format::Csv,

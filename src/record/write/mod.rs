@@ -18,14 +18,14 @@ use crate::record::{ColumnType, Format, Name, Pack, Records, parquet};
 
 impl Records {
     /// Writes the records as `.csv`, `.json` (an array of objects, one a line) or `.jsonl`, with the cargo
-    /// feature `parquet` also as `.parquet` (compressed with snappy), or as `.safetensors`, which is mapped when it is read
+    /// feature `parquet` also as `.parquet` (compressed with snappy) or `.arrow`, or as `.safetensors`, which is mapped when it is read
     /// and so is the fastest to train from (see [`Pack`]), replacing the file at once: it is
     /// written beside it and then renamed; with `.gz` or `.zst` after the ending it is compressed. Missing values are an empty field in CSV and null elsewhere. The
     /// file reads back as the same records, but for texts in CSV that look like something else (`NA`,
     /// `007`): impose the schema to keep those, or write JSON.
     ///
     /// # Errors
-    /// Another ending, tensors or lists in CSV, columns of mixed types in Parquet, and whatever the file
+    /// Another ending, tensors or lists in CSV, columns of mixed types in Parquet and Arrow, and whatever the file
     /// system refuses.
     pub fn write(&self, path: &Path) -> Result<()> {
         if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("safetensors")) {
@@ -81,8 +81,13 @@ pub struct Writer<W: Write + Send>(Kind<W>);
 
 enum Kind<W: Write + Send> {
     Csv(Box<csv::Writer<W>>),
-    Json { out: W, array: bool, begun: bool },
-    Parquet(Box<parquet::Writer<W>>),
+    Json {
+        out: W,
+        array: bool,
+        begun: bool,
+    },
+    /// Parquet and Arrow.
+    Columns(Box<parquet::Writer<W>>),
 }
 
 impl<W: Write + Send> Writer<W> {
@@ -91,7 +96,7 @@ impl<W: Write + Send> Writer<W> {
         Writer(match format {
             Format::Csv => Kind::Csv(Box::new(csv::Writer::new(out))),
             Format::Json | Format::Jsonl => Kind::Json { out, array: format == Format::Json, begun: false },
-            Format::Parquet => Kind::Parquet(Box::new(parquet::Writer::new(out))),
+            Format::Parquet | Format::Arrow => Kind::Columns(Box::new(parquet::Writer::new(out, format))),
         })
     }
 
@@ -99,19 +104,19 @@ impl<W: Write + Send> Writer<W> {
     ///
     /// # Errors
     /// A table without columns, or with other columns than the first one; in CSV a column whose tensors have different
-    /// shapes, or of maps or mixed types; in Parquet a column of mixed types; whatever the output refuses.
+    /// shapes, or of maps or mixed types; in Parquet and Arrow a column of mixed types; whatever the output refuses.
     pub fn write(&mut self, records: &Records) -> Result<()> {
         match &mut self.0 {
             Kind::Csv(writer) => writer.write(records),
             Kind::Json { out, array, begun } => write_json(out, records, *array, begun),
-            Kind::Parquet(writer) => writer.write(records),
+            Kind::Columns(writer) => writer.write(records),
         }
     }
 
     /// Ends the file, and returns what it was written to.
     ///
     /// # Errors
-    /// In Parquet, that no table was written: it has no columns then; whatever the output refuses.
+    /// In Parquet and Arrow, that no table was written: it has no columns then; whatever the output refuses.
     pub fn finish(self) -> Result<W> {
         match self.0 {
             Kind::Csv(writer) => writer.finish(),
@@ -124,7 +129,7 @@ impl<W: Write + Send> Writer<W> {
                 out.write_all(end.as_bytes()).and_then(|()| out.flush()).map_err(failed)?;
                 Ok(out)
             }
-            Kind::Parquet(writer) => writer.finish(),
+            Kind::Columns(writer) => writer.finish(),
         }
     }
 }

@@ -110,7 +110,8 @@ mod functions {
     /// - `.csv`, `.tsv`: a header row, then a record a line. Empty fields and `NA` are missing; the type of a column is
     ///   the one all its values have: whole numbers, numbers, true/false or text.
     /// - `.json`: an array of objects; `.jsonl`: an object a line; `.txt`: the column `text`, a record a line.
-    /// - `.parquet`, in a binary with the cargo feature `parquet`: typed columns; dates, times and decimals are refused.
+    /// - `.parquet`, `.arrow` and `.feather`, in a binary with the cargo feature `parquet`: typed columns; dates, times and
+    ///   decimals are refused, and so is what is compressed within an Arrow file.
     /// - `.npy`, `.npz`: arrays of NumPy with the records on axis 0, the column `value` or one of each name.
     /// - `.safetensors`: tensors with the records on axis 0, and what `write` and `barrage pack` make.
     /// - `.idx` and names such as `train-images-idx3-ubyte`: the column `value`; see `read_columns` for MNIST.
@@ -440,7 +441,7 @@ mod functions {
         records.describe()
     }
 
-    /// Writes the table to a file: CSV, JSON, JSONL or Parquet by its ending. The name is relative to the project
+    /// Writes the table to a file: CSV, JSON, JSONL, Parquet or Arrow by its ending. The name is relative to the project
     /// root.
     ///
     /// # Errors

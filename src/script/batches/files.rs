@@ -19,7 +19,7 @@ use crate::script::traceback::type_phrase;
 use crate::tensor::{Array, Tensor};
 
 /// The formats that `load` and `dump` know.
-pub const FORMATS: [&str; 7] = ["raw", "npy", "image", "csv", "json", "jsonl", "parquet"];
+pub const FORMATS: [&str; 8] = ["raw", "npy", "image", "csv", "json", "jsonl", "parquet", "arrow"];
 
 /// How a batch is stored.
 #[derive(Clone, Debug)]
@@ -302,7 +302,7 @@ pub fn write(
             format.ending(),
             names.len()
         ))
-        .hint("name it: `batch.dump(\"folder\", #{ fmt: \"npy\", components: \"images\" })`; `csv`, `jsonl` and `parquet` hold several"));
+        .hint("name it: `batch.dump(\"folder\", #{ fmt: \"npy\", components: \"images\" })`; `csv`, `jsonl`, `parquet` and `arrow` hold several"));
     };
     let folder = host.roots().writable(&target)?;
     artifact::make_folder(&folder)?;

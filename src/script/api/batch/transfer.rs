@@ -26,7 +26,7 @@ mod functions {
     ///   bytes before them) have a file for each item: in the folder `src`, named by the id, with or without the ending;
     ///   without `src`, where the index of files says; `src` may be another index of files. They are read on many
     ///   threads at once (`workers`). `"npy"` of a single file is an array of the whole set.
-    /// * `"csv"`, `"json"`, `"jsonl"` and `"parquet"` are tables whose columns are components, and whose rows are found by
+    /// * `"csv"`, `"json"`, `"jsonl"`, `"parquet"` and `"arrow"` are tables whose columns are components, and whose rows are found by
     ///   the column `id`, or, without one, as rows of the whole set. The ending of the name says it, too.
     ///
     /// Any of them may be compressed, `.gz` or `.zst` after the ending (Parquet compresses itself).
