@@ -17,7 +17,7 @@ use rustyline::{CompletionType, Config, Context, Editor, Helper, Highlighter, Hi
 use crate::cli::options::Scripts;
 use crate::cli::{exit, picture, signals, terminal};
 use crate::error::{self, Kind};
-use crate::script::repl::{self, Answer, Command, Cost, Session};
+use crate::script::repl::{self, Answer, Called, Command, Cost, Session};
 use crate::{Error, Result, artifact};
 
 /// Explore line by line: the same functions as in a recipe
@@ -192,8 +192,8 @@ impl Prompt {
             }
             Command::Profile(text) => {
                 let begun = Instant::now();
-                let (_, costs) = session.profile(&text, &|| begun.elapsed().as_secs_f64())?;
-                plain(table(&costs))
+                let (_, costs, calls) = session.profile(&text, &|| begun.elapsed().as_secs_f64())?;
+                plain(format!("{}{}", table(&costs), functions(&calls)))
             }
             Command::Load(file) => session.load(&file)?,
             Command::Reload => match session.reload()? {
@@ -231,6 +231,19 @@ fn table(costs: &[Cost]) -> String {
         format!("{:>10.3} ms {:>4.0} %  {line:>4}  {text}\n", seconds * 1e3, 100.0 * seconds / all.max(1e-12))
     };
     costs.iter().map(line).collect()
+}
+
+/// Returns what functions cost: the time within them alone, the time with what they called, how often they were called.
+fn functions(calls: &[Called]) -> String {
+    if calls.is_empty() {
+        return String::new();
+    }
+    let line = |called: &Called| {
+        let Called { name, calls, seconds, own } = called;
+        format!("{:>10.3} ms {:>10.3} ms  {calls:>7}  {name}\n", own * 1e3, seconds * 1e3)
+    };
+    let lines: String = calls.iter().map(line).collect();
+    format!("\n{:>13} {:>13}  {:>7}  {}\n{lines}", "alone", "with calls", "calls", "function")
 }
 
 /// The history below the folder for state, as XDG names it.

@@ -228,6 +228,20 @@ impl Batch {
         })
     }
 
+    /// Returns the batch that has, at each place, what stands at one of these positions, under other ids; components of
+    /// `instead` have other items.
+    ///
+    /// # Errors
+    /// A position past the end; another number of ids or items.
+    pub fn taken(&mut self, positions: &[usize], index: Index, instead: Vec<(Name, Items)>) -> Result<Batch> {
+        let mut batch = self.subset(positions)?;
+        batch.index = index;
+        for (name, items) in instead {
+            batch.set(&name, items)?;
+        }
+        Ok(batch)
+    }
+
     /// Puts other ids and components in place of those of the batch, with another number of items.
     pub fn replace(&mut self, other: Batch) {
         *self = other;

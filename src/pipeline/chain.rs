@@ -141,12 +141,12 @@ impl<B: Clone + Send + 'static> Chain<B> {
 pub type Source<B> = Box<dyn Iterator<Item = Result<B>> + Send>;
 
 /// How a chain is run.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Run {
     /// How many batches are made ahead of the one that is asked for; 0 makes each when it is asked for.
     pub prefetch: usize,
-    /// Whether a batch that fails is left out, instead of ending the run with its error.
-    pub skip_failed: bool,
+    /// Is told of each batch that fails and is left out; without it the run ends with the error.
+    pub skip_failed: Option<std::sync::Arc<dyn Fn(&Error) + Send + Sync>>,
 }
 
 /// Runs a chain over batches: they come out in the order in which they went in. With `prefetch`, the steps before
@@ -197,7 +197,13 @@ pub fn run<B: Clone + Send + 'static>(
         };
         source = Box::new(source.map(through));
         if let Some((size, regroup)) = regroup {
-            source = Box::new(Rebatched { source: settled(source, how), size, regroup, held: Vec::new(), done: false });
+            source = Box::new(Rebatched {
+                source: settled(source, how.clone()),
+                size,
+                regroup,
+                held: Vec::new(),
+                done: false,
+            });
         }
     }
     Ok(settled(source, how))
@@ -212,11 +218,13 @@ fn settled<B: Send + 'static>(mut source: Box<dyn Iterator<Item = Result<Next<B>
                 Ok(Next::On(batch)) => return Some(Ok(batch)),
                 Ok(Next::Skip) => (),
                 Ok(Next::Stop) => over = true,
-                Err(error) if how.skip_failed && error.kind() != crate::error::Kind::Interrupted => (),
-                Err(error) => {
-                    over = true;
-                    return Some(Err(error));
-                }
+                Err(error) => match &how.skip_failed {
+                    Some(tell) if error.kind() != crate::error::Kind::Interrupted => tell(&error),
+                    _ => {
+                        over = true;
+                        return Some(Err(error));
+                    }
+                },
             }
         }
         None

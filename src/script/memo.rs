@@ -153,3 +153,49 @@ fn native(
     #[allow(deprecated, reason = "the interface is not deprecated but called volatile; the version is pinned")]
     FnPtr::from_fn(name, run)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn of_threads_that_ask_for_one_key_one_computes_and_the_others_wait() {
+        const THREADS: usize = 8;
+        let recent = Recent { most: 2, slots: Mutex::default() };
+        let (computed, together) = (AtomicUsize::new(0), Barrier::new(THREADS));
+        let ask = || {
+            together.wait();
+            let compute = || {
+                computed.fetch_add(1, Ordering::SeqCst);
+                // Long enough for every other thread to come while it is being computed.
+                std::thread::sleep(Duration::from_millis(50));
+                Ok(Dynamic::from(7_i64))
+            };
+            recent.get("key".to_owned(), compute).unwrap().as_int().unwrap()
+        };
+        let answers: Vec<i64> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(ask)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!((answers, computed.into_inner()), (vec![7; THREADS], 1));
+    }
+
+    #[test]
+    fn a_key_does_not_wait_for_another_and_a_failure_is_asked_again() {
+        let recent = Recent { most: 2, slots: Mutex::default() };
+        let both = Barrier::new(2);
+        // Each waits for the other while it computes: with one lock for all this would never end.
+        let ask = |key: &str| recent.get(key.to_owned(), || Ok(Dynamic::from(both.wait().is_leader()))).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| drop(ask("a")));
+            drop(ask("b"));
+        });
+        let failing = || Err(raise(Error::script("no")));
+        assert!(recent.get("c".to_owned(), failing).is_err());
+        assert_eq!(recent.get("c".to_owned(), || Ok(Dynamic::from(1_i64))).unwrap().as_int(), Ok(1));
+    }
+}

@@ -200,6 +200,8 @@ fn missing_field(
     let mut names: Vec<&str> = sources.iter().flat_map(|script| clues::field_names(&script.text)).collect();
     names.sort_unstable();
     names.dedup();
+    // The value may be of one of the program's own types.
+    names.extend(manual::properties(host.engine()).iter().map(String::as_str));
     error.maybe_hint(error::did_you_mean(name, names)).maybe_hint(matches!(name, "y" | "w").then(|| {
         format!("in score mode there are no outputs and weights: test `this.mode != \"score\"` or `\"{name}\" in …`")
     }))

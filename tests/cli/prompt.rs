@@ -28,7 +28,7 @@ fn an_entry_goes_on_until_its_brackets_are_closed() {
     session.send_line("fn double(x) {").unwrap();
     session.send_line("2 * x").unwrap();
     session.send_line("}").unwrap();
-    // The end of the entry, then the next prompt: what is typed before it may be lost.
+    // The end of the entry, then the next prompt.
     session.exp_string("\u{1b}[?2004l").unwrap();
     session.exp_string("barrage> ").unwrap();
     session.send_line("double(2100) + 11").unwrap();
@@ -141,4 +141,57 @@ fn a_run_of_a_pipeline_has_a_bar_at_a_terminal_and_draws_nothing_elsewhere() {
     let output = command.arg("run").arg("bar.rhai").current_dir(folder.path()).output().unwrap();
     let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert_eq!((shown(&output.stdout), shown(&output.stderr)), ("done\n".to_owned(), String::new()));
+}
+
+#[test]
+fn what_is_typed_ahead_is_not_lost() {
+    let (_folder, mut session) = prompt();
+    // Several lines at once, as they are pasted.
+    press(&mut session, "let x = 4200;\rx + 11\rx + 22\r");
+    session.exp_string("\n4211").unwrap();
+    session.exp_string("\n4222").unwrap();
+    // While an entry runs: whole lines, and the beginning of one.
+    press(&mut session, "print(\"beg\" + \"un\"); for i in 0..2000000 { x += i % 2; } x\r");
+    session.exp_string("begun").unwrap();
+    press(&mut session, "x + 33\rx + ");
+    session.exp_string("\n1004200").unwrap();
+    session.exp_string("\n1004233").unwrap();
+    session.exp_string("barrage> ").unwrap();
+    press(&mut session, "44\r");
+    session.exp_string("\n1004244").unwrap();
+}
+
+#[test]
+fn profile_counts_the_calls_of_functions() {
+    let (folder, mut session) = prompt();
+    std::fs::write(folder.path().join("tools.rhai"), "fn twice(x) { let y = x + x; return y; }\n").unwrap();
+    for line in
+        ["import \"tools\" as tools;", "fn small(x) { x + 1 }", "fn large(x) { for i in 0..100 { x = small(x); } x }"]
+    {
+        session.send_line(line).unwrap();
+        session.exp_string("\u{1b}[?2004l").unwrap();
+        session.exp_string("barrage> ").unwrap();
+    }
+    session.send_line(":profile let r = large(1) + large(2) + tools::twice(3);").unwrap();
+    session.exp_string("alone").unwrap();
+    let rest = session.exp_string("barrage> ").unwrap();
+    let calls = |name: &str| {
+        let line =
+            rest.lines().find(|line| line.trim_end().ends_with(name)).unwrap_or_else(|| panic!("{name}: {rest}"));
+        line.split_whitespace().rev().nth(1).unwrap().parse::<usize>().unwrap()
+    };
+    assert_eq!([calls("small"), calls("large"), calls("tools::twice")], [200, 2, 1]);
+    session.send_line("r").unwrap();
+    session.exp_string("\n209").unwrap();
+}
+
+#[test]
+fn batches_that_are_left_out_are_told() {
+    let (_folder, mut session) = prompt();
+    session.send_line("let p = dataset(9).pipeline().exec(|b| if b.iteration > 1 { throw \"no\"; });").unwrap();
+    session.exp_string("\u{1b}[?2004l").unwrap();
+    session.exp_string("barrage> ").unwrap();
+    session.send_line("p.run(1, #{ on_error: \"skip\" });").unwrap();
+    session.exp_string("a batch was left out: no (step `exec`)").unwrap();
+    session.exp_string("8 batches were left out in all").unwrap();
 }

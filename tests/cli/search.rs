@@ -181,3 +181,28 @@ fn an_experiment_is_searched_by_its_config_and_previewed() {
     assert!(text(&wrong.stderr).contains("hyperparameter `rate` has no `maxval`"), "{}", text(&wrong.stderr));
     assert!(text(&wrong.stderr).contains("experiment.toml"), "{}", text(&wrong.stderr));
 }
+
+#[test]
+fn trials_share_what_is_kept_on_disk() {
+    let project = tempfile::tempdir().unwrap();
+    // What a trial writes goes into its own folder: the file says which trial computed.
+    let recipe = "fn search() { domain(#{ rate: [1, 2, 3, 4] }) }\n\
+                  let slow = memo_disk(|n| {\n\
+                      records([#{ n: n }]).write(\"computed.csv\");\n\
+                      let sum = 0;\n\
+                      for i in 0..300000 { sum += i % n; }\n\
+                      sum\n\
+                  }, #{ dir: \"kept\" });\n\
+                  report(#{ score: slow.call(7) * hparams(#{ rate: 1 }).rate });\n";
+    fs::write(project.path().join("trial.rhai"), recipe).unwrap();
+    let output = run(&project, &["search", "trial.rhai", "--workers", "2"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let folder = project.path().join("searches/trial");
+    let computed = (1..=4).filter(|number| folder.join(format!("trials/{number:04}/computed.csv")).is_file()).count();
+    assert_eq!(computed, 1);
+    let table = results(&folder);
+    let scores: Vec<i64> =
+        table.lines().skip(1).map(|line| line.rsplit(',').next().unwrap().parse().unwrap()).collect();
+    assert_eq!(scores, [1, 2, 3, 4].map(|rate| rate * scores[0]), "{table}");
+    assert!(project.path().join("kept").is_dir() && scores[0] > 0);
+}

@@ -12,6 +12,7 @@ mod calls;
 mod hosts;
 mod locks;
 mod manual;
+mod reads;
 mod standard;
 
 use std::fs;

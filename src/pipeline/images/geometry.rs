@@ -2,7 +2,7 @@
 
 use super::origin::Origin;
 use super::settings::whole;
-use super::{Operation, Settings, unknown};
+use super::{Operation, Pixels, Settings, unknown};
 use crate::error::{Error, Result};
 use crate::record::Value;
 use crate::tensor::{Filter, Number, Tensor};
@@ -105,16 +105,47 @@ pub const CROP: Operation = Operation {
 /// On something else.
 pub const PUT_ON_BACKGROUND: Operation = Operation {
     name: "put_on_background",
-    text: "on another picture. Options: `background`, a picture with as many channels; `origin`, where on it, as for `crop`.",
+    text: "on another picture. Options: `background`, a picture with as many channels; `origin`, where on it, as for `crop`; \
+           `mask`, `[height, width]` of the picture, how much of it is seen: white for all, black for nothing, and a mixture \
+           of both between.",
     make: |settings| {
         let background = settings.picture("background")?;
+        let mask = match settings.take("mask") {
+            None => None,
+            Some(mask) => Some(Settings::new("put_on_background", vec![("mask".into(), mask)]).picture("mask")?),
+        };
         let origin = Origin::take(settings, Origin::Center)?;
         Ok(Box::new(move |picture, random| {
             let (top, left) = origin.place(size(picture), size(&background), random);
-            background.paste(picture, top, left)
+            let Some(mask) = &mask else { return background.paste(picture, top, left) };
+            let below = window(&background, (top, left), size(picture), 0.0)?;
+            background.paste(&mixed(picture, &below, mask)?, top, left)
         }))
     },
 };
+
+/// Returns a picture over one of the same shape, as far as a mask lets it be seen; whole numbers are rounded to the nearest, as
+/// Pillow does it.
+fn mixed(picture: &Tensor, below: &Tensor, mask: &Tensor) -> Result<Tensor> {
+    let (mut over, below, mask) = (Pixels::of(picture)?, Pixels::of(below)?, Pixels::of(mask)?);
+    if mask.channels != 1 || (mask.height, mask.width) != (over.height, over.width) {
+        return Err(Error::data(format!(
+            "`mask` of `put_on_background`: expected a picture of shape [{}, {}], found {:?}",
+            over.height, over.width, mask.shape
+        )));
+    }
+    if over.shape != below.shape {
+        // The background says it better.
+        return Ok(picture.clone());
+    }
+    let (white, rounding) = (mask.white(), if over.dtype.is_float() { 0.0 } else { 0.5 });
+    let pixels = over.data.chunks_exact_mut(over.channels).zip(below.data.chunks_exact(over.channels));
+    for ((over, below), mask) in pixels.zip(&mask.data) {
+        let seen = (mask / white).clamp(0.0, 1.0);
+        over.iter_mut().zip(below).for_each(|(over, below)| *over = *over * seen + below * (1.0 - seen) + rounding);
+    }
+    over.back()
+}
 
 /// Moved.
 pub const SHIFT: Operation = Operation {

@@ -11,6 +11,7 @@ mod filter;
 mod geometry;
 mod noise;
 mod origin;
+pub mod patches;
 mod settings;
 
 use crate::batch::Items;

@@ -2,10 +2,11 @@
 
 use rhai::{Dynamic, Engine, Map, Module};
 
+use crate::error::Result;
 use crate::pipeline::Next;
-use crate::pipeline::images::{LIST, Operation};
+use crate::pipeline::images::{LIST, patches};
+use crate::script::api::Page;
 use crate::script::api::table::{self, Kind};
-use crate::script::api::{Page, arguments::Answer};
 use crate::script::batches::expression::{follows, prepare};
 use crate::script::batches::pipeline::Pipeline;
 use crate::script::batches::{Batch, images};
@@ -50,6 +51,8 @@ pub const PAGE: Page = Page {
             pic().multiplicative_noise(#{ scale: 0 }).images[0][0] // => tensor([0.0, 100.0])\n\
             pic().cutout(#{ shape: [1, 2], origin: [0, 0] }).images[0][0] // => tensor([0, 0]).to_u8()\n\
             pic().filter(#{ mode: \"max\" }).images.min().item // => 250\n\
+            let cut = pic().split_to_patches(#{ patch_shape: [1, 1] });\n\
+            [cut.ids, cut.images[2]] // => [[\"0/0\", \"0/1\", \"0/2\", \"0/3\"], tensor([[200]]).to_u8()]\n\
             pic().elastic_transform(#{ alpha: 0, sigma: 1 }).images[0][1] // => tensor([200, 250]).to_u8()\n\
             ```\n\n\
             *Options of all of them*: `src`, the component, or several, which are changed in the same way (`\"images\"`, or the only \
@@ -64,16 +67,23 @@ pub const PAGE: Page = Page {
 fn register(engine: &mut Engine) {
     let mut module = Module::new();
     for operation in LIST {
-        add(&mut module, operation);
+        add(&mut module, operation.name, operation.text, move |host, batch, options| {
+            images::change(host, batch, operation, options)
+        });
     }
+    add(&mut module, patches::NAME, patches::TEXT, images::split);
     engine.register_global_module(module.into());
 }
 
-fn add(module: &mut Module, operation: &'static Operation) {
+fn add(
+    module: &mut Module,
+    name: &'static str,
+    text: &str,
+    change: impl Fn(&Host, &Batch, Map) -> Result<()> + Copy + Send + Sync + 'static,
+) {
     let text = format!(
-        "Returns the batch with its pictures {}\n\nOf a pipeline: the pipeline with this as its next step. See above for the \
-         options of all operations.\n\n# Errors\nWrong options, a component without pictures.",
-        operation.text
+        "Returns the batch with its pictures {text}\n\nOf a pipeline: the pipeline with this as its next step. See above for the \
+         options of all operations.\n\n# Errors\nWrong options, a component without pictures."
     );
     let (batch, pipeline) = (Kind::of::<Batch>("Batch"), Kind::of::<Pipeline>("Pipeline"));
     let own = |arguments: &mut [&mut Dynamic]| -> Map {
@@ -81,34 +91,26 @@ fn add(module: &mut Module, operation: &'static Operation) {
     };
     for options in [&[("options", table::MAP)][..], &[]] {
         let all = [&[("batch", batch)][..], options].concat();
-        table::register(module, operation.name, &text, &all, "Batch", move |context, arguments| {
+        table::register(module, name, &text, &all, "Batch", move |context, arguments| {
             let options = prepare(context, Dynamic::from(own(arguments)))?.try_cast::<Map>().unwrap_or_default();
             let batch = arguments[0].clone().try_cast::<Batch>();
             let batch = batch.ok_or_else(|| raise(crate::Error::script("expected a batch")))?;
-            images::change(&Host::of(context)?, &batch, operation, options).map_err(raise)?;
+            change(&Host::of(context)?, &batch, options).map_err(raise)?;
             Ok(Dynamic::from(batch))
         });
         let all = [&[("pipeline", pipeline)][..], options].concat();
-        table::register(module, operation.name, &text, &all, "Pipeline", move |context, arguments| {
+        table::register(module, name, &text, &all, "Pipeline", move |context, arguments| {
             let pipeline = arguments[0].clone().try_cast::<Pipeline>();
             let pipeline = pipeline.ok_or_else(|| raise(crate::Error::script("expected a pipeline")))?;
-            step(context, &pipeline, operation, own(arguments)).map(Dynamic::from)
+            let host = Host::of(context)?;
+            let options = prepare(context, Dynamic::from(own(arguments)))?;
+            let ordered = follows(&options);
+            let options = options.try_cast::<Map>().unwrap_or_default();
+            let step = pipeline.step(name, ordered, move |batch| {
+                change(&host, &batch, options.clone())?;
+                Ok(Next::On(batch))
+            });
+            Ok(Dynamic::from(step))
         });
     }
-}
-
-fn step(
-    context: &rhai::NativeCallContext,
-    pipeline: &Pipeline,
-    operation: &'static Operation,
-    options: Map,
-) -> Answer<Pipeline> {
-    let host = Host::of(context)?;
-    let options = prepare(context, Dynamic::from(options))?;
-    let ordered = follows(&options);
-    let options = options.try_cast::<Map>().unwrap_or_default();
-    Ok(pipeline.step(operation.name, ordered, move |batch| {
-        images::change(&host, &batch, operation, options.clone())?;
-        Ok(Next::On(batch))
-    }))
 }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use rhai::{Array as List, Dynamic, Map};
 
 use crate::error::{self, Error, Result, codes};
-use crate::pipeline::images::{LIST, named};
+use crate::pipeline::images::{LIST, named, patches};
 use crate::record::Mode;
 use crate::script::batches::{Batch, images, load};
 use crate::script::host::Host;
@@ -48,7 +48,8 @@ impl Drop for UnderWay {
 /// An unknown name, with the nearest one; a function that takes another number of arguments.
 pub fn check(batch_module: Option<&crate::script::Component>, name: &str, arguments: usize) -> Result<()> {
     let arities = batch_module.map(|module| module.arities(name)).unwrap_or_default();
-    if arities.contains(&(arguments + 1)) || BUILT_IN.contains(&name) || named(name).is_some() {
+    let is_operation = named(name).is_some() || name == patches::NAME;
+    if arities.contains(&(arguments + 1)) || BUILT_IN.contains(&name) || is_operation {
         return Ok(());
     }
     let Some(module) = batch_module else {
@@ -69,7 +70,7 @@ pub fn check(batch_module: Option<&crate::script::Component>, name: &str, argume
         None => {
             let names = module.functions();
             let names = || names.iter().map(String::as_str).chain(BUILT_IN);
-            let pictures = LIST.iter().map(|operation| operation.name);
+            let pictures = LIST.iter().map(|operation| operation.name).chain([patches::NAME]);
             Err(Error::script(format!("unknown action `{name}`"))
                 .maybe_hint(error::did_you_mean(name, names().chain(pictures)))
                 .hint(format!("actions of `{}`: {}", module.script().label, error::list(names()))))
@@ -96,6 +97,7 @@ pub fn run(host: &Host, batch: &Batch, name: &str, arguments: Vec<Dynamic>) -> R
             let first = arguments.next().unwrap_or(Dynamic::UNIT);
             match (name, named(name)) {
                 ("load", _) => load::load(host, batch, first, options(arguments.next())?),
+                (patches::NAME, _) => images::split(host, batch, options(Some(first))?),
                 (_, Some(operation)) if first.is_unit() => images::change(host, batch, operation, Map::new()),
                 (_, Some(operation)) => images::change(host, batch, operation, options(Some(first))?),
                 _ => load::dump(host, batch, first, options(arguments.next())?),

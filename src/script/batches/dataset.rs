@@ -241,11 +241,22 @@ impl Dataset {
 impl fmt::Display for Dataset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Dataset({}", error::counted(self.0.index.len(), "item"))?;
-        if !self.0.made.components.is_empty() {
-            write!(f, ", components {}", error::list(self.0.made.components.iter().map(|name| &**name)))?;
+        let Made { module, components, preloaded, .. } = &self.0.made;
+        let brought = || preloaded.as_ref().and_then(|source| source.names()).unwrap_or_default();
+        let components = if components.is_empty() { brought() } else { components.clone() };
+        if !components.is_empty() {
+            write!(f, ", components {}", error::list(components.iter().map(|name| &**name)))?;
         }
-        if let Some(module) = &self.0.made.module {
+        if let Some(module) = module {
             write!(f, ", batches of `{}`", module.import())?;
+        }
+        let parts = lock(&self.0.parts).clone();
+        let named = [("train", &parts.train), ("test", &parts.test), ("validation", &parts.validation)];
+        for (name, part) in named.iter().filter_map(|(name, part)| Some((name, part.as_ref()?))) {
+            write!(f, ", {} {name}", part.index().len())?;
+        }
+        if !parts.folds.is_empty() {
+            write!(f, ", {}", error::counted(parts.folds.len(), "fold"))?;
         }
         f.write_str(")")
     }

@@ -357,3 +357,6 @@ fn write_table(path: &Path, index: &Index, names: &[Name], items: &[Items], endi
     }
     Records::from_rows(rows, "the batch")?.write(path)
 }
+
+#[cfg(test)]
+mod tests;

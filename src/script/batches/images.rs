@@ -4,7 +4,7 @@ use rhai::{Array as List, Dynamic, Map};
 
 use crate::error::{Error, Result, codes};
 use crate::pipeline::Target;
-use crate::pipeline::images::{Given, Operation, Pass};
+use crate::pipeline::images::{Given, Operation, Pass, Settings, patches};
 use crate::record::{Name, Value};
 use crate::script::batches::expression::{PerItem, resolve};
 use crate::script::batches::load::Given as Options;
@@ -71,6 +71,29 @@ pub fn change(host: &Host, batch: &Batch, operation: &'static Operation, options
         let changed = changed.map_err(|error| error.within(format!("component `{from}`")))?;
         batch.lock().set(to, changed)?;
     }
+    Ok(())
+}
+
+/// Cuts pictures of a batch into patches, of which each becomes an item.
+///
+/// # Errors
+/// See [`change`].
+pub fn split(host: &Host, batch: &Batch, options: Map) -> Result<()> {
+    let options = resolve(host, batch, Dynamic::from(options))?.try_cast::<Map>().unwrap_or_default();
+    let mut options = Options::new(patches::NAME, options);
+    let from = options.names("src")?;
+    let from = if from.is_empty() { vec![usual(batch, patches::NAME)?] } else { from };
+    let mut values = Vec::new();
+    for (name, value) in options.rest() {
+        let wrong = |error: Error| error.within(format!("option `{name}` of `{}`", patches::NAME));
+        values.push((Name::from(name.as_str()), to_setting(&value).map_err(wrong)?));
+    }
+    let mut settings = Settings::new(patches::NAME, values);
+    let cut = patches::Cut::read(&mut settings)?;
+    settings.finish()?;
+    let mut inner = batch.lock();
+    let other = cut.apply(&mut inner, &from)?;
+    inner.replace(other);
     Ok(())
 }
 

@@ -182,6 +182,11 @@ impl Host {
         (self.0.settings.print)(text);
     }
 
+    /// Tells a person something that is no result: where `debug` goes.
+    pub fn tell(&self, text: &str) {
+        (self.0.settings.debug)(text);
+    }
+
     /// Tells what was resolved or done, when someone wants to know.
     pub fn trace(&self, text: impl FnOnce() -> String) {
         if let Some(sink) = &self.0.settings.trace {

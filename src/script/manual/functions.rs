@@ -1,5 +1,7 @@
 //! The functions of the script API, read from the metadata of the engine.
 
+use std::sync::OnceLock;
+
 use rhai::{Engine, FuncMetadata};
 use serde_json::Value;
 
@@ -82,6 +84,15 @@ pub fn functions(page: &Page) -> Vec<Function> {
     let mut engine = Engine::new_raw();
     (page.register)(&mut engine);
     all(&engine)
+}
+
+/// Returns the names of all properties of the program's own types, each once: the same for every engine.
+pub fn properties(engine: &Engine) -> &'static [String] {
+    static NAMES: OnceLock<Vec<String>> = OnceLock::new();
+    NAMES.get_or_init(|| {
+        let properties = all(engine).into_iter().filter(|function| function.group == Group::Property);
+        properties.map(|function| function.name).collect()
+    })
 }
 
 /// Returns all functions that were registered with an engine, without Rhai's own packages.

@@ -11,7 +11,7 @@ mod standard;
 pub use components::{Component, Section, sections};
 pub use definitions::definitions;
 pub use example::{Line, examples};
-pub use functions::{Function, Group, Version, all, functions, type_name};
+pub use functions::{Function, Group, Version, all, functions, properties, type_name};
 pub use page::{help, help_on_script, index, pages};
 pub use standard::{Script, script, scripts};
 

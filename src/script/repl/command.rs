@@ -35,7 +35,11 @@ pub const COMMANDS: &[(&str, &str, &str)] = &[
     (":vars", "", "list the variables"),
     (":plot", "EXPRESSION", "draw numbers as a curve, [height, width] or [height, width, channels] as an image"),
     (":time", "ENTRY", "run it and tell how long it took"),
-    (":profile", "ENTRY", "run it, or a script by its file's name, and tell how long each statement took"),
+    (
+        ":profile",
+        "ENTRY",
+        "run it, or a script by its file's name, and tell how long each statement and each function took",
+    ),
     (":load", "FILE", "run a script as if it had been entered here"),
     (
         ":reload",

@@ -1,5 +1,6 @@
 //! A session of the prompt: variables, functions and imports live from line to line.
 
+mod calls;
 mod command;
 mod complete;
 mod path;
@@ -13,6 +14,7 @@ use rhai::{
     AST, Caches, Dynamic, EvalAltResult, Expr, ImmutableString, Module, ParseErrorType, Position, Scope, Shared, Stmt,
 };
 
+pub use calls::Called;
 pub use command::{COMMANDS, Command, list};
 pub use complete::complete;
 pub use preview::Answer;
@@ -41,8 +43,10 @@ pub struct Session {
     imports: Vec<(ImmutableString, Shared<Module>)>,
     /// The import paths that entries gave, by name.
     paths: Vec<(String, String)>,
-    /// The entries that ran.
-    entered: Vec<String>,
+    /// The entries that ran, each with the number of lines before it.
+    entered: Vec<(usize, String)>,
+    /// What functions that measure themselves call, while there are such.
+    measuring: Option<Shared<Module>>,
     /// All entries as one text: a line number says which entry a function is from, however often others followed.
     text: String,
 }
@@ -57,6 +61,7 @@ impl Session {
             imports: Vec::new(),
             paths: Vec::new(),
             entered: Vec::new(),
+            measuring: None,
             text: String::new(),
         }
     }
@@ -116,7 +121,7 @@ impl Session {
             Ok(value) => {
                 whole.clear_statements();
                 self.functions = whole;
-                self.remember(text, &ast);
+                self.remember(text, self.text[..before].matches('\n').count(), &ast);
                 Ok(value)
             }
             Err(error) => {
@@ -141,6 +146,7 @@ impl Session {
         let engine = self.host.engine();
         let mut global = engine.new_global_runtime_state();
         global.source = Some(LABEL.into());
+        global.lib.extend(self.measuring.clone());
         global.lib.push(entry.shared_lib().clone());
         for (name, module) in &self.imports {
             global.push_import(name.clone(), module.clone());
@@ -157,8 +163,8 @@ impl Session {
         Ok(value)
     }
 
-    fn remember(&mut self, text: &str, ast: &AST) {
-        self.entered.push(text.trim_end().to_owned());
+    fn remember(&mut self, text: &str, lines: usize, ast: &AST) {
+        self.entered.push((lines, text.trim_end().to_owned()));
         for statement in ast.statements() {
             let Stmt::Import(import, _) = statement else { continue };
             if let Expr::StringConstant(path, _) = &import.0 {
@@ -283,7 +289,7 @@ impl Session {
         if path.exists() {
             return Err(Error::script(format!("there is a file `{file}` already")).hint("choose another name"));
         }
-        let text: String = self.entered.iter().map(|entry| format!("{entry}\n")).collect();
+        let text: String = self.entered.iter().map(|(_, entry)| format!("{entry}\n")).collect();
         artifact::write_atomic(Path::new(&path), text.as_bytes())
     }
 

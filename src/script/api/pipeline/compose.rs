@@ -261,7 +261,7 @@ fn merged(
     others: List,
     function: Option<Callable>,
 ) -> Answer<Pipeline> {
-    let _ = Host::of(context)?;
+    let host = Host::of(context)?;
     let others = pipelines(others, "merge")?;
     for other in &others {
         other.dataset().map_err(raise)?;
@@ -274,7 +274,7 @@ fn merged(
         for other in &others {
             let asked = asked(other, None, size_of(other, size), "merge", Length::Endless)
                 .map_err(|error| Error::script(error.to_string()))?;
-            match other.next(asked.key, || other.batches(asked.plan, asked.seed, asked.how))? {
+            match other.next(asked.key.clone(), || other.batches(asked.plan, asked.seed, asked.how(&host)))? {
                 Some(batch) => all.push(batch),
                 None => return Ok(Next::Stop),
             }

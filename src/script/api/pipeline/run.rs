@@ -1,5 +1,8 @@
 //! Runs of a pipeline.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use rhai::plugin::*;
 use rhai::{Array as List, Dynamic, Map};
 
@@ -187,8 +190,10 @@ pub struct Asked {
     pub plan: crate::pipeline::Plan,
     /// The seed of all draws.
     pub seed: u64,
-    /// How batches are made.
-    pub how: Run,
+    /// How many batches are made ahead.
+    prefetch: usize,
+    /// Whether batches that fail are left out.
+    skip_failed: bool,
     reset: Vec<String>,
     /// The title of a bar, and what it shows.
     bar: Option<(String, Vec<(String, Dynamic)>)>,
@@ -247,14 +252,52 @@ pub fn asked(
     };
     let bar = bar(&mut options, function)?;
     options.finish()?;
-    Ok(Asked { key, plan, seed, how: Run { prefetch, skip_failed }, reset, bar })
+    Ok(Asked { key, plan, seed, prefetch, skip_failed, reset, bar })
 }
 
 fn start(host: &Host, pipeline: &Pipeline, asked: &Asked) -> Outcome<Stream<Batch>> {
     for what in &asked.reset {
         reset(host, pipeline, what)?;
     }
-    pipeline.batches(asked.plan, asked.seed, asked.how)
+    pipeline.batches(asked.plan, asked.seed, asked.how(host))
+}
+
+impl Asked {
+    /// Returns how batches are made.
+    pub fn how(&self, host: &Host) -> Run {
+        let left_out = self.skip_failed.then(|| LeftOut { host: host.clone(), count: AtomicUsize::new(0) });
+        let skip_failed = left_out.map(|left_out| -> Arc<dyn Fn(&Error) + Send + Sync> {
+            Arc::new(move |error: &Error| left_out.tell(error))
+        });
+        Run { prefetch: self.prefetch, skip_failed }
+    }
+}
+
+/// Tells of the first batches of a run that are left out since they failed, and at its end how many there were.
+struct LeftOut {
+    host: Host,
+    count: AtomicUsize,
+}
+
+impl LeftOut {
+    /// How many are told one by one.
+    const FIRST: usize = 3;
+
+    fn tell(&self, error: &Error) {
+        if self.count.fetch_add(1, Ordering::Relaxed) < Self::FIRST {
+            let within: Vec<String> = error.context().iter().map(|part| format!(" ({part})")).collect();
+            self.host.tell(&format!("a batch was left out: {}{}", error.message(), within.concat()));
+        }
+    }
+}
+
+impl Drop for LeftOut {
+    fn drop(&mut self) {
+        let count = self.count.load(Ordering::Relaxed);
+        if count > Self::FIRST {
+            self.host.tell(&format!("{count} batches were left out in all"));
+        }
+    }
 }
 
 fn reset(host: &Host, pipeline: &Pipeline, what: &str) -> Outcome<()> {
@@ -282,7 +325,7 @@ fn run_whole(context: &NativeCallContext, pipeline: Pipeline, size: Option<i64>,
         if let Some(bar) = &mut bar {
             bar.batch(&host, &pipeline.inner().flow, &batch).map_err(raise)?;
         }
-        if host.stop_flag().load(std::sync::atomic::Ordering::Relaxed) {
+        if host.stop_flag().load(Ordering::Relaxed) {
             return Err(raise(Error::new(crate::error::Kind::Interrupted, "interrupted")));
         }
     }
