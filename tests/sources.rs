@@ -154,6 +154,97 @@ fn a_number_that_is_none_is_named_with_its_record() {
     assert_eq!(eval(folder.path(), &script.replace("OPTIONS", "on_error: \"skip\"")).unwrap(), "1");
 }
 
+/// A recipe that reads a file which is cut off, or whose rows have different lengths, ends with the exit code of bad
+/// data: which file, which row or byte, what was expected.
+#[test]
+fn a_cut_off_idx_file_and_a_ragged_table_end_a_recipe_with_exact_words() {
+    let head = |lengths: &[u32]| -> Vec<u8> {
+        let magic = 0x0800 + lengths.len() as u32;
+        std::iter::once(magic).chain(lengths.iter().copied()).flat_map(u32::to_be_bytes).collect()
+    };
+    let images = [head(&[3, 2, 2]), vec![7; 11]].concat();
+    let idx = "let data = read_columns(#{ image: \"images.idx\", label: \"labels.idx\" });";
+    let csv = "let data = read_records(\"rows.csv\");";
+    let cases: [(&str, &[u8], &str); 4] = [
+        (
+            idx,
+            &images,
+            r#"error[B0326]: the header says shape [3, 2, 2], which is 28 bytes in all, found 27
+ --> recipe.rhai:1:12
+  |
+1 | let data = read_columns(#{ image: "images.idx", label: "labels.idx" });
+  |            ^^^^^^^^^^^^
+  |
+  = note: in images.idx
+  = help: the file is cut off or damaged: copy, download or unpack it again
+
+more about it: `barrage help B0326`
+"#,
+        ),
+        (
+            idx,
+            &images[..10],
+            r#"error[B0326]: the file is cut off within its header: 3 axes need 16 bytes, found 10
+ --> recipe.rhai:1:12
+  |
+1 | let data = read_columns(#{ image: "images.idx", label: "labels.idx" });
+  |            ^^^^^^^^^^^^
+  |
+  = note: in images.idx
+  = help: copy, download or unpack it again
+
+more about it: `barrage help B0326`
+"#,
+        ),
+        (
+            csv,
+            b"a,b\n1,2\n3,4,5\n6,7\n",
+            r#"error[B0404]: line 3 of rows.csv has 3 values, the header has 2
+ --> rows.csv:3:1
+  |
+3 | 3,4,5
+  | ^^^^^
+  |
+  = note: `read_records` was called from recipe.rhai:1:12
+  = help: a text with a comma in it has to stand in double quotes
+
+more about it: `barrage help B0404`
+"#,
+        ),
+        (
+            csv,
+            b"a,b\n1,2\n3\n6,7\n",
+            r#"error[B0404]: line 3 of rows.csv has 1 value, the header has 2
+ --> rows.csv:3:1
+  |
+3 | 3
+  | ^
+  |
+  = note: `read_records` was called from recipe.rhai:1:12
+  = help: write nothing between two commas where a value is missing; is a double quote not closed?
+
+more about it: `barrage help B0404`
+"#,
+        ),
+    ];
+    for (read, bytes, expected) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("labels.idx"), [head(&[3]), vec![1; 3]].concat()).unwrap();
+        let (name, config) = match read == idx {
+            true => ("images.idx", "image"),
+            false => ("rows.csv", "a"),
+        };
+        fs::write(folder.path().join(name), bytes).unwrap();
+        let recipe = format!("{read}\nprint(data.column(\"{config}\"));\ntrainer(\"run\").train(#{{}}, data, data);\n");
+        fs::write(folder.path().join("recipe.rhai"), recipe).unwrap();
+        let output = barrage(folder.path(), &["run", "recipe.rhai"]);
+        let place = format!("{}/", folder.path().display());
+        assert_eq!(String::from_utf8_lossy(&output.stderr).replace(&place, ""), expected);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(4), 0));
+        assert!(!folder.path().join("run").exists());
+    }
+}
+
 /// Twenty numbers; the transformer fails on one of them, the augmentor on another.
 const FAILING: &str = r#"
     let rows = [];

@@ -76,7 +76,9 @@ pub struct Options {
     pub prefetch: Option<usize>,
     /// How many training records of an epoch may fail on their way; the next one ends the epoch. Another record takes the
     /// place of one that fails, always the same one: that which stands at its place in one of the next batches. `None`
-    /// for an error at the first one. A record that only fails among others of its batch is always an error.
+    /// for an error at the first one. Where the augmentor fails on a batch but on none of its records alone, all of them
+    /// have failed, and those of one of the next batches take their places. Records that cannot be loaded, or brought to one
+    /// shape, only among others of their batch are always an error.
     pub failures: Option<usize>,
     /// Loading ends with an error once this is true.
     pub stop: Arc<AtomicBool>,

@@ -134,15 +134,7 @@ impl Shared {
     /// Loads, transforms and, in train mode, augments rows that start at position `start` of pass `pass`.
     pub fn made(&self, rows: &[usize], pass: u64, start: usize) -> Result<DataColumns> {
         let place = |position: usize| rows.get(position).map_or_else(String::new, |&row| self.place(row));
-        self.fill(0)?;
-        let mut chunk = match self.kept.get().and_then(Option::as_ref) {
-            Some(Kept { columns, rows: None }) => columns::take(columns, rows)?,
-            Some(Kept { columns, rows: Some(used) }) => {
-                let at: Vec<usize> = rows.iter().map(|row| used.partition_point(|own| own < row)).collect();
-                columns::take(columns, &at)?
-            }
-            None => self.load(rows)?,
-        };
+        let mut chunk = self.plain(rows)?;
         if let (Mode::Train, Some(augmentor)) = (self.mode, &self.stations.augmentor) {
             let random: Vec<Random> = (start..start + rows.len())
                 .map(|position| Random::new(self.seed, Stream::Augment, &[pass, position as u64]))
@@ -151,6 +143,19 @@ impl Shared {
             chunk = whole(columns::columns(augmented, &place)?, rows.len(), "augmentor")?;
         }
         Ok(chunk)
+    }
+
+    /// Returns rows as they are before anything augments them.
+    pub fn plain(&self, rows: &[usize]) -> Result<DataColumns> {
+        self.fill(0)?;
+        match self.kept.get().and_then(Option::as_ref) {
+            Some(Kept { columns, rows: None }) => columns::take(columns, rows),
+            Some(Kept { columns, rows: Some(used) }) => {
+                let at: Vec<usize> = rows.iter().map(|row| used.partition_point(|own| own < row)).collect();
+                columns::take(columns, &at)
+            }
+            None => self.load(rows),
+        }
     }
 
     /// Loads all records, at the first call, when they are to be kept; on `workers` threads where that pays. Where one of

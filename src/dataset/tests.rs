@@ -267,3 +267,64 @@ fn loading_ends_when_it_is_asked_to() {
     stopped.store(false, Ordering::Relaxed);
     assert!(data.epoch(0).batch(0).is_ok());
 }
+
+/// Refuses batches of several records with a number in them; each record alone it takes.
+struct Together(f32);
+
+impl Augmentor for Together {
+    fn augment(&self, chunk: DataRecords, random: &[Random]) -> Result<DataRecords> {
+        let DataRecords::Columns(columns) = &chunk else { panic!("expected columns") };
+        let values = crate::batch::dense(&columns.x[0].1, "x")?;
+        match values.len() > 1 && values.as_f32().contains(&self.0) {
+            true => Err(Error::data("these do not go together")),
+            false => Noise.augment(chunk, random),
+        }
+    }
+}
+
+#[test]
+fn a_batch_that_an_augmentor_fails_on_as_a_whole_is_replaced_by_one_of_the_next() {
+    let x: Vec<f32> = (0..20).map(|i| i as f32).collect();
+    let run = |workers, cache, failures, least| {
+        let tables = Tables::new(numbers(&x, &[20, 1]), numbers(&x, &[20, 1]));
+        let options = Options { workers, cache, failures, ..Options::default() };
+        let stations = stations(Arc::new(tables), Some(Arc::new(Together(least))));
+        let data = Dataset::new(records(20, &[]), stations, Mode::Train, 4, 5, options).unwrap();
+        let mut epoch = data.epoch(0);
+        let batches = (0..data.batches()).map(|index| epoch.batch(index)).collect::<Result<Vec<_>>>()?;
+        let seen: Vec<_> =
+            batches.iter().map(|batch| (batch.rows.clone(), batch.x[0].1.as_f32().into_owned())).collect();
+        Ok::<_, Error>((seen, data.replaced()))
+    };
+    // Nothing fails: the batches as they are meant.
+    let (meant, none) = run(0, Cache::Auto, Some(4), -1.0).unwrap();
+    assert!(none.is_empty());
+    let (seen, replaced) = run(0, Cache::Auto, Some(4), 7.0).unwrap();
+    let bad = meant.iter().position(|(rows, _)| rows.contains(&7)).unwrap();
+    for (index, (seen, meant)) in seen.iter().zip(&meant).enumerate() {
+        assert_eq!(seen == meant, index != bad, "batch {index}");
+    }
+    assert_eq!(seen[bad].0, meant[(bad + 1) % 5].0);
+    // The draws are those of the place, not of the records.
+    assert_ne!(seen[bad].1, meant[(bad + 1) % 5].1);
+    let mut failed = meant[bad].0.clone();
+    failed.sort_unstable();
+    assert_eq!(replaced.keys().copied().collect::<Vec<_>>(), failed);
+    let place = format!("a batch of 4 that begins with record {} of table.csv", meant[bad].0[0]);
+    for error in replaced.values() {
+        assert_eq!((error.message(), error.context()), ("these do not go together", &[place.clone()][..]));
+    }
+    for (workers, cache) in [(1, Cache::Off), (2, Cache::Auto), (8, Cache::Off)] {
+        let (again, _) = run(workers, cache, Some(4), 7.0).unwrap();
+        assert_eq!(again, seen, "{workers} workers, {cache:?}");
+    }
+    for (failures, hint) in [(None, None), (Some(3), Some("the limit of `dataset.on_error` is 3"))] {
+        let error = run(0, Cache::Auto, failures, 7.0).unwrap_err();
+        assert_eq!(error.message(), "these do not go together");
+        assert_eq!(
+            error.hints().first().map(|told| told.contains(hint.unwrap_or(""))),
+            hint.map(|_| true),
+            "{error:?}"
+        );
+    }
+}

@@ -77,7 +77,8 @@ pub static DATASET: Section = Section {
             Default(r#""stop""#),
             "what becomes of records that cannot be loaded or transformed: `stop`, `skip` them, or list them in \
              `quarantine.jsonl` too; other policies than `stop` try each record before training, and put another \
-             training record in the place of one that an augmentor fails on (ours)",
+             training record in the place of one that an augmentor fails on, or another batch where it only fails on the \
+             records together (ours)",
         ),
     ],
 };

@@ -32,7 +32,8 @@ fn block(source: &Opened) -> Result<Block> {
         return Err(Error::data(format!(
             "the file is cut off within its header: {axes} axes need {header} bytes, found {}",
             bytes.len()
-        )));
+        ))
+        .hint("copy, download or unpack it again"));
     };
     let lengths: Vec<usize> =
         lengths.chunks_exact(4).map(|four| four.iter().fold(0, |sum, &byte| sum << 8 | usize::from(byte))).collect();
