@@ -158,7 +158,6 @@ impl Fused<'_> {
                 *place = value;
             }
         }
-        drop(places);
         self.memory.row = own;
         Some(total * scale)
     }
