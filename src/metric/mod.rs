@@ -1,6 +1,6 @@
 //! Metrics, in Keras vocabulary and to Keras's numbers: running results, independent of the batch size.
 //!
-//! Built-ins stand in [`LIST`]; besides them every loss serves as a metric ([`LossMetric`]). [`make`] finds either, and
+//! Built-ins stand in [`LIST`]; besides them every loss serves as a metric. [`make`] finds either, and
 //! resolves `accuracy` from the shapes of labels and predictions. Metrics compute on the host: values in f32, sums in
 //! f64.
 

@@ -75,11 +75,8 @@ fn table(mut stream: Buffer, source: Arc<str>, imposed: Option<&Schema>) -> Resu
         }
         Ok(())
     };
-    loop {
-        match decoder.decode(&mut stream).map_err(refused)? {
-            Some(batch) => take(Some(batch), &decoder)?,
-            None => break,
-        }
+    while let Some(batch) = decoder.decode(&mut stream).map_err(refused)? {
+        take(Some(batch), &decoder)?;
     }
     // A stream may end without saying so, but not within a message.
     let whole = decoder.finish();
