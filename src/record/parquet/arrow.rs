@@ -19,9 +19,10 @@ use crate::record::Schema;
 use crate::record::records::check_length;
 use crate::record::table::Table;
 
-/// What a file begins and ends with; the stream in it begins at the next multiple of eight bytes.
+/// What a file begins and ends with; the stream in it begins at a multiple of eight bytes after it. Most writers take the
+/// next one, some the next multiple of 64, with zeros between.
 const MAGIC: &[u8] = b"ARROW1";
-const BEGIN: usize = 8;
+const WORD: usize = 8;
 /// The length of the list and the last [`MAGIC`].
 const END: usize = 10;
 /// What a stream begins with, before the length of its first message.
@@ -47,13 +48,15 @@ fn stream(bytes: Vec<u8>) -> Result<Buffer> {
     let list = || {
         let end = length.checked_sub(END).filter(|_| bytes.ends_with(MAGIC))?;
         let length = i32::from_le_bytes(bytes.get(end..end + 4)?.try_into().ok()?);
-        end.checked_sub(usize::try_from(length).ok()?).filter(|&end| end >= BEGIN)
+        end.checked_sub(usize::try_from(length).ok()?).filter(|&end| end >= WORD)
     };
     let end = list().ok_or_else(|| {
         Error::data(format!("the file is cut off: it has {length} bytes and does not end as an Arrow file"))
             .hint("copy or download it again")
     })?;
-    Ok(Buffer::from_vec(bytes).slice_with_length(BEGIN, end - BEGIN))
+    let zeros = bytes[WORD..end].chunks_exact(WORD).take_while(|word| word.iter().all(|&byte| byte == 0)).count();
+    let begin = WORD * (1 + zeros);
+    Ok(Buffer::from_vec(bytes).slice_with_length(begin, end - begin))
 }
 
 fn table(mut stream: Buffer, source: Arc<str>, imposed: Option<&Schema>) -> Result<Table> {

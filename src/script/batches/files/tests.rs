@@ -17,5 +17,5 @@ fn a_batch_goes_to_parquet_and_back() {
          dataset(5).batch([3]).load("parts/00002.parquet").x.items, read_records("made/t.parquet").len]
     "#;
     let value = host.eval(script).unwrap().to_string();
-    assert_eq!(value, r#"[["x", "n", "name"], [3.5, 1.5], [9, 7], ["w", "u"], [3], 3]"#);
+    assert_eq!(value, r#"[["n", "name", "x"], [3.5, 1.5], [9, 7], ["w", "u"], [3], 3]"#);
 }
