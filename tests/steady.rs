@@ -1,12 +1,15 @@
 //! What holds for every training step, on the networks of the benchmark: it allocates nothing, the number of threads does
-//! not show, and it needs little memory.
+//! not show, and it needs little memory. What augmented batches are made of is used again (`steady/recycled.rs`).
 
+#[path = "steady/recycled.rs"]
+mod recycled;
 #[path = "../benches/training/workloads.rs"]
 mod workloads;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use barrage::metric::{self, MetricTarget};
 use barrage::network::{Network, Symbol};
@@ -23,15 +26,18 @@ thread_local! {
     static COUNT: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-fn count() {
+fn count(size: usize) {
     // A thread that is ending has no count any more.
     let _ = COUNT.try_with(|count| count.set(count.get().map(|count| count + 1)));
+    if size == recycled::BYTES {
+        recycled::FRESH.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 // SAFETY: everything is done by the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
+        count(layout.size());
         // SAFETY: the caller's.
         unsafe { System.alloc(layout) }
     }
@@ -42,7 +48,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
+        count(size);
         // SAFETY: the caller's.
         unsafe { System.realloc(pointer, layout, size) }
     }

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result, list};
 use crate::record::{Column, Columns, DataColumns};
-use crate::tensor::{Array, Dtype, Tensor};
+use crate::tensor::{Array, Dtype, Tensor, storage};
 
 /// Returns the numbers of a column, records on axis 0: the border where a batch goes to the network.
 /// `what` is what errors call the column: "inputs `x`".
@@ -53,6 +53,16 @@ pub fn take(columns: &DataColumns, indices: &[usize]) -> Result<DataColumns> {
         y: columns.y.as_ref().map(part).transpose()?,
         w: columns.w.as_ref().map(part).transpose()?,
     })
+}
+
+/// Lets go of columns: the storage of numbers that nobody else holds is used again for others.
+pub(crate) fn release(columns: DataColumns) {
+    let parts = [Some(columns.x), columns.y, columns.w];
+    for (_, column) in parts.into_iter().flatten().flatten() {
+        if let Column::Dense(Tensor::Host(array)) = column {
+            storage::give(array);
+        }
+    }
 }
 
 fn take_column(column: &Column, indices: &[usize]) -> Result<Column> {

@@ -11,6 +11,7 @@ mod items;
 mod split;
 mod stack;
 
+pub(crate) use column::release;
 pub use column::{concat, dense, take};
 pub use items::Items;
 pub use split::split;

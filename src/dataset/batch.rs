@@ -1,11 +1,12 @@
 //! A batch as the network takes it: every column dense, its first axis the records.
 
+use std::mem;
+
 use crate::batch;
 use crate::dataset::Pad;
 use crate::error::{self, Error, Result, Subject, codes};
 use crate::record::{Column, Columns, DataColumns, Name};
-
-use crate::tensor::{Array, Number, Tensor};
+use crate::tensor::{Array, Number, Tensor, storage};
 
 /// Named dense arrays in order; the first axis of each is the batch.
 pub type Arrays = Vec<(Name, Array)>;
@@ -25,6 +26,14 @@ pub struct Batch {
     pub rows: Vec<usize>,
     /// The rows that could not be loaded or augmented, with the reasons: others stand in their places.
     pub replaced: Vec<(usize, Error)>,
+}
+
+impl Drop for Batch {
+    /// What nobody else holds of a batch becomes memory of the next ones, those of workers included.
+    fn drop(&mut self) {
+        let parts = [Some(mem::take(&mut self.x)), self.y.take(), self.w.take()];
+        parts.into_iter().flatten().flatten().for_each(|(_, array)| storage::give(array));
+    }
 }
 
 impl Batch {

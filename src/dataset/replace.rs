@@ -46,7 +46,7 @@ pub(super) fn batch(shared: &Shared, rows: &[usize], at: (u64, usize), error: Er
         false => shared.made(&rows, pass, start),
     };
     match made {
-        Ok(chunk) => Ok(Batch { replaced, ..shared.stacked(chunk, &rows)? }),
+        Ok(chunk) => with(shared.stacked(chunk, &rows)?, replaced),
         Err(error) => whole(shared, &rows, at, replaced, error),
     }
 }
@@ -74,11 +74,17 @@ fn whole(
                 let first = rows.first().map_or_else(String::new, |&row| shared.place(row));
                 let error = error.within(format!("a batch of {len} that begins with {first}"));
                 replaced.extend(rows.iter().map(|&row| (row, error.clone())));
-                return Ok(Batch { replaced, ..shared.stacked(chunk, &others)? });
+                return with(shared.stacked(chunk, &others)?, replaced);
             }
             Err(failure) if failure.kind() == Kind::Interrupted => return Err(failure),
             Err(_) => {}
         }
     }
     Err(error.hint(format!("{TRIES} batches, one after another, failed: this is the first")))
+}
+
+/// Returns the batch with the rows that others stand in the places of.
+fn with(mut batch: Batch, replaced: Vec<(usize, Error)>) -> Result<Batch> {
+    batch.replaced = replaced;
+    Ok(batch)
 }

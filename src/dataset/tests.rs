@@ -31,8 +31,8 @@ fn validation_and_score_keep_the_order_and_score_touches_no_outputs() {
     let validation = dataset(10, tens(), Mode::Validation, 1, Options::default()).unwrap();
     assert_eq!(values(&validation, 3), [vec![0.0, 1.0, 2.0, 3.0], vec![4.0, 5.0, 6.0, 7.0], vec![8.0, 9.0]]);
     let batch = validation.epoch(0).batch(2).unwrap();
-    assert_eq!((batch.len, batch.rows), (2, vec![8, 9]));
-    assert_eq!(*batch.y.unwrap()[0].1.as_f32(), [80.0, 90.0]);
+    assert_eq!((batch.len, batch.rows.clone()), (2, vec![8, 9]));
+    assert_eq!(*batch.y.as_ref().unwrap()[0].1.as_f32(), [80.0, 90.0]);
     let score = dataset(10, tens(), Mode::Score, 1, Options::default()).unwrap();
     let batch = score.epoch(0).batch(0).unwrap();
     assert!(batch.y.is_none() && batch.w.is_none());

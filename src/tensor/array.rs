@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use ndarray::{ArcArray, ArrayBase, Axis, Data, IxDyn};
 
 use super::element::{Cast, Element, Typed};
-use super::{Dtype, axes};
+use super::{Dtype, axes, storage};
 use crate::error::{Error, Result};
 
 /// An array on the CPU, one variant for each dtype; cheap to clone. Views (a row, a slice, a transposed
@@ -280,7 +280,15 @@ pub(crate) fn typed<T: Element>(data: Vec<T>, shape: &[usize]) -> Result<Typed<T
 }
 
 /// Applies a function to every element; the layout stays.
-pub(crate) fn map<T: Element, U: Element>(array: &Typed<T>, f: impl FnMut(T) -> U) -> Typed<U> {
+pub(crate) fn map<T: Element, U: Element>(array: &Typed<T>, mut f: impl FnMut(T) -> U) -> Typed<U> {
+    if let Some(contents) = array.as_slice()
+        && let Some(mut data) = storage::take(contents.len())
+    {
+        data.extend(contents.iter().map(|&x| f(x)));
+        if let Ok(mapped) = ArcArray::from_shape_vec(array.raw_dim(), data) {
+            return mapped;
+        }
+    }
     array.mapv(f).into_shared()
 }
 

@@ -1,5 +1,7 @@
 //! Axes, positions and shapes, checked: everything that could make a host panic stops here.
 
+use super::element::Element;
+use super::storage;
 use crate::error::{Error, Result};
 
 /// The most axes a tensor may have.
@@ -23,11 +25,19 @@ pub(crate) fn count(shape: &[usize]) -> Result<usize> {
         .ok_or_else(|| Error::data(format!("shape {shape:?} is too large for the memory")))
 }
 
-/// Returns room for so many elements.
+/// Returns room for so many elements: storage that was let go of, where there is some.
 ///
 /// # Errors
 /// The memory does not suffice.
-pub(crate) fn room<T>(count: usize) -> Result<Vec<T>> {
+pub(crate) fn room<T: Element>(count: usize) -> Result<Vec<T>> {
+    storage::take(count).map_or_else(|| reserve(count), Ok)
+}
+
+/// Returns new room for so many elements of any kind.
+///
+/// # Errors
+/// The memory does not suffice.
+pub(crate) fn reserve<T>(count: usize) -> Result<Vec<T>> {
     let mut data = Vec::new();
     data.try_reserve_exact(count).map_err(|_| Error::data(format!("{count} elements are too many for the memory")))?;
     Ok(data)

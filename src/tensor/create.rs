@@ -132,7 +132,7 @@ pub(crate) fn check_number(value: Number, dtype: Dtype) -> Result<()> {
 }
 
 fn filled<T: Clone>(count: usize, value: T) -> Result<Vec<T>> {
-    let mut data = axes::room(count)?;
+    let mut data = axes::reserve(count)?;
     data.resize(count, value);
     Ok(data)
 }

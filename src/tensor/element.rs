@@ -4,6 +4,7 @@ use std::ops::{Add, Div, Mul, Neg, Rem, Sub};
 
 use ndarray::{ArcArray, IxDyn};
 
+use super::storage::{Shared, Shelf};
 use super::{Array, Number};
 
 /// An array of one element type.
@@ -37,6 +38,9 @@ pub(crate) trait Element:
 
     /// Returns the contents when the dtype is this one.
     fn unwrap(array: &Array) -> Option<&Typed<Self>>;
+
+    /// Returns where storage of this type waits to be used again.
+    fn shelf() -> &'static Shared<Self>;
 
     /// Converts a number of a script, saturating.
     fn from_number(number: Number) -> Self;
@@ -104,6 +108,11 @@ macro_rules! element {
                     Array::$variant(array) => Some(array),
                     _ => None,
                 }
+            }
+
+            fn shelf() -> &'static Shared<Self> {
+                static SHELF: Shared<$type> = Shared::new(Shelf::new());
+                &SHELF
             }
 
             fn from_number(number: Number) -> Self {

@@ -48,6 +48,7 @@ mod picture;
 mod reduce;
 mod resize;
 mod shape;
+pub(crate) mod storage;
 #[cfg(test)]
 mod tests;
 

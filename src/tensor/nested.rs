@@ -53,7 +53,7 @@ impl Tensor {
                 None => break,
             }
         }
-        let mut numbers = axes::room(axes::count(&shape)?)?;
+        let mut numbers = axes::reserve(axes::count(&shape)?)?;
         collect(nested, &shape, &mut Vec::new(), &mut numbers)?;
         let whole: Option<Vec<i64>> = numbers.iter().map(|number| number.to_i64()).collect();
         let array = match whole {
@@ -80,7 +80,7 @@ impl Tensor {
         }
         if array.size() == 0 {
             // Many empty lists may be more than the memory holds, though there are no elements.
-            axes::room::<Nested>(array.shape().iter().take_while(|&&length| length != 0).product())?;
+            axes::reserve::<Nested>(array.shape().iter().take_while(|&&length| length != 0).product())?;
         }
         Ok(each!(&array, typed => nest(typed)))
     }

@@ -32,8 +32,8 @@ impl Tensor {
         let shape = shape.ok_or_else(|| Error::data(format!("`pad` by {widths:?} is too large for the memory")))?;
         let size = axes::count(&shape)?;
         match self.dtype() {
-            Dtype::U8 => axes::room::<u8>(size).map(drop)?,
-            _ => axes::room::<f64>(size).map(drop)?,
+            Dtype::U8 => axes::reserve::<u8>(size).map(drop)?,
+            _ => axes::reserve::<f64>(size).map(drop)?,
         }
         self.apply(|array| array.pad(widths, value, &shape), |x| pad_graph(x, widths, value.to_f64()))
     }

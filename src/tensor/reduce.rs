@@ -131,7 +131,7 @@ impl Tensor {
         }
         let over = axes::axes(axes, self.shape())?;
         let shape = axes::reduced(self.shape(), &over, keep);
-        axes::room::<i64>(axes::count(&shape)?)?;
+        axes::reserve::<i64>(axes::count(&shape)?)?;
         let (counts, length) = match value {
             None => each!(&self.to_host()?, typed => nonzero(typed, &over)),
             Some(value) => {
@@ -212,7 +212,7 @@ impl Array {
     /// Returns the shape of a reduction, after checking that its elements have room.
     fn reduced(&self, over: &[usize], keep: bool) -> Result<Vec<usize>> {
         let shape = axes::reduced(self.shape(), over, keep);
-        axes::room::<i128>(axes::count(&shape)?)?;
+        axes::reserve::<i128>(axes::count(&shape)?)?;
         Ok(shape)
     }
 

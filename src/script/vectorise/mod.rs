@@ -79,6 +79,16 @@ pub(super) enum Chunk {
     Rows(Vec<DataRecord>),
 }
 
+impl Drop for Chunk {
+    /// What was made of the columns is there; their memory is free for what comes next.
+    fn drop(&mut self) {
+        if let Chunk::Columns(columns) = self {
+            let (x, y, w) = (std::mem::take(&mut columns.x), columns.y.take(), columns.w.take());
+            batch::release(DataColumns { len: columns.len, x, y, w });
+        }
+    }
+}
+
 impl Chunk {
     /// Returns the chunk with its columns, when they go together.
     pub fn new(chunk: DataRecords) -> Self {
