@@ -213,23 +213,25 @@ impl Smooth {
 const LOW: f32 = EPSILON as f32;
 const HIGH: f32 = (1.0 - EPSILON) as f32;
 
-/// Returns whether a probability is one that clipping leaves alone, so that gradients pass.
+/// Returns whether a probability is one that clipping leaves alone, so that gradients pass: the bounds themselves are, as
+/// in TensorFlow.
 #[inline(always)]
 fn inside(p: f32) -> bool {
-    p > LOW && p < HIGH
+    (LOW..=HIGH).contains(&p)
 }
 
 fn sparse(class: usize, p: &[f32], gradient: Option<&mut [f32]>) -> f32 {
-    let total = sum(p);
-    let chance = p[class] / total;
+    let total = sum_of_clipped(p);
     if let Some(gradient) = gradient {
-        let passes = inside(chance);
-        gradient.fill(if passes { 1.0 / total } else { 0.0 });
-        if passes {
+        let share = 1.0 / total;
+        for (g, p) in gradient.iter_mut().zip(p) {
+            *g = if inside(*p) { share } else { 0.0 };
+        }
+        if inside(p[class]) {
             gradient[class] -= 1.0 / p[class];
         }
     }
-    -math::clamp(chance, LOW, HIGH).ln()
+    -(math::clamp(p[class], LOW, HIGH) / total).ln()
 }
 
 fn sparse_logits(class: usize, x: &[f32], gradient: Option<&mut [f32]>) -> f32 {
@@ -340,6 +342,17 @@ simd! {
             }
         }
         value * part
+    }
+
+    fn sum_of_clipped(values: &[f32]) -> f32 {
+        let mut sums = [0.0f32; 16];
+        let (blocks, rest) = values.as_chunks::<16>();
+        for block in blocks {
+            for (sum, value) in sums.iter_mut().zip(block) {
+                *sum += math::clamp(*value, LOW, HIGH);
+            }
+        }
+        sums.iter().sum::<f32>() + rest.iter().map(|value| math::clamp(*value, LOW, HIGH)).sum::<f32>()
     }
 
     fn sum(values: &[f32]) -> f32 {

@@ -382,8 +382,9 @@ fn attention(group: &Group, add: &mut Add<'_>) {
     };
     let &[embedded, heads, length] = query.1 else { return };
     let inner = heads * length;
-    // What `torch.nn.MultiheadAttention` can be.
-    if inner != embedded || key.1[1..] != [heads, length] || value.1[1..] != [heads, length] {
+    // What `torch.nn.MultiheadAttention` can be: it has no gate.
+    if kernel("gate").is_some() || inner != embedded || key.1[1..] != [heads, length] || value.1[1..] != [heads, length]
+    {
         return;
     }
     if output.1 != [heads, length, embedded] {

@@ -14,6 +14,7 @@ use super::super::layer::stream;
 use super::super::onnx::Step;
 use super::super::{Bound, Layer, Named, Pass, Shape, Symbol, Weight, component, shape};
 use super::recurrent::{Recurrent, Written};
+use super::terms::ACTIVITY_REGULARIZER;
 use super::{LayerEntry, NAME};
 
 pub(super) const BIDIRECTIONAL: LayerEntry = LayerEntry {
@@ -89,8 +90,13 @@ impl Bidirectional {
             true => forward.reversed(),
             false => inner("backward_layer").map_err(|error| error.within("parameter `backward_layer`"))?,
         };
-        if forward.activity().or(backward.activity()).is_some() {
-            return Err(a.refuse("layer", "a layer without `activity_regularizer`: only what is merged is a value"));
+        for name in ["layer", "backward_layer"] {
+            let block = a.value(name).get("params").and_then(|params| params.get(ACTIVITY_REGULARIZER.name));
+            if block.is_some_and(|activity| !activity.is_null()) {
+                return Err(a
+                    .refuse(name, "a layer without `activity_regularizer`: only what is merged is a value")
+                    .hint("give it to `Bidirectional`"));
+            }
         }
         if forward.outputs() != backward.outputs() {
             return Err(

@@ -61,9 +61,15 @@ struct Step {
     /// Its position in the network, from which it draws its random numbers.
     position: u64,
     seed: Option<u64>,
-    /// A penalty on the output.
-    activity: Option<Arc<dyn Regularizer>>,
+    activity: Option<Activity>,
     way: Way,
+}
+
+/// A penalty on an output.
+struct Activity {
+    regularizer: Arc<dyn Regularizer>,
+    /// The shape of the output, records first.
+    shape: Vec<usize>,
 }
 
 enum Way {
@@ -107,7 +113,7 @@ impl Plan {
             let shape = layout::shape(&*node.layer, &own).map_err(within)?;
             dtypes.push(node.dtype);
             // Done by the layer before, or only other axes of the same numbers.
-            let done = fused.contains(&position) || node.layer.keeps_values();
+            let done = fused.contains(&position) || (node.layer.keeps_values() && node.activity.is_none());
             if let (true, [input]) = (done, &node.inputs[..]) {
                 let input = *input;
                 places.push(places[input]);
@@ -149,7 +155,10 @@ impl Plan {
                 weights: node.weights.clone(),
                 position: position as u64,
                 seed: node.layer.seed(),
-                activity: node.layer.activity().cloned(),
+                activity: node.activity.as_ref().map(|regularizer| Activity {
+                    regularizer: Arc::clone(regularizer),
+                    shape: [&[0], &*shape].concat(),
+                }),
                 way,
             });
             places.push(sizes.len());
@@ -259,13 +268,16 @@ impl Plan {
                 Way::Kernel(kernel) => kernel.forward(&mut pass),
                 Way::Composed(composed) => {
                     let trainable = &flat.trainable()[step.weights.clone()];
-                    composed.forward(pass, (|at: usize| wanted[step.inputs[at]], |at: usize| trainable[at]))
+                    composed
+                        .forward(pass, (|at: usize| wanted[step.inputs[at]], |at: usize| trainable[at]))
+                        .map(|own| *penalty += own)
                 }
             }
             .map_err(|error| error.within(format!("layer `{}`, `{}`", step.name, step.kind)))?;
-            if let Some(activity) = &step.activity {
+            if let Some(Activity { regularizer, shape }) = &mut step.activity {
+                shape[0] = *rows;
                 let own = &values[step.output][..*rows * sizes[step.output]];
-                *penalty += activity.value(own, &[own.len()]) / (*rows).max(1) as f64;
+                *penalty += regularizer.value(own, shape) / (*rows).max(1) as f64;
             }
             // A layer that is applied again in this pass reads what it moved before.
             if let Access::Train(flat) = &mut weights {
@@ -332,13 +344,16 @@ impl Plan {
     pub fn backward(&mut self, weights: &mut FlatWeights) -> Result<()> {
         let Plan { steps, values, sizes, places, gradients, wanted, written, rows, .. } = self;
         for step in steps.iter_mut().rev() {
-            if let Some(activity) = step.activity.as_ref().filter(|_| wanted[step.output]) {
+            let within = matches!(&step.way, Way::Composed(composed) if composed.penalises());
+            if (within || step.activity.is_some()) && wanted[step.output] {
                 let len = *rows * sizes[step.output];
                 let own = &mut gradients[places[step.output]][..len];
                 if !std::mem::replace(&mut written[step.output], true) {
                     own.fill(0.0);
                 }
-                activity.add_gradient(&values[step.output][..len], &[len], 1.0 / (*rows).max(1) as f32, own);
+                if let Some(Activity { regularizer, shape }) = &step.activity {
+                    regularizer.add_gradient(&values[step.output][..len], shape, 1.0 / (*rows).max(1) as f32, own);
+                }
             }
             // What no loss depends on gets no gradient; the weights there are missed by who asks.
             if !wanted[step.output] || !written[step.output] {
@@ -398,12 +413,12 @@ impl std::fmt::Debug for Plan {
 /// Returns the activation that takes the output of a layer, and its position, if nothing else takes it.
 fn follower(network: &Network, position: usize) -> Option<(usize, Activation)> {
     let value = network.inputs.len() + position;
-    if network.output_values.contains(&value) || network.nodes[position].layer.activity().is_some() {
+    if network.output_values.contains(&value) || network.nodes[position].activity.is_some() {
         return None;
     }
     let mut takers = network.nodes.iter().enumerate().filter(|(_, node)| node.inputs.contains(&value));
     match (takers.next(), takers.next()) {
-        (Some((at, taker)), None) if taker.inputs.len() == 1 && taker.layer.activity().is_none() => {
+        (Some((at, taker)), None) if taker.inputs.len() == 1 && taker.activity.is_none() => {
             taker.layer.activation().map(|activation| (at, activation))
         }
         _ => None,

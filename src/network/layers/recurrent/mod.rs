@@ -21,9 +21,7 @@ use crate::random::Random;
 use crate::registry::{Arguments, Entry, Params};
 use crate::tensor::Graph;
 
-use super::super::{
-    Activation, Bound, Initializer, Layer, Named, Pass, Regularizer, Shape, Symbol, Weight, shape, show_shape,
-};
+use super::super::{Activation, Bound, Initializer, Layer, Named, Pass, Shape, Symbol, Weight, shape, show_shape};
 use super::terms::Terms;
 use super::{LayerEntry, activation, initializer, seed, weight};
 
@@ -167,9 +165,6 @@ impl Recurrent {
             trainable: a.bool("trainable"),
             terms: Terms::new(a, &[("kernel", "kernel"), ("recurrent", "recurrent_kernel"), ("bias", "bias")])?,
         };
-        if own.return_state && own.terms.activity().is_some() {
-            return Err(a.refuse("activity_regularizer", "null where `return_state` is set"));
-        }
         let zero_output_for_mask = a.bool("zero_output_for_mask") && own.return_sequences;
         let go_backwards = a.bool("go_backwards");
         Ok(Recurrent { own: Arc::new(own), started: false, masked: false, zero_output_for_mask, go_backwards })
@@ -337,10 +332,6 @@ impl Layer for Recurrent {
 
     fn seed(&self) -> Option<u64> {
         self.own.seed
-    }
-
-    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
-        self.own.terms.activity()
     }
 
     fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
