@@ -105,17 +105,20 @@ impl Renorm {
         let against = along(renorm_stddev)?.maximum(epsilon.sqrt())?;
         let r = deviation.div(&against)?.maximum(self.low)?.minimum(self.high)?;
         let d = mean.sub(&along(renorm_mean)?)?.div(&against)?.maximum(-self.shift)?.minimum(self.shift)?;
-        let mut moved = |at: usize, weight: &Graph, batch: &Graph, momentum: f64| -> Result<Graph> {
+        let moved = |weight: &Graph, batch: &Graph, momentum: f64| -> Result<Graph> {
             let batch = batch.reshape(weight.shape())?;
-            let new = weight.detach().affine(momentum, 0.0)?.add(&batch.affine(1.0 - momentum, 0.0)?)?;
-            pass.updates.push((first + at, new.clone()));
-            Ok(new)
+            Ok(weight.detach().affine(momentum, 0.0)?.add(&batch.affine(1.0 - momentum, 0.0)?)?)
         };
-        moved(0, moving_mean, &mean, momentum)?;
-        let new = moved(2, moving_stddev, &deviation, momentum)?;
-        moved(3, renorm_mean, &mean, self.momentum)?;
-        moved(4, renorm_stddev, &deviation, self.momentum)?;
-        pass.updates.push((first + 1, new.sqr()?.affine(1.0, -epsilon)?.relu()?));
+        let new = moved(moving_stddev, &deviation, momentum)?;
+        // What scores use is made of the deviation.
+        let variance = new.sqr()?.affine(1.0, -epsilon)?.relu()?;
+        pass.updates.extend([
+            (first, moved(moving_mean, &mean, momentum)?),
+            (first + 2, new),
+            (first + 1, variance),
+            (first + 3, moved(renorm_mean, &mean, self.momentum)?),
+            (first + 4, moved(renorm_stddev, &deviation, self.momentum)?),
+        ]);
         Ok((r, d))
     }
 }

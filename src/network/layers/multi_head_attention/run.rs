@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::kernel::attention::{self, Masks, Sizes, Steps, StepsMut, gather, gather_back, weigh, weigh_back};
 use crate::kernel::gemm::{Matrix, MatrixMut, Start, product, product_onto};
-use crate::kernel::pool::{self, Shared};
+use crate::kernel::pool;
 use crate::kernel::rows;
 use crate::network::kernel::{Backward, Forward, Kernel, Values};
 use crate::random::Random;
@@ -178,31 +178,21 @@ impl Kernel for Run {
         let mut gathered = std::mem::take(&mut self.gathered);
         weights.resize(count * pairs, 0.0);
         gathered.resize(count * sizes.queries * wide, 0.0);
-        {
-            let (weights, gathered, dropped) =
-                (Shared::new(&mut weights), Shared::new(&mut gathered), Shared::new(&mut dropped));
-            pool::split(count, self.work(count), |range| {
-                for row in range {
-                    let all = row * pairs..(row + 1) * pairs;
-                    let out = row * sizes.queries * wide..(row + 1) * sizes.queries * wide;
-                    // SAFETY: no two threads have the same record.
-                    let (weights, values) = unsafe { (weights.slice(all.clone()), gathered.slice(out)) };
-                    let [query, key, value] = [0, 1, 2].map(|index| self.steps(&self.projected[index], index, row));
-                    weigh(sizes, query, key, self.masks(&step.inputs, row), weights);
-                    let used = match self.training {
-                        true => {
-                            // SAFETY: as above.
-                            let dropped = unsafe { dropped.slice(all.clone()) };
-                            let pairs = weights.iter().zip(&self.factors[all]);
-                            dropped.iter_mut().zip(pairs).for_each(|(out, (weight, factor))| *out = weight * factor);
-                            &*dropped
-                        }
-                        false => &*weights,
-                    };
-                    gather(sizes, used, value, StepsMut { values, stride: wide });
+        let of_dropped = if self.training { &mut dropped[..] } else { &mut [] };
+        let buffers = [(&mut weights[..], pairs), (&mut gathered[..], sizes.queries * wide), (of_dropped, pairs)];
+        pool::each(count, self.work(count), buffers, |row, [weights, values, dropped]| {
+            let [query, key, value] = [0, 1, 2].map(|index| self.steps(&self.projected[index], index, row));
+            weigh(sizes, query, key, self.masks(&step.inputs, row), weights);
+            let used = match self.training {
+                true => {
+                    let pairs = weights.iter().zip(&self.factors[row * pairs..(row + 1) * pairs]);
+                    dropped.iter_mut().zip(pairs).for_each(|(out, (weight, factor))| *out = weight * factor);
+                    &*dropped
                 }
-            });
-        }
+                false => &*weights,
+            };
+            gather(sizes, used, value, StepsMut { values, stride: wide });
+        });
         let (mut gate, mut gated) = (std::mem::take(&mut self.gate), std::mem::take(&mut self.gated));
         if self.own.gate {
             self.project(step, GATE, &mut gate);
@@ -276,27 +266,25 @@ impl Kernel for Run {
         }
         {
             let [of_query, of_key, of_value] = &mut gradients;
-            let (of_query, of_key) = (Shared::new(of_query), Shared::new(of_key));
-            let (of_value, of_weights) = (Shared::new(of_value), Shared::new(&mut of_weights));
+            let widths = [QUERY, KEY, VALUE].map(|index| {
+                let (steps, wide) = self.projection(index);
+                steps * wide
+            });
+            let [query, key, value] = widths;
+            let (of_query, of_key, of_value) =
+                ((&mut of_query[..], query), (&mut of_key[..], key), (&mut of_value[..], value));
+            let buffers = [of_query, of_key, of_value, (&mut of_weights[..], pairs)];
             let gradient = &*step.gradient;
-            pool::split(count, 2 * self.work(count), |range| {
-                if range.is_empty() {
-                    return;
-                }
+            pool::shares(count, 2 * self.work(count), buffers, |range, [of_query, of_key, of_value, of_weights]| {
                 // One record's numbers are used up before the next one's: all of a range stand in the place of its
                 // first, which stays in the cache.
-                // SAFETY: no two threads have the same record.
-                let of_weights = unsafe { of_weights.slice(range.start * pairs..(range.start + 1) * pairs) };
-                for row in range {
+                let of_weights = &mut of_weights[..pairs.min(range.len() * pairs)];
+                for (at, row) in range.enumerate() {
                     let [query, key, value] = [0, 1, 2].map(|index| self.steps(&self.projected[index], index, row));
-                    let range = |index: usize| {
-                        let (steps, wide) = self.projection(index);
-                        row * steps * wide..(row + 1) * steps * wide
-                    };
+                    let place = |index: usize| at * widths[index]..(at + 1) * widths[index];
                     let all = row * pairs..(row + 1) * pairs;
-                    // SAFETY: no two threads have the same record.
-                    let (of_query, of_key, of_value) =
-                        unsafe { (of_query.slice(range(0)), of_key.slice(range(1)), of_value.slice(range(2))) };
+                    let (of_query, of_key) = (&mut of_query[place(QUERY)], &mut of_key[place(KEY)]);
+                    let of_value = &mut of_value[place(VALUE)];
                     let out = Steps { values: &self.of_gathered[row * sizes.queries * wide..], stride: wide };
                     let used = if self.training { &self.dropped } else { &self.weights };
                     let into = StepsMut { values: of_value, stride: wide };

@@ -3,6 +3,7 @@
 //! The three differ in their gates only; parameters, shapes, masks and states are here, [`compose`] computes them
 //! step by step by Candle's operations, [`run`] over the whole sequence on a CPU.
 
+mod buffers;
 mod compose;
 mod onnx;
 mod parameters;

@@ -221,7 +221,7 @@ fn refusals_say_what_was_expected() {
             "Flatten",
             json!({"activity_regularizer": 2}),
             vec![&[4]],
-            "parameter `activity_regularizer` of `Flatten`: expected a name or an import block, found 2 (`Flatten`)",
+            "parameter `activity_regularizer` of `Flatten`: expected a name or an import block, found 2",
         ),
         (
             "Conv1D",
