@@ -233,23 +233,38 @@ fn refusals_say_what_was_expected() {
             "TimeDistributed",
             json!({"layer": {"import": "Dense", "params": {"units": 1, "activity_regularizer": "l2"}}}),
             vec![&[4, 3]],
-            "",
+            "parameter `layer` of `TimeDistributed`: expected a layer without `activity_regularizer`: its steps are no values of the network, found a map (`TimeDistributed`)",
         ),
         (
             "Bidirectional",
             json!({"layer": {"import": "GRU", "params": {"units": 1, "activity_regularizer": "l2"}}}),
             vec![&[4, 3]],
-            "",
+            "parameter `layer` of `Bidirectional`: expected a layer without `activity_regularizer`: only what is merged is a value, found a map (`Bidirectional`)",
         ),
         (
             "MultiHeadAttention",
             json!({"num_heads": 1, "key_dim": 1, "activity_regularizer": "OrthogonalRegularizer"}),
             vec![&[4, 3], &[4, 3]],
-            "",
+            "parameter `activity_regularizer` of `MultiHeadAttention`: expected `L1`, `L2` or `L1L2`: projections have more than two axes, found the text \"OrthogonalRegularizer\" (`MultiHeadAttention`)",
         ),
-        ("BatchNormalization", json!({"renorm": true, "renorm_clipping": {"rmin": 2.0, "rmax": 1.0}}), vec![&[4]], ""),
-        ("BatchNormalization", json!({"renorm": true, "renorm_clipping": {"max": 2.0}}), vec![&[4]], ""),
-        ("BatchNormalization", json!({"renorm_clipping": {"dmax": 2.0}}), vec![&[4]], ""),
+        (
+            "BatchNormalization",
+            json!({"renorm": true, "renorm_clipping": {"rmin": 2.0, "rmax": 1.0}}),
+            vec![&[4]],
+            "parameter `rmax` of `renorm_clipping`: expected a number of at least `rmin`, found 1.0 (`BatchNormalization`)",
+        ),
+        (
+            "BatchNormalization",
+            json!({"renorm": true, "renorm_clipping": {"max": 2.0}}),
+            vec![&[4]],
+            "`renorm_clipping` has no parameter `max` (`BatchNormalization`)",
+        ),
+        (
+            "BatchNormalization",
+            json!({"renorm_clipping": {"dmax": 2.0}}),
+            vec![&[4]],
+            "parameter `renorm_clipping` of `BatchNormalization`: expected null where `renorm` is false, found a map (`BatchNormalization`)",
+        ),
     ];
     for (layer, options, shapes, message) in cases {
         assert_eq!(apply(layer, options, &shapes).unwrap_err().to_string(), message);
