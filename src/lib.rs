@@ -126,6 +126,7 @@
 
 pub mod clock;
 pub mod error;
+pub mod machine;
 pub mod random;
 pub mod registry;
 

@@ -10,6 +10,7 @@ use crate::assemble::fit::{self, Part};
 use crate::assemble::{blame, class_weights, kernels, model, open, pretrained, provenance, screen, services, stations};
 use crate::dataset::{self, Dataset, Pad, Stations};
 use crate::error::{Error, Kind, Result, codes};
+use crate::machine;
 use crate::network::LayerInfo;
 use crate::recipe::{Cache, OnError, Precision, Recipe};
 use crate::record::{Loader, Mode, Name, Records, Transformer};
@@ -341,7 +342,7 @@ fn options(host: &Host, recipe: &Recipe) -> Result<dataset::Options> {
         sample_probability: name(&recipe.dataset.sample_probability),
         bucket: name(&recipe.dataset.bucket),
         pad: pads(recipe)?,
-        workers: recipe.dataset.workers.unwrap_or_else(dataset::cores),
+        workers: recipe.dataset.workers.unwrap_or_else(machine::cores),
         prefetch: recipe.dataset.prefetch,
         failures: None,
         stop: host.stop_flag().clone(),

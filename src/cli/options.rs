@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::terminal::Verbosity;
 use crate::cli::{events, progress, signals, terminal};
 use crate::error::list;
+use crate::machine;
 use crate::recipe;
 use crate::record::{Format, ReadOptions, Schema, Source};
 use crate::script::host::{Builder, Host};
@@ -242,7 +243,7 @@ impl Output {
 /// Returns how many threads compute.
 pub fn threads() -> usize {
     let named = std::env::var(THREADS).ok().and_then(|text| text.parse().ok()).filter(|&threads| threads > 0);
-    named.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    named.unwrap_or_else(machine::cores)
 }
 
 /// The environment variable with the number of threads.

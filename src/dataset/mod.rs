@@ -259,11 +259,6 @@ pub struct Epoch<'a> {
     failed: BTreeSet<usize>,
 }
 
-/// Returns the number of cores: how many workers a dataset has when nobody says otherwise.
-pub fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
 /// A batch that takes less time is made where it is used: handing it over would cost more.
 const WORTH_HANDING_OVER: Duration = Duration::from_micros(150);
 

@@ -10,6 +10,7 @@ use std::ops::Range;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{Error, Result};
+use crate::machine;
 
 /// Work below this many elementary operations is not worth handing to another thread.
 const WORTH_SPLITTING: usize = 40_000;
@@ -31,8 +32,7 @@ impl Pool {
     /// The system refuses to start a thread.
     pub fn new(threads: usize) -> Result<Pool> {
         let named = || std::env::var("RAYON_NUM_THREADS").ok()?.parse().ok().filter(|threads| *threads > 0);
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = if threads == 0 { named().unwrap_or_else(cores) } else { threads };
+        let threads = if threads == 0 { named().unwrap_or_else(machine::cores) } else { threads };
         if threads == 1 {
             return Ok(Pool { threads, inner: None });
         }

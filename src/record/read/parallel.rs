@@ -7,14 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// Returns how many threads may run at once.
-pub(super) fn cores() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
-}
+use crate::machine;
 
 /// Applies a function to each item; the results are in the order of the items.
 pub(super) fn map<T: Send, R: Send>(items: Vec<T>, apply: impl Fn(T) -> R + Sync) -> Vec<R> {
-    let threads = cores().min(items.len());
+    let threads = machine::cores().min(items.len());
     if threads <= 1 {
         return items.into_iter().map(apply).collect();
     }
@@ -49,7 +46,7 @@ pub(super) fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     let size = file.metadata().map_or(0, |about| if about.is_file() { about.len() } else { 0 });
     let Ok(size) = usize::try_from(size) else { return Err(io::ErrorKind::OutOfMemory.into()) };
-    if size > PIECE && cores() > 1 {
+    if size > PIECE && machine::cores() > 1 {
         let mut all = vec![0; size];
         let pieces: Vec<(usize, &mut [u8])> = all.chunks_mut(PIECE).enumerate().collect();
         let read = map(pieces, |(at, piece)| read_at(&file, piece, (at * PIECE) as u64));

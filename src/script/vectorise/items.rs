@@ -13,6 +13,7 @@ use super::value::Value;
 use crate::batch::Items;
 use crate::clock::{Stopwatch, Total};
 use crate::error::{Error, Result};
+use crate::machine;
 use crate::random::Random;
 use crate::record::{Mode, Value as Item};
 use crate::script::{Component, cast};
@@ -62,8 +63,7 @@ impl ItemFollower {
     pub fn pieces(&self, len: usize) -> usize {
         let seen = self.trust.seen();
         let worth = seen > 0 && self.time.get().as_secs_f64() / seen as f64 * len as f64 > WORTH_SECONDS;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        if worth { (2 * cores).min(len / LEAST).max(1) } else { 1 }
+        if worth { (2 * machine::cores()).min(len / LEAST).max(1) } else { 1 }
     }
 
     /// Returns what the function gives for all items, for each of the results that it has; `None` where it has to be

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::formats::Opened;
 use super::{File, ReadResult, parallel};
 use crate::error::{Error, Result, codes, counted, list};
+use crate::machine;
 use crate::record::records::check_length;
 use crate::record::table::{Origin, Table, absent};
 use crate::record::{ColumnType, Name, Schema};
@@ -36,7 +37,7 @@ const PART: usize = 1 << 18;
 const PARTS: usize = 4;
 
 pub(super) fn read(file: &File, schema: Option<&Schema>, dialect: &Dialect) -> ReadResult {
-    let cores = parallel::cores();
+    let cores = machine::cores();
     let parts = if cores == 1 { 1 } else { (file.text.len() / PART).clamp(1, PARTS * cores) };
     read_in(file, schema, dialect, parts)
 }
