@@ -4,6 +4,8 @@
 
 use super::gemm::{Matrix, MatrixMut, product};
 use super::softmax::{softmax, softmax_backward};
+use super::{math, pool};
+use crate::simd;
 
 /// The sizes of one record.
 #[derive(Clone, Copy, Debug)]
@@ -161,5 +163,43 @@ pub fn weigh_back(
         let (q, k) = (query.head(head, queries, sizes.key), key.head(head, keys, sizes.key));
         product(of_query.head(head, queries, sizes.key), false, scores, k, sizes.scale);
         product(of_key.head(head, keys, sizes.key), false, scores.t(), q, sizes.scale);
+    }
+}
+
+/// Makes a gate of its logits and lets what was gathered through it: gated = gathered · σ(gate).
+pub fn gate(gathered: &[f32], gate: &mut [f32], gated: &mut [f32]) {
+    let work = 16 * gate.len();
+    pool::together(&mut [gate, gated], GATED, work, |first, parts| {
+        let [gate, gated] = parts else { return };
+        open(&gathered[first..first + gate.len()], gate, gated);
+    });
+}
+
+/// Turns the gradient of what a gate left into that of what was gathered, in its place, and that of the gate's logits.
+pub fn gate_back(gathered: &[f32], gate: &[f32], of_gathered: &mut [f32], of_gate: &mut [f32]) {
+    let work = 4 * gate.len();
+    pool::together(&mut [of_gathered, of_gate], GATED, work, |first, parts| {
+        let [of_gathered, of_gate] = parts else { return };
+        let range = first..first + of_gate.len();
+        open_back(&gathered[range.clone()], &gate[range], of_gathered, of_gate);
+    });
+}
+
+/// A thread takes so many numbers of a gate at once.
+const GATED: usize = 4096;
+
+simd! {
+    fn open(gathered: &[f32], gate: &mut [f32], gated: &mut [f32]) {
+        for ((gate, gated), gathered) in gate.iter_mut().zip(gated).zip(gathered) {
+            *gate = math::sigmoid(*gate);
+            *gated = gathered * *gate;
+        }
+    }
+
+    fn open_back(gathered: &[f32], gate: &[f32], of_gathered: &mut [f32], of_gate: &mut [f32]) {
+        for (((of_gathered, of_gate), gathered), gate) in of_gathered.iter_mut().zip(of_gate).zip(gathered).zip(gate) {
+            *of_gate = *of_gathered * gathered * gate * (1.0 - gate);
+            *of_gathered *= gate;
+        }
     }
 }

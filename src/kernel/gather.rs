@@ -1,6 +1,6 @@
 //! Copies groups of numbers to where a table says, and adds gradients back.
 
-use super::pool;
+use super::pool::{self, Shared};
 use crate::simd;
 
 /// The place of zeros.
@@ -34,6 +34,26 @@ pub fn backward(rows: usize, width: usize, places: &[u32], gradient: &[f32], to:
         }
     });
 }
+
+/// Adds rows of a gradient, each of `width` numbers, to the rows of a table that `ids` names.
+///
+/// # Panics
+/// An id beyond the table: an error in the caller.
+pub fn scatter(ids: &[usize], width: usize, gradient: &[f32], table: &mut [f32]) {
+    // A number may stand at several places, so threads share out the columns of the table, not the ids.
+    let table = Shared::new(table);
+    pool::split(width.div_ceil(COLUMNS), gradient.len(), |parts| {
+        let columns = parts.start * COLUMNS..(parts.end * COLUMNS).min(width);
+        for (row, &id) in gradient.chunks_exact(width.max(1)).zip(ids) {
+            // SAFETY: no other thread has these columns.
+            let sums = unsafe { table.slice(id * width + columns.start..id * width + columns.end) };
+            sums.iter_mut().zip(&row[columns.clone()]).for_each(|(sum, own)| *sum += own);
+        }
+    });
+}
+
+/// Threads share out the columns of a table in parts of this length: a line of the cache.
+const COLUMNS: usize = 16;
 
 simd! {
     fn copy(x: &[f32], width: usize, places: &[u32], y: &mut [f32]) {

@@ -101,6 +101,39 @@ pub fn rows<T: Send>(values: &mut [T], width: usize, work: usize, part: impl Fn(
     });
 }
 
+/// Splits several buffers over the threads, each in `items` rows of its own width (the last ones may be short, or missing):
+/// `part` gets a range of items, and the rows of these of each buffer.
+pub fn shares<T: Send, const N: usize>(
+    items: usize,
+    work: usize,
+    buffers: [(&mut [T], usize); N],
+    part: impl Fn(Range<usize>, [&mut [T]; N]) + Sync,
+) {
+    let shared = buffers.map(|(buffer, width)| (Shared::new(buffer), width));
+    split(items, work, |range| {
+        // SAFETY: the ranges of a split do not overlap.
+        let own = shared.each_ref().map(|(shared, width)| unsafe { shared.rows(&range, *width) });
+        part(range, own);
+    });
+}
+
+/// As [`shares`], but `part` gets one item, and its row of each buffer.
+pub fn each<T: Send, const N: usize>(
+    items: usize,
+    work: usize,
+    buffers: [(&mut [T], usize); N],
+    part: impl Fn(usize, [&mut [T]; N]) + Sync,
+) {
+    let shared = buffers.map(|(buffer, width)| (Shared::new(buffer), width));
+    split(items, work, |range| {
+        for item in range {
+            // SAFETY: the ranges of a split do not overlap, and so do not the items of a range.
+            let own = shared.each_ref().map(|(shared, width)| unsafe { shared.rows(&(item..item + 1), *width) });
+            part(item, own);
+        }
+    });
+}
+
 /// Copies a slice, on several threads when it is large.
 pub fn copy(from: &[f32], to: &mut [f32]) {
     let work = to.len();
@@ -141,8 +174,9 @@ pub fn together<T: Send>(
     });
 }
 
-/// A mutable slice that several threads write to, each its own part.
-pub struct Shared<'a, T> {
+/// A mutable slice that several threads write to, each its own part; kernels elsewhere have [`rows`], [`shares`] and
+/// [`each`].
+pub(super) struct Shared<'a, T> {
     start: *mut T,
     len: usize,
     slice: PhantomData<&'a mut [T]>,
@@ -163,8 +197,18 @@ unsafe impl<T: Send> Sync for Shared<'_, T> {}
 
 impl<'a, T> Shared<'a, T> {
     /// Creates one of a slice, which stays borrowed.
-    pub fn new(slice: &'a mut [T]) -> Self {
+    pub(super) fn new(slice: &'a mut [T]) -> Self {
         Shared { start: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
+    }
+
+    /// Returns the rows of a range of items, as far as there are some.
+    ///
+    /// # Safety
+    /// As for [`slice`](Self::slice).
+    unsafe fn rows(&self, items: &Range<usize>, width: usize) -> &'a mut [T] {
+        let place = |item: usize| item.saturating_mul(width).min(self.len);
+        // SAFETY: as the caller promises.
+        unsafe { self.slice(place(items.start)..place(items.end)) }
     }
 
     /// Returns a part of the slice.
@@ -172,7 +216,7 @@ impl<'a, T> Shared<'a, T> {
     /// # Safety
     /// No two parts that are in use at the same time may overlap.
     #[allow(clippy::mut_from_ref)]
-    pub unsafe fn slice(&self, range: Range<usize>) -> &'a mut [T] {
+    pub(super) unsafe fn slice(&self, range: Range<usize>) -> &'a mut [T] {
         assert!(range.start <= range.end && range.end <= self.len, "a part beyond the slice");
         // SAFETY: inside the slice, as just checked; not overlapping, as the caller promises.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }
@@ -215,6 +259,30 @@ mod tests {
                     });
                 });
                 assert!(a.iter().enumerate().all(|(at, a)| at == *a) && b.iter().all(|b| *b == 1));
+            }
+        }
+    }
+
+    #[test]
+    fn buffers_of_several_widths_are_split_by_items() {
+        for threads in 1..5 {
+            for items in [0, 1, 2, 7, 100] {
+                // Two rows are missing at the end of the second one.
+                let (mut a, mut b) = (vec![0; items * 3], vec![0; (items * 2).saturating_sub(3)]);
+                let pool = Pool::new(threads).unwrap();
+                let add = |at: usize, a: &mut [usize], b: &mut [usize]| {
+                    a.iter_mut().enumerate().for_each(|(place, a)| *a += at * 3 + place);
+                    b.iter_mut().enumerate().for_each(|(place, b)| *b += at * 2 + place);
+                };
+                pool.run(|| {
+                    shares(items, usize::MAX, [(&mut a, 3), (&mut b, 2), (&mut [], 0)], |range, [a, b, none]| {
+                        assert!(none.is_empty());
+                        add(range.start, a, b);
+                    });
+                    each(items, usize::MAX, [(&mut a, 3), (&mut b, 2)], |item, [a, b]| add(item, a, b));
+                });
+                let twice = |values: &[usize]| values.iter().enumerate().all(|(at, value)| *value == 2 * at);
+                assert!(twice(&a) && twice(&b), "{threads} threads, {items} items");
             }
         }
     }

@@ -4,6 +4,7 @@ use candle_core::{D, DType};
 
 use crate::error::Result;
 use crate::tensor::Graph;
+pub(super) use crate::tensor::graph::clip;
 
 /// What Keras adds or clips by to keep logarithms finite.
 pub(super) const EPSILON: f64 = 1e-7;
@@ -48,7 +49,7 @@ pub(super) fn log_softmax(x: &Graph, axis: usize) -> Result<Graph> {
 }
 
 /// Returns the logarithm of class probabilities, or of the softmax of logits. Probabilities are divided by
-/// their sum and kept 1e-7 from 0 and 1, as in Keras.
+/// their sum and kept 1e-7 from 0 and 1, as in Keras for one-hot labels.
 pub(super) fn log_probability(y_pred: &Graph, from_logits: bool, axis: usize) -> Result<Graph> {
     match from_logits {
         true => log_softmax(y_pred, axis),
@@ -56,9 +57,25 @@ pub(super) fn log_probability(y_pred: &Graph, from_logits: bool, axis: usize) ->
     }
 }
 
+/// The same in the order that Keras has on TensorFlow for class indices: kept from 0 and 1 first, then divided by the
+/// sum. A true class without a chance thus still pushes the others down.
+pub(super) fn log_share(y_pred: &Graph, from_logits: bool, axis: usize) -> Result<Graph> {
+    if from_logits {
+        return log_softmax(y_pred, axis);
+    }
+    let p = clip_probability(y_pred)?;
+    Ok(p.log()?.broadcast_sub(&p.sum_keepdim(axis)?.log()?)?)
+}
+
 /// Keeps probabilities 1e-7 from 0 and 1.
 pub(super) fn clip_probability(p: &Graph) -> Result<Graph> {
-    Ok(p.maximum(EPSILON)?.minimum(1.0 - EPSILON)?)
+    clip(p, EPSILON, 1.0 - EPSILON)
+}
+
+/// Returns x, or the least where it is below; a gradient passes where it is the least itself, as in TensorFlow (Candle
+/// halves it).
+pub(super) fn at_least(x: &Graph, least: f64) -> Result<Graph> {
+    clip(x, least, f64::INFINITY)
 }
 
 /// Returns the mean over the last axis.

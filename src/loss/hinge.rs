@@ -52,11 +52,11 @@ fn margin(y_true: &Graph, y_pred: &Graph) -> Result<Graph> {
         true => y_true.affine(2.0, -1.0)?,
         false => y_true.clone(),
     };
-    Ok((y_true * y_pred)?.affine(-1.0, 1.0)?.maximum(0.0)?)
+    formula::at_least(&(y_true * y_pred)?.affine(-1.0, 1.0)?, 0.0)
 }
 
 fn categorical(y_true: &Graph, y_pred: &Graph) -> Result<Graph> {
     let right = (y_true * y_pred)?.sum(D::Minus1)?;
     let wrong = formula::max_last(&(y_true.affine(-1.0, 1.0)? * y_pred)?)?;
-    Ok(((wrong - right)? + 1.0)?.maximum(0.0)?)
+    formula::at_least(&((wrong - right)? + 1.0)?, 0.0)
 }

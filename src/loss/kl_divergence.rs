@@ -3,7 +3,7 @@
 use candle_core::D;
 
 use super::aligned::fused_or;
-use super::formula::EPSILON;
+use super::formula::{self, EPSILON};
 use super::fused::Aligned;
 use super::{Loss, Reduction, rows};
 use crate::error::Result;
@@ -20,7 +20,6 @@ pub(super) const ENTRY: Entry<dyn Loss> = Entry {
 };
 
 fn divergence(y_true: &Graph, y_pred: &Graph) -> Result<Graph> {
-    let y_true = y_true.maximum(EPSILON)?.minimum(1.0)?;
-    let y_pred = y_pred.maximum(EPSILON)?.minimum(1.0)?;
+    let (y_true, y_pred) = (formula::clip(y_true, EPSILON, 1.0)?, formula::clip(y_pred, EPSILON, 1.0)?);
     Ok((&y_true * (&y_true / y_pred)?.log()?)?.sum(D::Minus1)?)
 }

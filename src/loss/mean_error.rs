@@ -72,6 +72,6 @@ fn absolute_percentage(y_true: &Graph, y_pred: &Graph) -> Result<Graph> {
 }
 
 fn squared_logarithmic(y_true: &Graph, y_pred: &Graph) -> Result<Graph> {
-    let log = |values: &Graph| -> Result<Graph> { Ok((values.maximum(EPSILON)? + 1.0)?.log()?) };
+    let log = |values: &Graph| -> Result<Graph> { Ok((formula::at_least(values, EPSILON)? + 1.0)?.log()?) };
     formula::mean_last(&(log(y_pred)? - log(y_true)?)?.sqr()?)
 }

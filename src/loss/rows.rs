@@ -1,6 +1,7 @@
 //! Losses of one row of labels and predictions on slices: the value, and the slope in each prediction.
 //!
-//! Formulas, and what is clipped where, are those of the composed losses, which name them. Rare as losses and common as
+//! Formulas, and what is clipped where, are those of the composed losses, which name them; as there, a bound itself lets
+//! the gradient pass. Rare as losses and common as
 //! metrics, they are plain loops: what counts is that they allocate nothing.
 
 use super::formula::EPSILON;
@@ -25,7 +26,7 @@ pub(super) fn squared_logarithmic(y: &[f32], p: &[f32], gradient: Option<&mut [f
     let log = |value: f32| (at_least(value, LEAST) + 1.0).ln();
     mean(y, p, gradient, |y, p| {
         let error = log(p) - log(y);
-        (error * error, if p > LEAST { 2.0 * error / (p + 1.0) } else { 0.0 })
+        (error * error, if p >= LEAST { 2.0 * error / (p + 1.0) } else { 0.0 })
     })
 }
 
@@ -65,8 +66,9 @@ pub(super) fn divergence(y: &[f32], p: &[f32], gradient: Option<&mut [f32]>) -> 
 pub(super) fn hinge(squared: bool, binary: bool, y: &[f32], p: &[f32], gradient: Option<&mut [f32]>) -> f32 {
     mean(y, p, gradient, |y, p| {
         let y = if binary { 2.0 * y - 1.0 } else { y };
-        let margin = at_least(1.0 - y * p, 0.0);
-        let slope = if margin > 0.0 { -y } else { 0.0 };
+        let reach = 1.0 - y * p;
+        let margin = at_least(reach, 0.0);
+        let slope = if reach >= 0.0 { -y } else { 0.0 };
         if squared { (margin * margin, 2.0 * margin * slope) } else { (margin, slope) }
     })
 }
@@ -76,15 +78,15 @@ pub(super) fn categorical_hinge(y: &[f32], p: &[f32], gradient: Option<&mut [f32
     let wrong = |(y, p): (&f32, &f32)| (1.0 - y) * p;
     let largest = y.iter().zip(p).map(wrong).fold(f32::NEG_INFINITY, |a, b| if b > a || b.is_nan() { b } else { a });
     let right: f32 = y.iter().zip(p).map(|(y, p)| y * p).sum();
-    let value = at_least(largest - right + 1.0, 0.0);
+    let reach = largest - right + 1.0;
     if let Some(gradient) = gradient {
         let equals = y.iter().zip(p).map(wrong).filter(|wrong| *wrong == largest).count() as f32;
         for ((g, y), p) in gradient.iter_mut().zip(y).zip(p) {
             let share = if wrong((y, p)) == largest { (1.0 - y) / equals } else { 0.0 };
-            *g = if value > 0.0 { share - y } else { 0.0 };
+            *g = if reach >= 0.0 { share - y } else { 0.0 };
         }
     }
-    value
+    at_least(reach, 0.0)
 }
 
 /// Minus the cosine of the angle between the two rows.

@@ -12,7 +12,7 @@ pub(super) const PLAIN: Entry<dyn Loss> = Entry {
     name: "SparseCategoricalCrossentropy",
     aliases: &["sparse_categorical_crossentropy"],
     doc: "Minus the logarithm of the probability of the true class; labels are class indices, of shape `[batch]` or \
-          `[batch, 1]`. Probabilities are divided by their sum and kept 1e-7 from 0 and 1.",
+          `[batch, 1]`. Probabilities are kept 1e-7 from 0 and 1, then divided by their sum.",
     parameters: &[
         FROM_LOGITS,
         Parameter::optional(
@@ -64,7 +64,7 @@ impl Loss for Sparse {
     fn per_sample(&self, y_true: &Graph, y_pred: &Graph) -> Result<Graph> {
         let axis = shape::axis(self.name(), self.axis, y_pred)?;
         let indices = shape::class_indices(self.name(), y_true, y_pred, axis, self.ignore_class)?;
-        let logs = formula::log_probability(y_pred, self.from_logits, axis)?;
+        let logs = formula::log_share(y_pred, self.from_logits, axis)?;
         let values = pick(&logs, &indices, axis)?.neg()?;
         match self.mask(y_true, &values)? {
             // Not a product: an ignored prediction may be infinite or not a number.

@@ -161,9 +161,10 @@ pub trait Layer: Send + Sync + std::fmt::Debug {
         None
     }
 
-    /// Returns a penalty on the output, which joins the loss divided by the number of records, as in Keras 3.
-    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
-        None
+    /// Returns whether it puts its `activity_regularizer` on values within it, by [`Pass::penalties`]; otherwise it is
+    /// on the output.
+    fn penalises(&self) -> bool {
+        false
     }
 
     /// Computes the output from inputs (with batch axis) and weights, by differentiable operations.

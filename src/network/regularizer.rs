@@ -25,6 +25,11 @@ pub trait Regularizer: Send + Sync + std::fmt::Debug {
     /// Computes the penalty by differentiable operations.
     fn compose(&self, x: &Graph) -> Result<Graph>;
 
+    /// Returns whether it is a sum of what it makes of each number alone.
+    fn is_sum(&self) -> bool {
+        false
+    }
+
     /// Explains which shapes it refuses.
     ///
     /// # Errors
@@ -86,6 +91,10 @@ struct Norms {
 }
 
 impl Regularizer for Norms {
+    fn is_sum(&self) -> bool {
+        true
+    }
+
     fn value(&self, values: &[f32], _: &[usize]) -> f64 {
         let term = |value: &f32| {
             let value = f64::from(*value);

@@ -10,7 +10,7 @@ use crate::registry::{Arguments, Parameter, Params, Type};
 use crate::tensor::Dtype;
 
 use super::layers::Part;
-use super::{Bound, Integers, Layer, Named, Shape, names, shape};
+use super::{Bound, Integers, Layer, Named, Regularizer, Shape, names, shape};
 
 /// Longest chain of layers. Candle walks its graph recursively, so a longer chain could overflow a
 /// thread's stack while gradients are computed.
@@ -44,6 +44,8 @@ pub struct LayerInstance {
     pub(super) name: Option<Name>,
     /// Order of creation: automatic names are given in this order.
     pub(super) serial: u64,
+    /// A penalty on the output, which joins the loss divided by the number of records, as in Keras 3.
+    pub(super) activity: Option<Arc<dyn Regularizer>>,
 }
 
 impl LayerInstance {
@@ -52,8 +54,20 @@ impl LayerInstance {
     /// # Errors
     /// Refuses empty names and names with `/` or control characters.
     pub fn new(layer: Arc<dyn Layer>, name: Option<&str>) -> Result<Arc<Self>> {
+        LayerInstance::with_activity(layer, name, None)
+    }
+
+    /// Creates a layer with a penalty on its output.
+    ///
+    /// # Errors
+    /// As [`LayerInstance::new`].
+    pub fn with_activity(
+        layer: Arc<dyn Layer>,
+        name: Option<&str>,
+        activity: Option<Arc<dyn Regularizer>>,
+    ) -> Result<Arc<Self>> {
         name.map_or(Ok(()), names::check)?;
-        Ok(Arc::new(LayerInstance { layer, name: name.map(Name::from), serial: next_serial() }))
+        Ok(Arc::new(LayerInstance { layer, name: name.map(Name::from), serial: next_serial(), activity }))
     }
 
     /// Returns the value of this layer applied to others.
@@ -104,6 +118,9 @@ impl LayerInstance {
             _ => Dtype::F32,
         };
         let parts = layer.parts(&shapes).map_err(within)?;
+        if let Some(activity) = &self.activity {
+            penalised(&**activity, &shape, parts.len()).map_err(within)?;
+        }
         let source = Source::Layer { instance: Arc::clone(self), layer, inputs };
         let masked = |mask| Symbol(Arc::new(Inner { source, shape, dtype, depth, serial: next_serial(), mask }));
         if parts.is_empty() {
@@ -119,6 +136,11 @@ impl LayerInstance {
             Ok(part.with_mask(mask.take()))
         };
         (0..parts.len()).map(part).collect()
+    }
+
+    /// Returns whether it has an `activity_regularizer`, on its output or on values within it.
+    pub(super) fn is_penalised(&self) -> bool {
+        self.activity.is_some() || self.layer.penalises()
     }
 
     fn described(&self) -> String {
@@ -137,6 +159,19 @@ impl LayerInstance {
     pub fn name(&self) -> Option<&Name> {
         self.name.as_ref()
     }
+}
+
+/// Checks that a penalty means something for a value of this shape, or for so many values that stand in it.
+fn penalised(activity: &dyn Regularizer, shape: &Shape, parts: usize) -> Result<()> {
+    let within = |error: Error| error.within("parameter `activity_regularizer`");
+    // Of all values together a sum is the sum of the penalties on each.
+    if parts > 0 && !activity.is_sum() {
+        return Err(within(
+            Error::recipe("expected `L1`, `L2` or `L1L2` for a layer of several outputs").hint("leave it out"),
+        ));
+    }
+    let axes: Vec<usize> = std::iter::once(1).chain(shape.iter().map(|axis| axis.unwrap_or(1))).collect();
+    activity.check(&axes).map_err(within)
 }
 
 /// A value of a network that is being described: an input, or what a layer makes of others.

@@ -44,6 +44,7 @@ pub use trial::Footprint;
 
 pub(crate) use check::in_network_order;
 pub(crate) use engine::Engine;
+pub(crate) use evaluate::{Evaluation, evaluate_with};
 pub(crate) use feed::inputs;
 
 use crate::artifact::layout::Position;
@@ -52,9 +53,7 @@ use crate::artifact::{Checkpoint, Writer, cpu, layout};
 use crate::dataset::Dataset;
 use crate::error::{Error, Kind, Result};
 use crate::network::Network;
-use crate::record::Mode;
 use crate::service::{self, Control, Logs, Weights};
-use feed::feed;
 use meters::Meters;
 use parts::Setup;
 use variables::Variables;
@@ -361,65 +360,6 @@ impl Trainer {
 
     fn put_back(&mut self, control: &mut Control) -> Result<()> {
         control.restore.take().map_or(Ok(()), |weights| self.variables.restore(&weights, "best weights"))
-    }
-}
-
-/// Returns losses and metrics of a network over a dataset, under the names of a training report.
-///
-/// # Errors
-/// A dataset in score mode, outputs in another order than the network's, and whatever a station raises.
-pub(crate) fn evaluate_with(engine: &mut Engine, outputs: &[OutputSpec], dataset: &Dataset) -> Result<Logs> {
-    let mut evaluation = Evaluation::new(outputs);
-    evaluation.add(engine, dataset)?;
-    evaluation.logs()
-}
-
-/// Losses and metrics over datasets that come one after another: the same numbers as over all of them at once, as long
-/// as batches are cut at the same records.
-pub(crate) struct Evaluation<'a> {
-    outputs: &'a [OutputSpec],
-    meters: Option<Meters>,
-}
-
-impl<'a> Evaluation<'a> {
-    /// Begins with no dataset; the outputs are in the network's order.
-    pub(crate) fn new(outputs: &'a [OutputSpec]) -> Self {
-        Evaluation { outputs, meters: None }
-    }
-
-    /// Looks at one more dataset.
-    ///
-    /// # Errors
-    /// As [`evaluate_with`].
-    pub(crate) fn add(&mut self, engine: &mut Engine, dataset: &Dataset) -> Result<()> {
-        if dataset.mode() == Mode::Score {
-            return Err(Error::data("records loaded in score mode have no outputs to compare with")
-                .hint("evaluate a dataset in validation mode"));
-        }
-        let mut meters = match self.meters.take() {
-            Some(meters) => meters,
-            None => {
-                let fed = feed(engine.network(), &check::first_batch(engine.network(), dataset)?)?;
-                engine.forward(&fed.inputs, fed.len, None)?;
-                let mut meters = Meters::new(self.outputs, &fed, engine, "")?;
-                meters.reset();
-                meters
-            }
-        };
-        evaluate::add(engine, self.outputs, dataset, &mut meters)?;
-        self.meters = Some(meters);
-        Ok(())
-    }
-
-    /// Returns the logs.
-    ///
-    /// # Errors
-    /// There was no dataset; whatever a metric raises.
-    pub(crate) fn logs(&mut self) -> Result<Logs> {
-        match &mut self.meters {
-            Some(meters) => meters.logs().cloned(),
-            None => Err(Error::data("there are no records to evaluate")),
-        }
     }
 }
 

@@ -3,7 +3,7 @@
     pip install keras==3.15.1 tensorflow
     python tests/numeric/further.py
 
-A case has the form that the other tables have: outputs and gradients of sum(y * upstream), of seeded inputs. Numbers
+A case has the form that the other tables have: outputs and gradients of sum(y * upstream) + penalty, of seeded inputs. Numbers
 come from Keras on TensorFlow; `MultiHeadAttention` over three axes is beyond what TensorFlow's softmax takes.
 """
 
@@ -46,9 +46,9 @@ def make(component, params):
     own = {}
     for name, value in params.items():
         if isinstance(value, dict):
-            value = make(value["component"], value["params"])
+            value = make(value["component"], value["params"]) if "component" in value else value
         own[name] = tuple(value) if isinstance(value, list) else value
-    return getattr(keras.layers, component)(**own)
+    return (getattr(keras.layers, component, None) or getattr(keras.regularizers, component))(**own)
 
 
 def name_of(variable):
@@ -61,28 +61,33 @@ def name_of(variable):
 def one(spec, seed):
     component, tag, params, shapes, *rest = spec
     arguments = rest[0] if rest else {}
+    keras.backend.clear_session()
     draw = Draw(seed)
     xs = [draw.normal(shape) for shape in shapes]
-    call = {name: np.array(value, bool) if name == "attention_mask" else value for name, value in arguments.items()}
+    call = {name: np.array(value, bool) if "mask" in name and name != "use_causal_mask" else value for name, value in arguments.items()}
     layer = make(component, params)
-    layer(*map(tf.constant, xs), **call)
+    apply = lambda values: layer(list(values), **call) if component in MERGES else layer(*values, **call)
+    apply(map(tf.constant, xs))
     variables = [v for v in layer.trainable_variables + layer.non_trainable_variables if "seed" not in v.path]
     weights = {}
     for variable in variables:
-        positive = "variance" in variable.path or variable.path.endswith(("gamma", "scale"))
+        positive = variable.path.endswith(("variance", "stddev", "gamma", "scale"))
         value = draw.positive(variable.shape) if positive else draw.normal(variable.shape, 0.5)
         variable.assign(value)
         weights[name_of(variable)] = value
     given, trained = [tf.Variable(x) for x in xs], list(layer.trainable_variables)
     with tf.GradientTape() as tape:
-        y = layer(*map(tf.convert_to_tensor, given), **call)
-        upstream = draw.normal(y.shape)
-        total = tf.reduce_sum(y * upstream)
+        y = apply(map(tf.convert_to_tensor, given))
+        ys = list(y) if isinstance(y, (list, tuple)) else [y]
+        upstream = [draw.normal(y.shape) for y in ys]
+        penalty = tf.add_n(layer.losses) if layer.losses else tf.constant(0.0)
+        total = tf.add_n([tf.reduce_sum(y * own) for y, own in zip(ys, upstream)]) + penalty
     gradients = tape.gradient(total, given + [v.value for v in trained])
     of_inputs, of_weights = gradients[: len(xs)], gradients[len(xs) :]
     lists = lambda values: tensor(values[0]) if len(xs) == 1 else [tensor(value) for value in values]
+    several = lambda values: tensor(values[0]) if len(ys) == 1 else [tensor(value) for value in values]
     expected = {
-        "y": tensor(y),
+        "y": several(ys),
         "grad_x": lists(of_inputs),
         "grad_weights": {name_of(v): tensor(gradient) for v, gradient in zip(trained, of_weights)},
     }
@@ -90,12 +95,14 @@ def one(spec, seed):
     moved = {name: tensor(value) for name, value in moved.items() if not np.array_equal(value, weights[name])}
     if moved:
         expected["updated_weights"] = moved
+    if layer.losses:
+        expected["penalty"] = tensor(penalty)
     inputs = {
         "x": lists(xs),
-        "call": "single" if len(xs) == 1 else "args",
+        "call": "single" if len(xs) == 1 else "list" if component in MERGES else "args",
         "call_kwargs": {name: tensor(v) if isinstance(v, np.ndarray) else v for name, v in call.items()},
         "weights": {name: tensor(value) for name, value in weights.items()},
-        "upstream": tensor(upstream),
+        "upstream": several(upstream),
     }
     made_by = f"keras {keras.__version__} tensorflow backend"
     return {"name": f"{component}_{tag}", "component": component, "params": params, "inputs": inputs,
@@ -103,6 +110,13 @@ def one(spec, seed):
 
 
 MHA = "MultiHeadAttention"
+MERGES = ["Add", "Concatenate", "Multiply"]
+
+
+def penalty(l1=0.0, l2=0.0):
+    return {"component": "L1L2", "params": {"l1": l1, "l2": l2}}
+
+
 CASES = [
     (MHA, "axes_first", {"num_heads": 2, "key_dim": 3, "attention_axes": [1]}, [(2, 3, 4, 5), (2, 3, 4, 5)]),
     (MHA, "axes_second", {"num_heads": 2, "key_dim": 3, "attention_axes": [2], "value_dim": 2}, [(2, 3, 4, 5), (2, 3, 6, 5)]),
@@ -139,6 +153,30 @@ CASES = [
     (MHA, "window_and_mask", {"num_heads": 1, "key_dim": 2, "sliding_window": 2}, [(1, 3, 4), (1, 3, 4)], {"attention_mask": [[[1, 1, 1], [0, 1, 1], [1, 1, 1]]]}),
     ("Flatten", "channels_first", {"data_format": "channels_first"}, [(2, 3, 2, 4)]),
     ("LSTM", "unroll", {"units": 3, "unroll": True, "return_sequences": True}, [(2, 4, 3)]),
+    ("BatchNormalization", "renorm", {"renorm": True, "momentum": 0.9, "renorm_momentum": 0.8}, [(4, 3, 2)], {"training": True}),
+    ("BatchNormalization", "renorm_clipped", {"renorm": True, "renorm_clipping": {"rmax": 1.1, "rmin": 0.9, "dmax": 0.2}}, [(4, 3, 5)], {"training": True}),
+    ("BatchNormalization", "renorm_part_of_the_bounds", {"renorm": True, "renorm_clipping": {"dmax": 0.1}, "scale": False}, [(5, 4)], {"training": True}),
+    ("BatchNormalization", "renorm_no_center_axis", {"renorm": True, "center": False, "axis": 1, "epsilon": 0.01}, [(3, 4, 2)], {"training": True}),
+    ("BatchNormalization", "renorm_inference", {"renorm": True}, [(4, 3)], {"training": False}),
+    ("BatchNormalization", "renorm_mask", {"renorm": True}, [(2, 3, 2)], {"training": True, "mask": [[1, 1, 0], [1, 0, 0]]}),
+    (MHA, "gate", {"num_heads": 2, "key_dim": 3, "use_gate": True}, [(2, 3, 4), (2, 5, 4)]),
+    (MHA, "gate_no_bias_value_dim", {"num_heads": 3, "key_dim": 2, "value_dim": 4, "use_bias": False, "use_gate": True}, [(2, 3, 4), (2, 5, 6)]),
+    (MHA, "gate_causal_output", {"num_heads": 2, "key_dim": 2, "use_gate": True, "output_shape": 5}, [(2, 4, 3), (2, 4, 3)], {"use_causal_mask": True}),
+    (MHA, "gate_axes", {"num_heads": 2, "key_dim": 3, "attention_axes": [2], "use_gate": True}, [(2, 3, 4, 5), (2, 3, 6, 5)]),
+    (MHA, "gate_scores", {"num_heads": 2, "key_dim": 3, "use_gate": True}, [(2, 3, 4), (2, 3, 4)], {"return_attention_scores": True}),
+    (MHA, "penalty", {"num_heads": 2, "key_dim": 3, "activity_regularizer": penalty(0.02, 0.05)}, [(2, 3, 4), (2, 5, 4)]),
+    (MHA, "penalty_gate_axes", {"num_heads": 2, "key_dim": 3, "attention_axes": [1], "use_gate": True, "activity_regularizer": penalty(0.02, 0.05)}, [(2, 3, 2, 4), (2, 3, 2, 4)]),
+    ("Dense", "penalty", {"units": 3, "activation": "relu", "activity_regularizer": penalty(0.1, 0.2)}, [(4, 5)]),
+    ("Dense", "penalty_at_right_angles", {"units": 3, "activity_regularizer": {"component": "OrthogonalRegularizer", "params": {"factor": 0.5}}}, [(4, 5)]),
+    ("Flatten", "penalty", {"activity_regularizer": penalty(0.1, 0.2)}, [(3, 2, 4)]),
+    ("Activation", "penalty", {"activation": "tanh", "activity_regularizer": penalty(0.1, 0.2)}, [(3, 4)]),
+    ("Add", "penalty", {"activity_regularizer": penalty(0.1, 0.2)}, [(3, 4), (3, 4)]),
+    ("BatchNormalization", "penalty", {"activity_regularizer": penalty(0.1, 0.2)}, [(4, 3)], {"training": True}),
+    ("Conv2D", "penalty", {"filters": 2, "kernel_size": 2, "padding": "same", "activity_regularizer": penalty(0.1, 0.2)}, [(2, 3, 4, 2)]),
+    ("GlobalAveragePooling1D", "penalty", {"activity_regularizer": penalty(0.1, 0.2)}, [(2, 3, 4)]),
+    ("LSTM", "penalty_states", {"units": 3, "return_sequences": True, "return_state": True, "activity_regularizer": penalty(0.1, 0.2)}, [(2, 4, 3)]),
+    ("Bidirectional", "penalty", {"layer": {"component": "GRU", "params": {"units": 2}}, "activity_regularizer": penalty(0.1, 0.2)}, [(2, 4, 3)]),
+    ("TimeDistributed", "penalty", {"layer": {"component": "Dense", "params": {"units": 2}}, "activity_regularizer": penalty(0.1, 0.2)}, [(2, 4, 3)]),
 ]
 
 

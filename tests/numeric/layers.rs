@@ -125,7 +125,14 @@ fn run(case: &Value) -> Result<(), Vec<String>> {
             errors.push(format!("{what} is {f}, expected {e}"));
         }
     };
-    let mut loss = Graph::zeros((), DType::F32, &device::cpu()).unwrap();
+    let penalty =
+        pass.penalties.iter().fold(Graph::zeros((), DType::F32, &device::cpu()).unwrap(), |a, b| (a + b).unwrap());
+    if !expected["penalty"].is_null() {
+        let by_kernels = Graph::new(planned.penalty as f32, &device::cpu()).unwrap();
+        compare("penalty", Some(&penalty), &expected["penalty"]);
+        compare("penalty by kernels", Some(&by_kernels), &expected["penalty"]);
+    }
+    let mut loss = penalty;
     let outputs = ys.iter().zip(each(&expected["y"])).zip(each(&inputs["upstream"]));
     for (((y, expected), upstream), by_kernels) in outputs.zip(&planned.ys) {
         compare("y", Some(y), expected);
@@ -163,6 +170,8 @@ pub(crate) struct Planned {
     pub ys: Vec<Graph>,
     pub gradients: Vec<Graph>,
     pub weights: Vec<Graph>,
+    /// The sum of the penalties on values.
+    pub penalty: f64,
 }
 
 pub(crate) fn planned(
@@ -204,7 +213,7 @@ pub(crate) fn planned(
     let output = |at: usize| graph(plan.output(at), &[&[rows], plan.output_shape(at)].concat());
     let ys = (0..network.outputs().len()).map(output).collect();
     let weights = network.weights().iter().enumerate().map(|(at, info)| graph(flat.get(at), &info.shape)).collect();
-    Ok(Planned { ys, gradients, weights })
+    Ok(Planned { ys, gradients, weights, penalty: plan.penalty() })
 }
 
 /// Parameters as recipes write them: nested components, and the arguments of an activation, which the table has beside its

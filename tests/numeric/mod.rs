@@ -93,8 +93,9 @@ type Check = fn(&Case) -> Result<(), String>;
 
 /// Every table, and how a case of it is checked. A table that Keras's makers do not have, such as `sequences.json`, has the
 /// form of its family.
-const TABLES: [(&str, Check); 11] = [
+const TABLES: [(&str, Check); 12] = [
     ("losses.json", losses::check),
+    ("bounds.json", losses::check),
     ("metrics.json", metrics::check),
     ("optimizers.json", optimizers::check),
     ("schedules.json", schedules::check),
@@ -135,7 +136,7 @@ fn every_table_holds() {
 }
 
 /// How many cases the project's own tables have at least.
-const LEAST: usize = 625;
+const LEAST: usize = 689;
 
 /// The tables in a folder, each known by its name.
 fn tables(folder: &Path) -> Vec<PathBuf> {

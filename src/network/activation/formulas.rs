@@ -101,7 +101,15 @@ pub(super) fn softmax(x: &Graph, axis: usize) -> Result<Graph> {
 }
 
 /// Numbers below a limit become 0; the others lose it. The limit is where what is left adds up to 1.
-pub(super) fn sparsemax(x: &Graph) -> Result<Graph> {
+pub(super) fn sparsemax_along(x: &Graph, axis: usize) -> Result<Graph> {
+    let last = x.rank() - 1;
+    match axis == last {
+        true => sparsemax(x),
+        false => Ok(sparsemax(&x.transpose(axis, last)?.contiguous()?)?.transpose(axis, last)?.contiguous()?),
+    }
+}
+
+fn sparsemax(x: &Graph) -> Result<Graph> {
     fn value(x: &Graph) -> CandleResult<Graph> {
         let last = x.rank() - 1;
         let length = x.dim(last)?;
@@ -114,9 +122,6 @@ pub(super) fn sparsemax(x: &Graph) -> Result<Graph> {
         let count = chosen.sum_keepdim(last)?;
         let limit = sorted.mul(&chosen)?.sum_keepdim(last)?.affine(1.0, -1.0)?.div(&count)?;
         x.broadcast_sub(&limit)?.relu()
-    }
-    if x.rank() == 0 {
-        return Err(Error::recipe("`sparsemax` needs an axis"));
     }
     define(x, value, |x, y, g| {
         let last = x.rank() - 1;

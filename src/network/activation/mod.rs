@@ -227,10 +227,10 @@ pub static LIST: &[Entry<dyn Activation>] = &[
     entry(
         "sparsemax",
         &[],
-        "Returns the nearest point to x whose numbers are at least 0 and add up to 1 along the last axis (Martins and \
-         Astudillo, 2016): many of them are 0.",
-        &[],
-        |a| function(a, &[], |x, _| sparsemax(x)),
+        "Returns the nearest point to x whose numbers are at least 0 and add up to 1 along an axis (Martins and Astudillo, \
+         2016): many of them are 0.",
+        &[Parameter::optional("axis", Type::Int, "-1", "the axis of the sum, counted with the batch axis as 0")],
+        |a| function(a, &["axis"], |x, p| sparsemax_along(x, axis(x, p[0])?)),
     ),
     entry(
         "soft_shrink",

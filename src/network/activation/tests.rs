@@ -28,6 +28,10 @@ fn sparsemax_gives_shares_many_of_which_are_zero() {
     assert!(y.iter().zip(expected).all(|(y, expected)| (y - expected).abs() < 1e-6), "{y:?}");
     // The sum is always 1.
     assert!(gradient.iter().all(|gradient| gradient.abs() < 1e-6), "{gradient:?}");
+    let along = json!({"import": "sparsemax", "params": {"axis": 1}});
+    let x = Graph::from_vec(vec![1.0f32, 0.0, 0.8, 0.0, 0.1, 9.0, -3.0, 0.0], (1, 4, 2), &device::cpu()).unwrap();
+    let y = from_value(&along).unwrap().compose(&x).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    assert!((y[0] - 0.6).abs() < 1e-6 && (y[2] - 0.4).abs() < 1e-6 && y[5] == 1.0 && y[4] == 0.0, "{y:?}");
 }
 
 #[test]

@@ -67,6 +67,7 @@ impl Network {
             self.nodes.push(Node {
                 name,
                 layer: Arc::clone(layer),
+                activity: instance.activity.clone(),
                 inputs: arguments.iter().filter_map(|argument| values.get(&key(argument)).copied()).collect(),
                 shape: symbol.0.shape.clone(),
                 dtype: symbol.dtype(),

@@ -49,7 +49,8 @@ impl Network {
             if pass.look && pass.not_finite.is_none() {
                 pass.not_finite = NotFinite::look(&node.name, node.layer.kind(), &value)?;
             }
-            if let Some(activity) = node.layer.activity() {
+            pass.penalties.append(&mut own.penalties);
+            if let Some(activity) = &node.activity {
                 let rows = value.dims().first().copied().unwrap_or(1).max(1);
                 pass.penalties.push(activity.compose(&value)?.affine(1.0 / rows as f64, 0.0)?);
             }

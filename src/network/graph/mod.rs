@@ -75,6 +75,8 @@ impl Port {
 pub(super) struct Node {
     pub(super) name: Name,
     pub(super) layer: Arc<dyn Layer>,
+    /// A penalty on the output.
+    pub(super) activity: Option<Arc<dyn Regularizer>>,
     pub(super) inputs: Vec<usize>,
     pub(super) shape: Shape,
     pub(super) weights: Range<usize>,

@@ -108,8 +108,13 @@ impl Initializer for VarianceScaling {
     }
 }
 
-pub(super) fn scaling(scale: f64, fan: Fan, distribution: Distribution) -> Box<dyn Initializer> {
-    Box::new(VarianceScaling { scale, fan, distribution, axes: None })
+pub(super) fn scaling(a: &Arguments, scale: f64, fan: Fan, distribution: Distribution) -> Box<dyn Initializer> {
+    // As in Keras, one of the two alone says nothing.
+    let axes = match (axes(a, "input_axes"), axes(a, "output_axes")) {
+        (Some(inputs), Some(outputs)) => Some([inputs, outputs]),
+        _ => None,
+    };
+    Box::new(VarianceScaling { scale, fan, distribution, axes })
 }
 
 pub(super) fn variance_scaling(a: &Arguments) -> Result<Box<dyn Initializer>> {
@@ -129,12 +134,7 @@ pub(super) fn variance_scaling(a: &Arguments) -> Result<Box<dyn Initializer>> {
         // Keras: `normal` is another name for the truncated one.
         _ => Distribution::TruncatedNormal,
     };
-    // As in Keras, one of the two alone says nothing.
-    let axes = match (axes(a, "input_axes"), axes(a, "output_axes")) {
-        (Some(inputs), Some(outputs)) => Some([inputs, outputs]),
-        _ => None,
-    };
-    Ok(Box::new(VarianceScaling { scale, fan, distribution, axes }))
+    Ok(scaling(a, scale, fan, distribution))
 }
 
 fn axes(a: &Arguments, name: &str) -> Option<Vec<i64>> {

@@ -54,39 +54,43 @@ pub static LIST: &[Entry<dyn Initializer>] = &[
         "glorot_uniform",
         &["GlorotUniform"],
         "Draws evenly within ±√(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010).",
-        &[SEED],
-        |_| Ok(scaling(1.0, Fan::Average, Distribution::Uniform)),
+        &[INPUT_AXES, OUTPUT_AXES, SEED],
+        |a| Ok(scaling(a, 1.0, Fan::Average, Distribution::Uniform)),
     ),
     entry(
         "glorot_normal",
         &["GlorotNormal"],
         "Draws from a truncated normal distribution of deviation √(2 / (fan_in + fan_out)).",
-        &[SEED],
-        |_| Ok(scaling(1.0, Fan::Average, Distribution::TruncatedNormal)),
+        &[INPUT_AXES, OUTPUT_AXES, SEED],
+        |a| Ok(scaling(a, 1.0, Fan::Average, Distribution::TruncatedNormal)),
     ),
     entry(
         "he_uniform",
         &["HeUniform"],
         "Draws evenly within ±√(6 / fan_in) (He and others, 2015).",
-        &[SEED],
-        |_| Ok(scaling(2.0, Fan::In, Distribution::Uniform)),
+        &[INPUT_AXES, OUTPUT_AXES, SEED],
+        |a| Ok(scaling(a, 2.0, Fan::In, Distribution::Uniform)),
     ),
     entry(
         "he_normal",
         &["HeNormal"],
         "Draws from a truncated normal distribution of deviation √(2 / fan_in).",
-        &[SEED],
-        |_| Ok(scaling(2.0, Fan::In, Distribution::TruncatedNormal)),
+        &[INPUT_AXES, OUTPUT_AXES, SEED],
+        |a| Ok(scaling(a, 2.0, Fan::In, Distribution::TruncatedNormal)),
     ),
-    entry("lecun_uniform", &["LecunUniform"], "Draws evenly within ±√(3 / fan_in).", &[SEED], |_| {
-        Ok(scaling(1.0, Fan::In, Distribution::Uniform))
-    }),
+    entry(
+        "lecun_uniform",
+        &["LecunUniform"],
+        "Draws evenly within ±√(3 / fan_in).",
+        &[INPUT_AXES, OUTPUT_AXES, SEED],
+        |a| Ok(scaling(a, 1.0, Fan::In, Distribution::Uniform)),
+    ),
     entry(
         "lecun_normal",
         &["LecunNormal"],
         "Draws from a truncated normal distribution of deviation √(1 / fan_in) (LeCun and others, 1998).",
-        &[SEED],
-        |_| Ok(scaling(1.0, Fan::In, Distribution::TruncatedNormal)),
+        &[INPUT_AXES, OUTPUT_AXES, SEED],
+        |a| Ok(scaling(a, 1.0, Fan::In, Distribution::TruncatedNormal)),
     ),
     entry(
         "variance_scaling",
@@ -101,18 +105,8 @@ pub static LIST: &[Entry<dyn Initializer>] = &[
                 "\"truncated_normal\"",
                 "`truncated_normal`, `untruncated_normal` or `uniform`",
             ),
-            Parameter::optional(
-                "input_axes",
-                Type::Ints,
-                "null",
-                "the axes whose lengths multiply to fan_in, together with `output_axes`; null: all but the last",
-            ),
-            Parameter::optional(
-                "output_axes",
-                Type::Ints,
-                "null",
-                "the axes whose lengths multiply to fan_out, together with `input_axes`; null: all but the last but one",
-            ),
+            INPUT_AXES,
+            OUTPUT_AXES,
             SEED,
         ],
         variance_scaling,
@@ -222,6 +216,20 @@ impl Initializer for Seeded {
         self.inner.check(shape)
     }
 }
+
+const INPUT_AXES: Parameter = Parameter::optional(
+    "input_axes",
+    Type::Ints,
+    "null",
+    "the axes whose lengths multiply to fan_in, together with `output_axes`; null: all but the last",
+);
+
+const OUTPUT_AXES: Parameter = Parameter::optional(
+    "output_axes",
+    Type::Ints,
+    "null",
+    "the axes whose lengths multiply to fan_out, together with `input_axes`; null: all but the last but one",
+);
 
 const SEED: Parameter = Parameter::optional(
     "seed",

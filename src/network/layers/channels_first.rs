@@ -2,13 +2,11 @@
 //!
 //! Everything here computes with channels last; a network that is channels first all through pays for the moves.
 
-use std::sync::Arc;
-
 use crate::error::Result;
 use crate::tensor::Graph;
 
 use super::super::onnx::Step;
-use super::super::{Integers, Layer, Pass, Regularizer, Shape, Weight};
+use super::super::{Integers, Layer, Pass, Shape, Weight};
 
 /// A layer whose inputs, and outputs of the same rank, have the channels before the other axes.
 #[derive(Debug)]
@@ -40,10 +38,6 @@ impl Layer for ChannelsFirst {
 
     fn seed(&self) -> Option<u64> {
         self.0.seed()
-    }
-
-    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
-        self.0.activity()
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {

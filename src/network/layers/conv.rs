@@ -11,7 +11,7 @@ use crate::tensor::Graph;
 use super::super::gradient::linear;
 use super::super::onnx::Step;
 use super::super::window::{self, DATA_FORMAT, Padding, Windows};
-use super::super::{Activation, Initializer, Kernel, Layer, Pass, Regularizer, Shape, Weight, shape};
+use super::super::{Activation, Initializer, Kernel, Layer, Pass, Shape, Weight, shape};
 use super::conv_kernel::{self, Convolved};
 use super::conv_onnx;
 use super::terms::{
@@ -206,10 +206,6 @@ impl Layer for Convolution {
             weights.push(weight("bias", vec![self.filters], &self.bias, self.trainable)?);
         }
         self.terms.on(weights)
-    }
-
-    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
-        self.terms.activity()
     }
 
     fn onnx(&self, step: &mut Step<'_>) -> Result<String> {

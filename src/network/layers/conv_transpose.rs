@@ -10,7 +10,7 @@ use crate::tensor::Graph;
 use super::super::gradient::linear;
 use super::super::onnx::{Step, ints};
 use super::super::window::{self, DATA_FORMAT, Padding};
-use super::super::{Activation, Initializer, Kernel, Layer, Pass, Regularizer, Shape, Weight, shape, show_shape};
+use super::super::{Activation, Initializer, Kernel, Layer, Pass, Shape, Weight, shape, show_shape};
 use super::conv::{ACTIVATION, BIAS_INITIALIZER, DILATION_RATE, KERNEL_INITIALIZER, USE_BIAS};
 use super::conv_kernel::Convolved;
 use super::conv_onnx;
@@ -248,10 +248,6 @@ impl Layer for ConvTranspose {
             weights.push(weight("bias", vec![self.filters], &self.bias, self.trainable)?);
         }
         self.terms.on(weights)
-    }
-
-    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
-        self.terms.activity()
     }
 
     fn onnx(&self, step: &mut Step<'_>) -> Result<String> {

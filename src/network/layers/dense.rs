@@ -12,7 +12,7 @@ use crate::tensor::Graph;
 use super::super::gradient::linear;
 use super::super::kernel::{Backward, Forward};
 use super::super::onnx::Step;
-use super::super::{Activation, Initializer, Kernel, Layer, Pass, Regularizer, Shape, Weight, shape};
+use super::super::{Activation, Initializer, Kernel, Layer, Pass, Shape, Weight, shape};
 use super::terms::{
     ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, KERNEL_CONSTRAINT, KERNEL_REGULARIZER, Terms,
 };
@@ -99,10 +99,6 @@ impl Layer for Dense {
             weights.push(weight("bias", vec![self.units], &self.bias, self.trainable)?);
         }
         self.terms.on(weights)
-    }
-
-    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
-        self.terms.activity()
     }
 
     fn onnx(&self, step: &mut Step<'_>) -> Result<String> {

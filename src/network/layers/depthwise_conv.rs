@@ -12,7 +12,7 @@ use crate::tensor::Graph;
 use super::super::kernel::{Backward, Forward};
 use super::super::onnx;
 use super::super::window::{self, DATA_FORMAT, Padding, Windows};
-use super::super::{Activation, Initializer, Kernel, Layer, Pass, Regularizer, Shape, Weight, shape};
+use super::super::{Activation, Initializer, Kernel, Layer, Pass, Shape, Weight, shape};
 use super::conv::{ACTIVATION, BIAS_INITIALIZER, DILATION_RATE, USE_BIAS};
 use super::conv_onnx;
 use super::terms::{ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, Terms, penalty, rule};
@@ -210,10 +210,6 @@ impl Layer for DepthwiseConv {
             weights.push(weight("bias", vec![channels * self.depth.multiplier], &self.bias, self.trainable)?);
         }
         self.terms.on(weights)
-    }
-
-    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
-        self.terms.activity()
     }
 
     fn onnx(&self, step: &mut onnx::Step<'_>) -> Result<String> {

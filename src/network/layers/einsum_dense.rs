@@ -12,7 +12,7 @@ use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
 use super::super::onnx::{self, Step};
-use super::super::{Activation, Initializer, Layer, Pass, Regularizer, Shape, Weight, shape, show_shape};
+use super::super::{Activation, Initializer, Layer, Pass, Shape, Weight, shape, show_shape};
 use super::conv::{BIAS_INITIALIZER, KERNEL_INITIALIZER};
 use super::terms::{
     ACTIVITY_REGULARIZER, BIAS_CONSTRAINT, BIAS_REGULARIZER, KERNEL_CONSTRAINT, KERNEL_REGULARIZER, Terms,
@@ -177,10 +177,6 @@ impl EinsumDense {
 impl Layer for EinsumDense {
     fn kind(&self) -> &'static str {
         "EinsumDense"
-    }
-
-    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
-        self.terms.activity()
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {

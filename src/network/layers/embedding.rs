@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::DType;
 
 use crate::error::{Error, Result};
-use crate::kernel::pool::{self, Shared};
+use crate::kernel::{gather, pool};
 use crate::network::kernel::{Backward, Forward, Kernel};
 use crate::registry::{Entry, Parameter, Type};
 use crate::tensor::Graph;
@@ -164,19 +164,7 @@ impl Kernel for Lookup {
             let work = target.values.len() / 4;
             pool::rows(target.values, self.width, work, |_, rows| rows.fill(0.0));
         }
-        // A number may stand at several places, so threads share out the vectors' places, not the numbers.
-        let (width, gradient, table) = (self.width, &*step.gradient, Shared::new(target.values));
-        pool::split(width.div_ceil(PART), gradient.len(), |parts| {
-            let columns = parts.start * PART..(parts.end * PART).min(width);
-            for (row, &id) in gradient.chunks_exact(width).zip(&self.ids) {
-                // SAFETY: no other thread has these columns.
-                let sums = unsafe { table.slice(id * width + columns.start..id * width + columns.end) };
-                sums.iter_mut().zip(&row[columns.clone()]).for_each(|(sum, own)| *sum += own);
-            }
-        });
+        gather::scatter(&self.ids, self.width, step.gradient, target.values);
         Ok(())
     }
 }
-
-/// Threads share out the columns of the table in parts of this length: a line of the cache.
-const PART: usize = 16;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::kernel::layer_norm;
-use crate::kernel::pool::{self, Shared};
+use crate::kernel::pool;
 use crate::network::kernel::{Backward, Forward, Kernel};
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
@@ -236,12 +236,10 @@ impl Kernel for Normalise {
         let gamma = if self.scale { step.weights.get(0) } else { &self.ones };
         let beta = if self.center { step.weights.get(usize::from(self.scale)) } else { &self.zeros };
         self.statistics.resize(rows, [0.0; 2]);
-        let (y, statistics) = (Shared::new(step.output), Shared::new(&mut self.statistics));
-        pool::split(rows, 4 * x.len(), |range| {
-            let numbers = range.start * width..range.end * width;
-            // SAFETY: ranges of rows do not overlap.
-            let (y, statistics) = unsafe { (y.slice(numbers.clone()), statistics.slice(range)) };
-            layer_norm::forward(&x[numbers], gamma, beta, self.epsilon, y, statistics);
+        let buffers = [(&mut *step.output, width), (self.statistics.as_flattened_mut(), 2)];
+        pool::shares(rows, 4 * x.len(), buffers, |range, [y, statistics]| {
+            let (x, (statistics, _)) = (&x[range.start * width..range.end * width], statistics.as_chunks_mut::<2>());
+            layer_norm::forward(x, gamma, beta, self.epsilon, y, statistics);
         });
         Ok(())
     }
@@ -251,25 +249,19 @@ impl Kernel for Normalise {
         let gamma = if self.scale { step.weights.get(0) } else { &self.ones };
         self.sums.fill(0.0);
         let piece = rows.div_ceil(PIECES);
-        let (gradient, sums) = (&*step.gradient, Shared::new(&mut self.sums));
+        let (gradient, statistics) = (&*step.gradient, &self.statistics);
+        // Nobody wants the gradient of the input where it is empty.
         let (into, add) = match step.input_gradients.take(0) {
             Some(target) => (target.values, target.add),
             None => (&mut [][..], false),
         };
-        let (wanted, into) = (!into.is_empty(), Shared::new(into));
-        pool::split(PIECES, 6 * x.len(), |pieces| {
-            for at in pieces {
-                let range = (at * piece).min(rows)..((at + 1) * piece).min(rows);
-                let numbers = range.start * width..range.end * width;
-                // SAFETY: pieces do not overlap.
-                let (into, sums) = unsafe {
-                    let own = if wanted { numbers.clone() } else { 0..0 };
-                    (into.slice(own), sums.slice(at * 2 * width..(at + 1) * 2 * width))
-                };
-                let (of_gamma, of_beta) = sums.split_at_mut(width);
-                let (x, gradient) = (&x[numbers.clone()], &gradient[numbers]);
-                layer_norm::backward(x, gamma, &self.statistics[range], gradient, of_gamma, of_beta, into, add);
-            }
+        let buffers = [(into, piece * width), (&mut self.sums, 2 * width)];
+        pool::each(PIECES, 6 * x.len(), buffers, |at, [into, sums]| {
+            let range = (at * piece).min(rows)..((at + 1) * piece).min(rows);
+            let numbers = range.start * width..range.end * width;
+            let (of_gamma, of_beta) = sums.split_at_mut(width);
+            let (x, gradient) = (&x[numbers.clone()], &gradient[numbers]);
+            layer_norm::backward(x, gamma, &statistics[range], gradient, of_gamma, of_beta, into, add);
         });
         for (index, part) in [self.scale.then_some(0), self.center.then_some(1)].into_iter().flatten().enumerate() {
             let Some(target) = step.weight_gradients.take(index) else { continue };

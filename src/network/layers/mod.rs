@@ -53,11 +53,12 @@ use std::sync::Arc;
 use crate::error::{self, Error, Result, codes};
 use crate::registry::{Arguments, Entry, Parameter, Params, Type};
 
-use super::{Initializer, Layer, LayerInstance, Weight};
+use super::{Initializer, Layer, LayerInstance, Regularizer, Weight};
 
 use channels_first::ChannelsFirst;
 pub use lambda::{Function, Lambda};
 pub(super) use part::Part;
+use terms::ACTIVITY_REGULARIZER;
 
 /// A built-in layer.
 pub struct LayerEntry {
@@ -73,12 +74,13 @@ pub struct LayerEntry {
 
 impl LayerEntry {
     /// Checks the parameters and makes the layer, ready to be applied. Every layer takes `trainable`: one without
-    /// weights ignores it, one that holds another layer freezes that.
+    /// weights ignores it, one that holds another layer freezes that. Every layer takes `activity_regularizer`.
     ///
     /// # Errors
     /// Unknown, missing and mistyped parameters.
     pub fn make(&self, params: &Params) -> Result<Arc<LayerInstance>> {
-        let own = self.frozen(params)?;
+        let (own, activity) = self.penalised(params)?;
+        let own = self.frozen(&own)?;
         let first = own.get(DATA_FORMAT).is_some_and(|format| format == "channels_first");
         let first = first && self.entry.parameters.iter().any(|parameter| parameter.name == DATA_FORMAT);
         let layer = match first {
@@ -89,7 +91,23 @@ impl LayerEntry {
             }
             false => self.entry.make(&own)?,
         };
-        LayerInstance::new(Arc::from(layer), params.get("name").and_then(|name| name.as_str()))
+        let activity = activity.filter(|_| !layer.penalises());
+        LayerInstance::with_activity(Arc::from(layer), params.get("name").and_then(|name| name.as_str()), activity)
+    }
+
+    /// Takes `activity_regularizer` from layers that do not declare it, and makes it.
+    fn penalised<'a>(&self, params: &'a Params) -> Result<(Cow<'a, Params>, Option<Arc<dyn Regularizer>>)> {
+        let Some(value) = params.get(ACTIVITY_REGULARIZER.name) else { return Ok((Cow::Borrowed(params), None)) };
+        static CHECKED: &[Parameter] = &[ACTIVITY_REGULARIZER];
+        let only = Params::from_iter([(ACTIVITY_REGULARIZER.name.to_owned(), value.clone())]);
+        let activity = Arguments::check(self.entry.name, CHECKED, &only)
+            .and_then(|arguments| terms::penalty_of(&arguments, ACTIVITY_REGULARIZER.name))?;
+        if self.entry.parameters.iter().any(|parameter| parameter.name == ACTIVITY_REGULARIZER.name) {
+            return Ok((Cow::Borrowed(params), activity));
+        }
+        let mut own = params.clone();
+        own.shift_remove(ACTIVITY_REGULARIZER.name);
+        Ok((Cow::Owned(own), activity))
     }
 
     /// Takes `trainable` from layers that have no weights of their own: layers within them are made with it, others do

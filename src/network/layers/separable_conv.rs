@@ -13,7 +13,7 @@ use super::super::gradient::linear;
 use super::super::kernel::{Backward, Forward};
 use super::super::onnx::Step;
 use super::super::window::DATA_FORMAT;
-use super::super::{Activation, Initializer, Kernel, Layer, Pass, Regularizer, Shape, Weight};
+use super::super::{Activation, Initializer, Kernel, Layer, Pass, Shape, Weight};
 use super::conv::{ACTIVATION, BIAS_INITIALIZER, DILATION_RATE, USE_BIAS};
 use super::depthwise_conv::{
     DEPTH_MULTIPLIER, DEPTHWISE_CONSTRAINT, DEPTHWISE_INITIALIZER, DEPTHWISE_REGULARIZER, Depth,
@@ -163,10 +163,6 @@ impl Layer for SeparableConv {
             weights.push(weight("bias", vec![self.filters], &self.bias, self.trainable)?);
         }
         self.terms.on(weights)
-    }
-
-    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
-        self.terms.activity()
     }
 
     fn onnx(&self, step: &mut Step<'_>) -> Result<String> {

@@ -33,29 +33,24 @@ pub(super) const fn rule(name: &'static str, doc: &'static str) -> Parameter {
 pub(super) struct Terms {
     /// By the name of the weight.
     weights: Vec<(&'static str, Option<Arc<dyn Regularizer>>, Option<Arc<dyn Constraint>>)>,
-    activity: Option<Arc<dyn Regularizer>>,
 }
 
 impl Terms {
-    /// Reads `…_regularizer` and `…_constraint` for each pair of what stands before and the weight it is about, and
-    /// `activity_regularizer`. A parameter that the layer does not have is null.
+    /// Reads `…_regularizer` and `…_constraint` for each pair of what stands before and the weight it is about. A
+    /// parameter that the layer does not have is null.
     ///
     /// # Errors
     /// Unknown names and parameters.
     pub(super) fn new(a: &Arguments, weights: &[(&str, &'static str)]) -> Result<Self> {
-        let mut terms = Terms { activity: Self::regularizer(a, "activity_regularizer")?, ..Terms::default() };
+        let mut terms = Terms::default();
         for (parameter, weight) in weights {
-            let regularizer = Self::regularizer(a, &format!("{parameter}_regularizer"))?;
+            let regularizer = penalty_of(a, &format!("{parameter}_regularizer"))?;
             let name = format!("{parameter}_constraint");
             let constraint = constraint::from_value(a.value(&name));
             let constraint = constraint.map_err(|error| error.within(format!("parameter `{name}`")))?;
             terms.weights.push((weight, regularizer, constraint));
         }
         Ok(terms)
-    }
-
-    fn regularizer(a: &Arguments, name: &str) -> Result<Option<Arc<dyn Regularizer>>> {
-        regularizer::from_value(a.value(name)).map_err(|error| error.within(format!("parameter `{name}`")))
     }
 
     /// Adds them to the weights they are about.
@@ -76,9 +71,12 @@ impl Terms {
         }
         Ok(weights)
     }
+}
 
-    /// Returns the penalty on the output.
-    pub(super) fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
-        self.activity.as_ref()
-    }
+/// Makes the penalty that a parameter names.
+///
+/// # Errors
+/// Unknown names and parameters.
+pub(super) fn penalty_of(a: &Arguments, name: &str) -> Result<Option<Arc<dyn Regularizer>>> {
+    regularizer::from_value(a.value(name)).map_err(|error| error.within(format!("parameter `{name}`")))
 }

@@ -46,10 +46,10 @@ impl TimeDistributed {
         let (kind, params) = component::parts(a.value("layer"), "the layer").map_err(within)?;
         let instance = super::find(kind).and_then(|entry| entry.make(&params)).map_err(within)?;
         let layer = Arc::clone(instance.layer());
-        if layer.activity().is_some() {
-            return Err(
-                a.refuse("layer", "a layer without `activity_regularizer`: its steps are no values of the network")
-            );
+        if instance.is_penalised() {
+            return Err(a
+                .refuse("layer", "a layer without `activity_regularizer`: its steps are no values of the network")
+                .hint("give it to `TimeDistributed`"));
         }
         let name = instance.name().map_or_else(|| names::snake_case(layer.kind()), ToString::to_string);
         Ok(TimeDistributed { layer, name })

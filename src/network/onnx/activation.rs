@@ -8,8 +8,8 @@ use crate::error::{Error, Result, codes};
 use crate::network::Activation;
 
 /// The attribute of a reduction along the last axis.
-fn last_axis() -> Attribute {
-    Attribute { name: "axes".to_owned(), ints: vec![-1], kind: 7, ..Attribute::default() }
+fn axes(axis: i64) -> Attribute {
+    Attribute { name: "axes".to_owned(), ints: vec![axis], kind: 7, ..Attribute::default() }
 }
 
 pub(super) fn write(to: &mut Writer, activation: &dyn Activation, x: &str) -> Result<String> {
@@ -126,12 +126,13 @@ pub(super) fn write(to: &mut Writer, activation: &dyn Activation, x: &str) -> Re
             to.two("Add", &curve, &above)
         }
         "sparsemax" => {
-            let largest = to.node("ReduceMax", &[x], vec![last_axis(), int("keepdims", 1)]);
+            let along = p(0) as i64;
+            let largest = to.node("ReduceMax", &[x], vec![axes(along), int("keepdims", 1)]);
             let x = &*to.two("Sub", x, &largest);
             let shape = to.one("Shape", x);
-            let length = to.slice(&shape, 0, -1, i64::MAX, 1);
-            let sorted = to.node_of("TopK", &[x, &length], vec![int("axis", -1)], 2).swap_remove(0);
-            let axis = to.indices(&[-1]);
+            let length = to.slice(&shape, 0, along, if along == -1 { i64::MAX } else { along + 1 }, 1);
+            let sorted = to.node_of("TopK", &[x, &length], vec![int("axis", along)], 2).swap_remove(0);
+            let axis = to.indices(&[along]);
             let axis = to.one("Squeeze", &axis);
             let sums = to.two("CumSum", &sorted, &axis);
             let zeros = to.with("Mul", &sorted, 0.0);
@@ -141,7 +142,7 @@ pub(super) fn write(to: &mut Writer, activation: &dyn Activation, x: &str) -> Re
             let grown = to.with("Add", &grown, 1.0);
             let chosen = to.two("Greater", &grown, &sums);
             let chosen = to.cast(&chosen, FLOAT);
-            let last = to.indices(&[-1]);
+            let last = to.indices(&[along]);
             let sum = |to: &mut Writer, x: &str| to.node("ReduceSum", &[x, &last], vec![int("keepdims", 1)]);
             let count = sum(to, &chosen);
             let kept = to.two("Mul", &sorted, &chosen);

@@ -27,6 +27,8 @@ struct Taped {
     inputs: Vec<Graph>,
     weights: Vec<Graph>,
     output: Graph,
+    /// The sum of the penalties on values within the layer.
+    penalty: Option<Graph>,
 }
 
 impl Composed {
@@ -46,12 +48,18 @@ impl Composed {
         Composed { layer, inputs, dtypes: dtypes.collect(), weights, device, taped: None }
     }
 
-    /// Computes the output; `wanted` says of which inputs and of which weights gradients will be asked for.
+    /// Returns whether the last pass of training had penalties within the layer.
+    pub(super) fn penalises(&self) -> bool {
+        self.taped.as_ref().is_some_and(|taped| taped.penalty.is_some())
+    }
+
+    /// Computes the output and returns the penalties on values within the layer; `wanted` says of which inputs and of
+    /// which weights gradients will be asked for.
     pub(super) fn forward(
         &mut self,
         step: Forward<'_>,
         wanted: (impl Fn(usize) -> bool, impl Fn(usize) -> bool),
-    ) -> Result<()> {
+    ) -> Result<f64> {
         self.taped = None;
         let leaf = |graph: Graph, wanted: bool| -> Result<Graph> {
             match wanted && step.training {
@@ -79,10 +87,17 @@ impl Composed {
         for (at, value) in &pass.updates {
             memory::read(value, |numbers| (step.moved)(*at, numbers))?;
         }
+        let mut penalties = std::mem::take(&mut pass.penalties).into_iter();
+        let first = penalties.next();
+        let penalty = first.map(|first| penalties.try_fold(first, |sum, own| sum.add(&own))).transpose()?;
+        let value = match &penalty {
+            Some(penalty) => penalty.to_dtype(DType::F64)?.to_scalar()?,
+            None => 0.0,
+        };
         if step.training {
-            self.taped = Some(Taped { inputs, weights, output });
+            self.taped = Some(Taped { inputs, weights, output, penalty });
         }
-        Ok(())
+        Ok(value)
     }
 
     /// Turns the gradient of the output into those of inputs and weights. What it does not reach stays unwritten.
@@ -92,14 +107,18 @@ impl Composed {
         input_gradients: &mut Targets<'_>,
         weight_gradients: &mut Targets<'_>,
     ) -> Result<()> {
-        let Some(Taped { inputs, weights, output }) = self.taped.take() else {
+        let Some(Taped { inputs, weights, output, penalty }) = self.taped.take() else {
             return Err(Error::run("a backward pass without a forward pass"));
         };
         if !output.track_op() {
             return Ok(());
         }
         let upstream = Graph::from_slice(gradient, output.shape(), &self.device)?.to_dtype(output.dtype())?;
-        let gradients = output.mul(&upstream)?.sum_all()?.backward()?;
+        let mut total = output.mul(&upstream)?.sum_all()?;
+        if let Some(penalty) = penalty {
+            total = total.add(&penalty.to_dtype(total.dtype())?)?;
+        }
+        let gradients = total.backward()?;
         hand_back(&gradients, &inputs, input_gradients)?;
         hand_back(&gradients, &weights, weight_gradients)
     }

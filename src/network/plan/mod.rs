@@ -8,6 +8,7 @@
 //!
 //! A layer without a kernel is composed of Candle's operations within the plan.
 
+mod build;
 mod composed;
 mod layout;
 mod weights;
@@ -15,10 +16,9 @@ mod weights;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::kernel::activation::Activation;
 use crate::random::Random;
 use crate::record::Name;
-use crate::tensor::{Array, Device, Dtype};
+use crate::tensor::Array;
 
 use super::kernel::{Backward, Buffers, Forward, Target, Targets, Values};
 use super::layer::stream;
@@ -61,9 +61,15 @@ struct Step {
     /// Its position in the network, from which it draws its random numbers.
     position: u64,
     seed: Option<u64>,
-    /// A penalty on the output.
-    activity: Option<Arc<dyn Regularizer>>,
+    activity: Option<Activity>,
     way: Way,
+}
+
+/// A penalty on an output.
+struct Activity {
+    regularizer: Arc<dyn Regularizer>,
+    /// The shape of the output, records first.
+    shape: Vec<usize>,
 }
 
 enum Way {
@@ -87,95 +93,6 @@ impl Plan {
     /// Returns whether f32 holds all numbers of this network as exactly as composed operations do.
     pub fn suits(network: &Network) -> bool {
         layout::exact(network)
-    }
-
-    /// Makes a plan for inputs whose records have these shapes; `device` is the CPU, for what has to be composed.
-    ///
-    /// # Errors
-    /// Shapes that a layer refuses.
-    pub fn new(network: &Network, inputs: &[Vec<usize>], device: &Device) -> Result<Plan> {
-        // By the number of a value in the network: where it stands here, its shape, its dtype.
-        let mut places: Vec<usize> = (0..inputs.len()).collect();
-        let mut shapes = inputs.to_vec();
-        let mut dtypes: Vec<Dtype> = network.inputs.iter().map(|port| port.dtype).collect();
-        let mut sizes: Vec<usize> = inputs.iter().map(|shape| shape.iter().product()).collect();
-        let mut wanted = vec![false; inputs.len()];
-        let (mut steps, mut work, mut fused) = (Vec::new(), 0, Vec::new());
-        for (position, node) in network.nodes.iter().enumerate() {
-            let within = |error: Error| error.within(format!("layer `{}`, `{}`", node.name, node.layer.kind()));
-            let own: Vec<&[usize]> = node.inputs.iter().map(|value| &*shapes[*value]).collect();
-            let shape = layout::shape(&*node.layer, &own).map_err(within)?;
-            dtypes.push(node.dtype);
-            // Done by the layer before, or only other axes of the same numbers.
-            let done = fused.contains(&position) || node.layer.keeps_values();
-            if let (true, [input]) = (done, &node.inputs[..]) {
-                let input = *input;
-                places.push(places[input]);
-                shapes.push(shape);
-                continue;
-            }
-            let numbers: Vec<usize> = node.inputs.iter().map(|value| places[*value]).collect();
-            let weights = &network.weights[node.weights.clone()];
-            let size = shape.iter().product();
-            wanted.push(weights.iter().any(|weight| weight.trainable) || numbers.iter().any(|value| wanted[*value]));
-            work += layout::work(&*node.layer, &own, &shape, weights);
-            let then =
-                follower(network, position).and_then(|(at, then)| Some((at, node.layer.kernel_with(&own, then)?)));
-            let kernel = match then {
-                Some((at, kernel)) => {
-                    fused.push(at);
-                    Some(kernel)
-                }
-                None => node.layer.kernel(&own),
-            };
-            let way = match kernel {
-                Some(kernel) => Way::Kernel(kernel),
-                None => {
-                    let taken = |value: &usize| if node.floats { Dtype::F32 } else { dtypes[*value] };
-                    Way::Composed(Composed::new(
-                        node.layer.clone(),
-                        own.iter().map(|shape| shape.to_vec()).collect(),
-                        &node.inputs.iter().map(taken).collect::<Vec<_>>(),
-                        weights.iter().map(|weight| weight.shape.clone()).collect(),
-                        device.clone(),
-                    ))
-                }
-            };
-            steps.push(Step {
-                name: node.name.clone(),
-                kind: node.layer.kind(),
-                inputs: numbers,
-                output: sizes.len(),
-                weights: node.weights.clone(),
-                position: position as u64,
-                seed: node.layer.seed(),
-                activity: node.layer.activity().cloned(),
-                way,
-            });
-            places.push(sizes.len());
-            shapes.push(shape);
-            sizes.push(size);
-        }
-        let output = |value: &usize| Output { value: places[*value], shape: shapes[*value].clone() };
-        let outputs: Vec<Output> = network.output_values.iter().map(output).collect();
-        let masks = network.output_masks.iter().map(|mask| mask.as_ref().map(output)).collect();
-        let (places, buffers) = layout::share(&steps, &outputs, &sizes, &wanted);
-        Ok(Plan {
-            inputs: inputs.to_vec(),
-            steps,
-            outputs,
-            masks,
-            values: vec![Vec::new(); sizes.len()],
-            places,
-            gradients: vec![Vec::new(); buffers],
-            written: vec![false; sizes.len()],
-            wanted,
-            sizes,
-            moved: Vec::new(),
-            rows: 0,
-            work,
-            penalty: 0.0,
-        })
     }
 
     /// Returns the shapes of the inputs, for one record.
@@ -259,13 +176,16 @@ impl Plan {
                 Way::Kernel(kernel) => kernel.forward(&mut pass),
                 Way::Composed(composed) => {
                     let trainable = &flat.trainable()[step.weights.clone()];
-                    composed.forward(pass, (|at: usize| wanted[step.inputs[at]], |at: usize| trainable[at]))
+                    composed
+                        .forward(pass, (|at: usize| wanted[step.inputs[at]], |at: usize| trainable[at]))
+                        .map(|own| *penalty += own)
                 }
             }
             .map_err(|error| error.within(format!("layer `{}`, `{}`", step.name, step.kind)))?;
-            if let Some(activity) = &step.activity {
+            if let Some(Activity { regularizer, shape }) = &mut step.activity {
+                shape[0] = *rows;
                 let own = &values[step.output][..*rows * sizes[step.output]];
-                *penalty += activity.value(own, &[own.len()]) / (*rows).max(1) as f64;
+                *penalty += regularizer.value(own, shape) / (*rows).max(1) as f64;
             }
             // A layer that is applied again in this pass reads what it moved before.
             if let Access::Train(flat) = &mut weights {
@@ -332,13 +252,16 @@ impl Plan {
     pub fn backward(&mut self, weights: &mut FlatWeights) -> Result<()> {
         let Plan { steps, values, sizes, places, gradients, wanted, written, rows, .. } = self;
         for step in steps.iter_mut().rev() {
-            if let Some(activity) = step.activity.as_ref().filter(|_| wanted[step.output]) {
+            let within = matches!(&step.way, Way::Composed(composed) if composed.penalises());
+            if (within || step.activity.is_some()) && wanted[step.output] {
                 let len = *rows * sizes[step.output];
                 let own = &mut gradients[places[step.output]][..len];
                 if !std::mem::replace(&mut written[step.output], true) {
                     own.fill(0.0);
                 }
-                activity.add_gradient(&values[step.output][..len], &[len], 1.0 / (*rows).max(1) as f32, own);
+                if let Some(Activity { regularizer, shape }) = &step.activity {
+                    regularizer.add_gradient(&values[step.output][..len], shape, 1.0 / (*rows).max(1) as f32, own);
+                }
             }
             // What no loss depends on gets no gradient; the weights there are missed by who asks.
             if !wanted[step.output] || !written[step.output] {
@@ -392,21 +315,6 @@ impl std::fmt::Debug for Plan {
             Way::Composed(_) => format!("{} ({}, composed)", step.name, step.kind),
         };
         f.debug_list().entries(self.steps.iter().map(way)).finish()
-    }
-}
-
-/// Returns the activation that takes the output of a layer, and its position, if nothing else takes it.
-fn follower(network: &Network, position: usize) -> Option<(usize, Activation)> {
-    let value = network.inputs.len() + position;
-    if network.output_values.contains(&value) || network.nodes[position].layer.activity().is_some() {
-        return None;
-    }
-    let mut takers = network.nodes.iter().enumerate().filter(|(_, node)| node.inputs.contains(&value));
-    match (takers.next(), takers.next()) {
-        (Some((at, taker)), None) if taker.inputs.len() == 1 && taker.layer.activity().is_none() => {
-            taker.layer.activation().map(|activation| (at, activation))
-        }
-        _ => None,
     }
 }
 

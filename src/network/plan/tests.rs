@@ -8,6 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::network::{Layer, LayerInstance, Pass, Shape, Symbol, Weight, layers};
 use crate::random::Stream;
+use crate::tensor::Dtype;
 use crate::tensor::{Graph, device::cpu};
 
 fn layer(name: &str, params: serde_json::Value) -> Arc<LayerInstance> {

@@ -119,7 +119,8 @@ const LAYERS: &str = "Called on a layer in a [network script](network.md), or na
         component(\"Dense\", #{ units: 3, activation: \"softmax\", name: \"species\" }),\n\
     ];\n\
     let model = #{ network: component(\"sequential_from_config\", #{ layers: layers }) };\n\
-    ```";
+    ```\n\n\
+    Every layer also takes `trainable` and `activity_regularizer`, a penalty on its output, divided by the number of records.";
 
 const INITIALIZERS: &str = "How the weights of a layer start: named by its `kernel_initializer` and the like, with a seeded generator \
     of our own.\n\n\

@@ -3,13 +3,11 @@
 //! The chosen axes are laid side by side as one axis of steps, the others join the batch: what is left is the layer on
 //! sequences.
 
-use std::sync::Arc;
-
 use crate::error::{Error, Result};
 use crate::network::onnx::Step;
 use crate::tensor::Graph;
 
-use super::super::super::{Layer, Pass, Regularizer, Shape, Weight, show_shape};
+use super::super::super::{Layer, Pass, Shape, Weight, show_shape};
 use super::MultiHeadAttention;
 
 /// The layer, applied to inputs of some rank.
@@ -131,8 +129,8 @@ impl Layer for OverAxes {
         self.inner.seed()
     }
 
-    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
-        self.inner.activity()
+    fn penalises(&self) -> bool {
+        self.inner.penalises()
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape> {
@@ -191,6 +189,10 @@ impl Layer for OverAxes {
         };
         let moved = inputs.iter().enumerate().map(flat).collect::<Result<Vec<_>>>()?;
         let y = self.inner.compose(&moved, weights, pass)?;
+        // They were divided by the number of sequences, of which a record has several.
+        for penalty in &mut pass.penalties {
+            *penalty = penalty.affine(count as f64, 0.0)?;
+        }
         let apart = [&[rows], &*beside, &*steps, &y.dims()[2..]].concat();
         let back = self.back(apart.len());
         Ok(y.reshape(apart)?.permute(back)?.contiguous()?)

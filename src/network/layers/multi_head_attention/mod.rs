@@ -3,6 +3,7 @@
 //! Composed here by Candle's operations; [`run`] is the kernel.
 
 mod axes;
+mod onnx;
 mod run;
 
 use std::sync::Arc;
@@ -12,12 +13,12 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::network::kernel::Kernel;
 use crate::registry::{Arguments, Entry, Parameter, Type};
-use crate::tensor::Graph;
+use crate::tensor::{Graph, graph};
 
 use super::super::gradient::linear;
 use super::super::{Bound, Initializer, Layer, Named, Pass, Regularizer, Shape, Symbol, Weight, shape, show_shape};
-use super::attention::{Looks, masked_softmax, masked_softmax_onnx};
-use super::terms::{ACTIVITY_REGULARIZER, Terms, penalty, rule};
+use super::attention::{Looks, masked_softmax};
+use super::terms::{ACTIVITY_REGULARIZER, Terms, penalty, penalty_of, rule};
 use super::{LayerEntry, NAME, SEED, TRAINABLE, factors, initializer, seed, weight};
 use crate::network::onnx::Step;
 
@@ -35,6 +36,8 @@ pub(super) const MULTI_HEAD_ATTENTION: LayerEntry = LayerEntry {
               key_dim]`, the same for `key`, with `value_dim` for `value`; `attention_output/kernel` `[num_heads, value_dim, \
               out]`, `attention_output/bias` `[out]`. Masks of query, value and key are kept; a step that may look at \
               nothing gets weights of 0.\n\n\
+              With `use_gate` the heads are multiplied by sigmoid(projection of the query) before they are projected (Qiu \
+              and others, 2025). Its weights: `gate/kernel` `[in, num_heads, value_dim]`, `gate/bias`.\n\n\
               Of inputs with more axes, those of `attention_axes` are the steps; along the others sequences stand by \
               themselves, as records do.",
         parameters: &[
@@ -71,9 +74,18 @@ pub(super) const MULTI_HEAD_ATTENTION: LayerEntry = LayerEntry {
             Parameter::optional("bias_initializer", Type::Component, "\"zeros\"", "how the biases start"),
             penalty("kernel_regularizer", "a penalty on each kernel"),
             penalty("bias_regularizer", "a penalty on each bias"),
-            ACTIVITY_REGULARIZER,
+            penalty(
+                ACTIVITY_REGULARIZER.name,
+                "a penalty on what each projection gives, divided by the number of records",
+            ),
             rule("kernel_constraint", "a rule for each kernel"),
             rule("bias_constraint", "a rule for each bias"),
+            Parameter::optional(
+                "use_gate",
+                Type::Bool,
+                "false",
+                "whether each step opens and shuts what heads found for it",
+            ),
             Parameter::optional(
                 "use_causal_mask",
                 Type::Bool,
@@ -123,11 +135,33 @@ struct Settings {
     dropout: f64,
     seed: Option<u64>,
     use_bias: bool,
+    gate: bool,
     scores: bool,
     kernel: Arc<dyn Initializer>,
     bias: Arc<dyn Initializer>,
     trainable: bool,
     terms: Terms,
+    /// A penalty on what each projection gives.
+    activity: Option<Arc<dyn Regularizer>>,
+}
+
+/// The projections.
+const QUERY: usize = 0;
+const KEY: usize = 1;
+const VALUE: usize = 2;
+const OUTPUT: usize = 3;
+const GATE: usize = 4;
+
+impl Settings {
+    /// Where the kernel of a projection stands among the weights; a gate's comes after that of the key, as in Keras.
+    fn kernel_at(&self, projection: usize) -> usize {
+        let place = match (self.gate, projection) {
+            (true, GATE) => 2,
+            (true, VALUE | OUTPUT) => projection + 1,
+            _ => projection,
+        };
+        if self.use_bias { 2 * place } else { place }
+    }
 }
 
 /// The numbers of a record, as far as they are known.
@@ -178,14 +212,18 @@ impl MultiHeadAttention {
             dropout: a.within("dropout", 0.0, 1.0)?,
             seed: seed(a),
             use_bias: a.bool("use_bias"),
+            gate: a.bool("use_gate"),
             scores: a.bool("return_attention_scores"),
             kernel: initializer(a, "kernel_initializer")?,
             bias: initializer(a, "bias_initializer")?,
             trainable: a.bool("trainable"),
             terms: Terms::new(a, &[("kernel", "kernel"), ("bias", "bias")])?,
+            activity: penalty_of(a, ACTIVITY_REGULARIZER.name)?,
         };
-        if own.scores && own.terms.activity().is_some() {
-            return Err(a.refuse("activity_regularizer", "null where `return_attention_scores` is set"));
+        if own.activity.as_ref().is_some_and(|activity| !activity.is_sum()) {
+            return Err(
+                a.refuse(ACTIVITY_REGULARIZER.name, "`L1`, `L2` or `L1L2`: projections have more than two axes")
+            );
         }
         Ok(MultiHeadAttention { own: Arc::new(own), looks: Looks { window, ..Looks::new(a.bool("use_causal_mask")) } })
     }
@@ -210,12 +248,18 @@ impl MultiHeadAttention {
         })
     }
 
-    /// The kernel and bias of a projection: 0 query, 1 key, 2 value, 3 output.
+    /// The kernel and bias of a projection.
     fn projection<'a>(&self, weights: &'a [Graph], index: usize) -> (&'a Graph, Option<&'a Graph>) {
-        match self.own.use_bias {
-            true => (&weights[2 * index], Some(&weights[2 * index + 1])),
-            false => (&weights[index], None),
+        let at = self.own.kernel_at(index);
+        (&weights[at], self.own.use_bias.then(|| &weights[at + 1]))
+    }
+
+    /// Puts the penalty on what a projection gives.
+    fn penalise(&self, projected: &Graph, rows: usize, pass: &mut Pass) -> Result<()> {
+        if let Some(activity) = &self.own.activity {
+            pass.penalties.push(activity.compose(projected)?.affine(1.0 / rows.max(1) as f64, 0.0)?);
         }
+        Ok(())
     }
 }
 
@@ -267,10 +311,12 @@ impl Layer for MultiHeadAttention {
     }
 
     fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
-        let Settings { heads, key, value, use_bias, trainable, .. } = *self.own;
+        let Settings { heads, key, value, use_bias, trainable, gate, .. } = *self.own;
         let Lengths { inputs: [query_in, value_in, key_in], output, .. } = self.lengths(inputs)?;
-        let mut weights = Vec::with_capacity(8);
-        for (name, length, width) in [("query", query_in, key), ("key", key_in, key), ("value", value_in, value)] {
+        let mut weights = Vec::with_capacity(10);
+        let (query, keys) = (("query", query_in, key), ("key", key_in, key));
+        let gate = gate.then_some(("gate", query_in, value));
+        for (name, length, width) in [query, keys].into_iter().chain(gate).chain([("value", value_in, value)]) {
             weights.push(weight(format!("{name}/kernel"), vec![length, heads, width], &self.own.kernel, trainable)?);
             if use_bias {
                 weights.push(weight(format!("{name}/bias"), vec![heads, width], &self.own.bias, trainable)?);
@@ -288,52 +334,12 @@ impl Layer for MultiHeadAttention {
         self.own.seed
     }
 
-    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
-        self.own.terms.activity()
+    fn penalises(&self) -> bool {
+        self.own.activity.is_some()
     }
 
     fn onnx(&self, step: &mut Step<'_>) -> Result<String> {
-        let Settings { heads, key, value, use_bias, .. } = *self.own;
-        let Lengths { inputs: [query_in, value_in, key_in], output, .. } = self.lengths(&step.shapes.clone())?;
-        let place = |index: usize| if use_bias { 2 * index } else { index };
-        let mut project = |x: usize, index: usize, length: usize, width: usize, order: [usize; 4], factor: f64| {
-            let (x, kernel) = (step.x(x), step.weight_as(place(index), &[length, heads * width]));
-            let mut all = step.to.two("MatMul", &x, &kernel);
-            if use_bias {
-                let bias = step.weight_as(place(index) + 1, &[heads * width]);
-                all = step.to.two("Add", &all, &bias);
-            }
-            if factor != 1.0 {
-                all = step.to.with("Mul", &all, factor);
-            }
-            let split = step.to.reshape(&all, &[0, 0, heads as i64, width as i64]);
-            step.to.transpose(&split, &order)
-        };
-        let q = project(0, 0, query_in, key, [0, 2, 1, 3], 1.0 / (key as f64).sqrt());
-        let k = project(self.looks.key, 1, key_in, key, [0, 2, 3, 1], 1.0);
-        let v = project(self.looks.value, 2, value_in, value, [0, 2, 1, 3], 1.0);
-        let scores = step.to.two("MatMul", &q, &k);
-        let mask = self.looks.mask_onnx(step).map(|mask| step.to.unsqueeze(&mask, &[1]));
-        let chosen = masked_softmax_onnx(step.to, &scores, mask.as_deref());
-        let gathered = step.to.two("MatMul", &chosen, &v);
-        let gathered = step.to.transpose(&gathered, &[0, 2, 1, 3]);
-        let gathered = step.to.reshape(&gathered, &[0, 0, (heads * value) as i64]);
-        let count = output.iter().product();
-        let kernel = step.weight_as(place(3), &[heads * value, count]);
-        let mut out = step.to.two("MatMul", &gathered, &kernel);
-        if use_bias {
-            let bias = step.weight_as(place(3) + 1, &[count]);
-            out = step.to.two("Add", &out, &bias);
-        }
-        if output.len() > 1 {
-            let axes: Vec<i64> = [0, 0].into_iter().chain(output.iter().map(|length| *length as i64)).collect();
-            out = step.to.reshape(&out, &axes);
-        }
-        if !self.own.scores {
-            return Ok(out);
-        }
-        let both = [out, chosen].map(|value| step.to.reshape(&value, &[0, -1]));
-        Ok(step.to.concat(&both, 1))
+        onnx::write(self, step)
     }
 
     fn compose(&self, inputs: &[Graph], weights: &[Graph], pass: &mut Pass) -> Result<Graph> {
@@ -345,10 +351,20 @@ impl Layer for MultiHeadAttention {
             let (length, wide) = (x.dim(x.rank() - 1)?, width * heads);
             let bias = bias.map(|bias| bias.reshape(wide)).transpose()?;
             let all = linear(&x.reshape(((), length))?.contiguous()?, &kernel.reshape((length, wide))?, bias.as_ref())?;
-            Ok::<_, Error>(all.reshape((rows, (), heads, width))?.transpose(1, 2)?.contiguous()?)
+            Ok::<_, Error>(all.reshape((rows, (), heads, width))?)
         };
-        let q = flat(&inputs[0], 0, key)?.affine(1.0 / (key as f64).sqrt(), 0.0)?;
-        let (k, v) = (flat(&inputs[self.looks.key], 1, key)?, flat(&inputs[self.looks.value], 2, value)?);
+        let by_heads = |x: Graph| Ok::<_, Error>(x.transpose(1, 2)?.contiguous()?);
+        let gate = match self.own.gate {
+            true => Some(graph::sigmoid(&flat(&inputs[0], GATE, value)?)?),
+            false => None,
+        };
+        let (q, k) = (flat(&inputs[0], QUERY, key)?, flat(&inputs[self.looks.key], KEY, key)?);
+        let v = flat(&inputs[self.looks.value], VALUE, value)?;
+        for projected in gate.iter().chain([&q, &k, &v]) {
+            self.penalise(projected, rows, pass)?;
+        }
+        let q = by_heads(q)?.affine(1.0 / (key as f64).sqrt(), 0.0)?;
+        let (k, v) = (by_heads(k)?, by_heads(v)?);
         let scores = q.matmul(&k.transpose(2, 3)?.contiguous()?)?;
         let mask = self.looks.mask(inputs, queries, keys, &scores)?;
         let scores = masked_softmax(&scores, mask.map(|mask| mask.unsqueeze(1)).transpose()?.as_ref())?;
@@ -356,12 +372,15 @@ impl Layer for MultiHeadAttention {
             true => scores.mul(&factors::factors(scores.dims(), self.own.dropout, &mut pass.random, &scores)?)?,
             false => scores.clone(),
         };
-        let gathered = kept.matmul(&v)?.transpose(1, 2)?.contiguous()?.reshape((rows * queries, heads * value))?;
-        let (kernel, bias) = self.projection(weights, 3);
+        let gathered = by_heads(kept.matmul(&v)?)?;
+        let gathered = gate.map_or(Ok(gathered.clone()), |gate| gathered.mul(&gate))?;
+        let gathered = gathered.reshape((rows * queries, heads * value))?;
+        let (kernel, bias) = self.projection(weights, OUTPUT);
         let lengths = kernel.dims()[2..].to_vec();
         let output = lengths.iter().product::<usize>();
         let bias = bias.map(|bias| bias.reshape(output)).transpose()?;
         let out = linear(&gathered, &kernel.reshape((heads * value, output))?, bias.as_ref())?;
+        self.penalise(&out, rows, pass)?;
         match self.own.scores {
             false => Ok(out.reshape([&[rows, queries], &*lengths].concat())?),
             true => Ok(Graph::cat(&[out.reshape((rows, queries * output))?, scores.flatten_from(1)?], 1)?),
@@ -369,6 +388,9 @@ impl Layer for MultiHeadAttention {
     }
 
     fn kernel(&self, inputs: &[&[usize]]) -> Option<Box<dyn Kernel>> {
+        if self.penalises() {
+            return None;
+        }
         Some(Box::new(run::Run::new(self, inputs)?))
     }
 }

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::kernel::attention::{Masks, Sizes, Steps, StepsMut, gather, gather_back, weigh, weigh_back};
+use crate::kernel::attention::{self, Masks, Sizes, Steps, StepsMut, gather, gather_back, weigh, weigh_back};
 use crate::kernel::gemm::{Matrix, MatrixMut, Start, product, product_onto};
-use crate::kernel::pool::{self, Shared};
+use crate::kernel::pool;
 use crate::kernel::rows;
 use crate::network::kernel::{Backward, Forward, Kernel, Values};
 use crate::random::Random;
 
 use super::super::attention::Looks;
 use super::super::factors;
-use super::{MultiHeadAttention, Settings};
+use super::{GATE, KEY, MultiHeadAttention, OUTPUT, QUERY, Settings, VALUE};
 
 pub(super) struct Run {
     own: Arc<Settings>,
@@ -33,6 +33,10 @@ pub(super) struct Run {
     /// `[rows, queries, heads · value]`: what heads gathered, then its gradient.
     gathered: Vec<f32>,
     of_gathered: Vec<f32>,
+    /// The same: the gate between 0 and 1, what it leaves, and its gradient; empty where there is none.
+    gate: Vec<f32>,
+    gated: Vec<f32>,
+    of_gate: Vec<f32>,
     /// `[rows, queries, out]`, where the output has more beside it.
     out: Vec<f32>,
     training: bool,
@@ -65,23 +69,63 @@ impl Run {
             dropped: Vec::new(),
             gathered: Vec::new(),
             of_gathered: Vec::new(),
+            gate: Vec::new(),
+            gated: Vec::new(),
+            of_gate: Vec::new(),
             out: Vec::new(),
             training: false,
         })
     }
 
-    /// Steps of a record and numbers of a step, of the query (0), key (1) and value (2).
+    /// Steps of a record and numbers of a step, of a projection of inputs.
     fn projection(&self, index: usize) -> (usize, usize) {
         let Sizes { queries, keys, heads, key, value, .. } = self.sizes;
-        [(queries, heads * key), (keys, heads * key), (keys, heads * value)][index]
+        match index {
+            QUERY => (queries, heads * key),
+            KEY => (keys, heads * key),
+            GATE => (queries, heads * value),
+            _ => (keys, heads * value),
+        }
     }
 
-    fn source(&self, index: usize) -> usize {
-        [0, self.looks.key, self.looks.value][index]
+    /// The input of a projection, and its length.
+    fn source(&self, index: usize) -> (usize, usize) {
+        match index {
+            KEY => (self.looks.key, self.lengths[KEY]),
+            VALUE => (self.looks.value, self.lengths[VALUE]),
+            _ => (0, self.lengths[QUERY]),
+        }
     }
 
-    fn kernel_at(&self, index: usize) -> usize {
-        if self.own.use_bias { 2 * index } else { index }
+    /// Projects an input.
+    fn project(&self, step: &Forward<'_>, index: usize, projected: &mut Vec<f32>) {
+        let ((steps, wide), (source, length)) = (self.projection(index), self.source(index));
+        let (count, kernel) = (step.rows * steps, self.own.kernel_at(index));
+        projected.resize(count * wide, 0.0);
+        let start = if self.own.use_bias { Start::Row(step.weights.get(kernel + 1)) } else { Start::Nothing };
+        let x = Matrix::new(step.inputs.get(source), count, length);
+        let kernel = Matrix::new(step.weights.get(kernel), length, wide);
+        product_onto(MatrixMut::new(projected, count, wide), start, x, kernel, 1.0);
+    }
+
+    /// Turns the gradient of a projection into those of its weights and its input.
+    fn project_back(&self, step: &mut Backward<'_>, index: usize, gradient: &[f32]) {
+        let ((steps, wide), (source, length)) = (self.projection(index), self.source(index));
+        let (count, kernel) = (step.rows * steps, self.own.kernel_at(index));
+        let of = Matrix::new(gradient, count, wide);
+        if let Some(target) = step.weight_gradients.take(kernel) {
+            let x = Matrix::new(step.inputs.get(source), count, length);
+            product(MatrixMut::new(target.values, length, wide), target.add, x.t(), of, 1.0);
+        }
+        if self.own.use_bias
+            && let Some(target) = step.weight_gradients.take(kernel + 1)
+        {
+            rows::sum(gradient, target.values, target.add);
+        }
+        if let Some(target) = step.input_gradients.take(source) {
+            let kernel = Matrix::new(step.weights.get(kernel), length, wide);
+            product(MatrixMut::new(target.values, count, length), target.add, of, kernel.t(), 1.0);
+        }
     }
 
     /// Numbers of a record in the weights of all heads.
@@ -119,15 +163,9 @@ impl Kernel for Run {
     fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
         let (count, sizes) = (step.rows, self.sizes);
         let (pairs, wide) = (self.pairs(), sizes.heads * sizes.value);
-        for index in 0..3 {
-            let (steps, wide) = self.projection(index);
+        for index in [QUERY, KEY, VALUE] {
             let mut projected = std::mem::take(&mut self.projected[index]);
-            projected.resize(count * steps * wide, 0.0);
-            let (kernel, length) = (self.kernel_at(index), self.lengths[index]);
-            let start = if self.own.use_bias { Start::Row(step.weights.get(kernel + 1)) } else { Start::Nothing };
-            let x = Matrix::new(step.inputs.get(self.source(index)), count * steps, length);
-            let kernel = Matrix::new(step.weights.get(kernel), length, wide);
-            product_onto(MatrixMut::new(&mut projected, count * steps, wide), start, x, kernel, 1.0);
+            self.project(step, index, &mut projected);
             self.projected[index] = projected;
         }
         self.training = step.training && self.own.dropout > 0.0;
@@ -140,33 +178,29 @@ impl Kernel for Run {
         let mut gathered = std::mem::take(&mut self.gathered);
         weights.resize(count * pairs, 0.0);
         gathered.resize(count * sizes.queries * wide, 0.0);
-        {
-            let (weights, gathered, dropped) =
-                (Shared::new(&mut weights), Shared::new(&mut gathered), Shared::new(&mut dropped));
-            pool::split(count, self.work(count), |range| {
-                for row in range {
-                    let all = row * pairs..(row + 1) * pairs;
-                    let out = row * sizes.queries * wide..(row + 1) * sizes.queries * wide;
-                    // SAFETY: no two threads have the same record.
-                    let (weights, values) = unsafe { (weights.slice(all.clone()), gathered.slice(out)) };
-                    let [query, key, value] = [0, 1, 2].map(|index| self.steps(&self.projected[index], index, row));
-                    weigh(sizes, query, key, self.masks(&step.inputs, row), weights);
-                    let used = match self.training {
-                        true => {
-                            // SAFETY: as above.
-                            let dropped = unsafe { dropped.slice(all.clone()) };
-                            let pairs = weights.iter().zip(&self.factors[all]);
-                            dropped.iter_mut().zip(pairs).for_each(|(out, (weight, factor))| *out = weight * factor);
-                            &*dropped
-                        }
-                        false => &*weights,
-                    };
-                    gather(sizes, used, value, StepsMut { values, stride: wide });
+        let of_dropped = if self.training { &mut dropped[..] } else { &mut [] };
+        let buffers = [(&mut weights[..], pairs), (&mut gathered[..], sizes.queries * wide), (of_dropped, pairs)];
+        pool::each(count, self.work(count), buffers, |row, [weights, values, dropped]| {
+            let [query, key, value] = [0, 1, 2].map(|index| self.steps(&self.projected[index], index, row));
+            weigh(sizes, query, key, self.masks(&step.inputs, row), weights);
+            let used = match self.training {
+                true => {
+                    let pairs = weights.iter().zip(&self.factors[row * pairs..(row + 1) * pairs]);
+                    dropped.iter_mut().zip(pairs).for_each(|(out, (weight, factor))| *out = weight * factor);
+                    &*dropped
                 }
-            });
+                false => &*weights,
+            };
+            gather(sizes, used, value, StepsMut { values, stride: wide });
+        });
+        let (mut gate, mut gated) = (std::mem::take(&mut self.gate), std::mem::take(&mut self.gated));
+        if self.own.gate {
+            self.project(step, GATE, &mut gate);
+            gated.resize(gate.len(), 0.0);
+            attention::gate(&gathered, &mut gate, &mut gated);
         }
         let mut out = std::mem::take(&mut self.out);
-        let kernel = self.kernel_at(3);
+        let kernel = self.own.kernel_at(OUTPUT);
         let all = count * sizes.queries;
         {
             let values = if self.own.scores {
@@ -177,7 +211,7 @@ impl Kernel for Run {
             };
             let start = if self.own.use_bias { Start::Row(step.weights.get(kernel + 1)) } else { Start::Nothing };
             let kernel = Matrix::new(step.weights.get(kernel), wide, self.output);
-            let gathered = Matrix::new(&gathered, all, wide);
+            let gathered = Matrix::new(if self.own.gate { &gated } else { &gathered }, all, wide);
             product_onto(MatrixMut::new(values, all, self.output), start, gathered, kernel, 1.0);
         }
         if self.own.scores {
@@ -188,6 +222,7 @@ impl Kernel for Run {
             }
         }
         (self.weights, self.dropped, self.gathered, self.out) = (weights, dropped, gathered, out);
+        (self.gate, self.gated) = (gate, gated);
         Ok(())
     }
 
@@ -203,10 +238,11 @@ impl Kernel for Run {
         // The gradient of the projected output.
         let out = if self.own.scores { &*self.out } else { &*step.gradient };
         let of_out = Matrix::new(out, all, self.output);
-        let last = self.kernel_at(3);
+        let last = self.own.kernel_at(OUTPUT);
         if let Some(target) = step.weight_gradients.take(last) {
             let into = MatrixMut::new(target.values, wide, self.output);
-            product(into, target.add, Matrix::new(&self.gathered, all, wide).t(), of_out, 1.0);
+            let gathered = Matrix::new(if self.own.gate { &self.gated } else { &self.gathered }, all, wide);
+            product(into, target.add, gathered.t(), of_out, 1.0);
         }
         if self.own.use_bias
             && let Some(target) = step.weight_gradients.take(last + 1)
@@ -216,6 +252,10 @@ impl Kernel for Run {
         self.of_gathered.resize(all * wide, 0.0);
         let kernel = Matrix::new(step.weights.get(last), wide, self.output);
         product(MatrixMut::new(&mut self.of_gathered, all, wide), false, of_out, kernel.t(), 1.0);
+        if self.own.gate {
+            self.of_gate.resize(all * wide, 0.0);
+            attention::gate_back(&self.gathered, &self.gate, &mut self.of_gathered, &mut self.of_gate);
+        }
 
         let mut of_weights = std::mem::take(&mut self.of_weights);
         of_weights.resize(count * pairs, 0.0);
@@ -226,27 +266,25 @@ impl Kernel for Run {
         }
         {
             let [of_query, of_key, of_value] = &mut gradients;
-            let (of_query, of_key) = (Shared::new(of_query), Shared::new(of_key));
-            let (of_value, of_weights) = (Shared::new(of_value), Shared::new(&mut of_weights));
+            let widths = [QUERY, KEY, VALUE].map(|index| {
+                let (steps, wide) = self.projection(index);
+                steps * wide
+            });
+            let [query, key, value] = widths;
+            let (of_query, of_key, of_value) =
+                ((&mut of_query[..], query), (&mut of_key[..], key), (&mut of_value[..], value));
+            let buffers = [of_query, of_key, of_value, (&mut of_weights[..], pairs)];
             let gradient = &*step.gradient;
-            pool::split(count, 2 * self.work(count), |range| {
-                if range.is_empty() {
-                    return;
-                }
+            pool::shares(count, 2 * self.work(count), buffers, |range, [of_query, of_key, of_value, of_weights]| {
                 // One record's numbers are used up before the next one's: all of a range stand in the place of its
                 // first, which stays in the cache.
-                // SAFETY: no two threads have the same record.
-                let of_weights = unsafe { of_weights.slice(range.start * pairs..(range.start + 1) * pairs) };
-                for row in range {
+                let of_weights = &mut of_weights[..pairs.min(range.len() * pairs)];
+                for (at, row) in range.enumerate() {
                     let [query, key, value] = [0, 1, 2].map(|index| self.steps(&self.projected[index], index, row));
-                    let range = |index: usize| {
-                        let (steps, wide) = self.projection(index);
-                        row * steps * wide..(row + 1) * steps * wide
-                    };
+                    let place = |index: usize| at * widths[index]..(at + 1) * widths[index];
                     let all = row * pairs..(row + 1) * pairs;
-                    // SAFETY: no two threads have the same record.
-                    let (of_query, of_key, of_value) =
-                        unsafe { (of_query.slice(range(0)), of_key.slice(range(1)), of_value.slice(range(2))) };
+                    let (of_query, of_key) = (&mut of_query[place(QUERY)], &mut of_key[place(KEY)]);
+                    let of_value = &mut of_value[place(VALUE)];
                     let out = Steps { values: &self.of_gathered[row * sizes.queries * wide..], stride: wide };
                     let used = if self.training { &self.dropped } else { &self.weights };
                     let into = StepsMut { values: of_value, stride: wide };
@@ -267,22 +305,10 @@ impl Kernel for Run {
             });
         }
         for (index, gradient) in gradients.iter().enumerate() {
-            let ((steps, wide), length) = (self.projection(index), self.lengths[index]);
-            let (kernel, source) = (self.kernel_at(index), self.source(index));
-            let of = Matrix::new(gradient, count * steps, wide);
-            if let Some(target) = step.weight_gradients.take(kernel) {
-                let x = Matrix::new(step.inputs.get(source), count * steps, length);
-                product(MatrixMut::new(target.values, length, wide), target.add, x.t(), of, 1.0);
-            }
-            if self.own.use_bias
-                && let Some(target) = step.weight_gradients.take(kernel + 1)
-            {
-                rows::sum(gradient, target.values, target.add);
-            }
-            if let Some(target) = step.input_gradients.take(source) {
-                let kernel = Matrix::new(step.weights.get(kernel), length, wide);
-                product(MatrixMut::new(target.values, count * steps, length), target.add, of, kernel.t(), 1.0);
-            }
+            self.project_back(step, index, gradient);
+        }
+        if self.own.gate {
+            self.project_back(step, GATE, &self.of_gate);
         }
         let masks = [self.looks.query_mask, self.looks.value_mask, self.looks.key_mask, self.looks.pairs];
         for place in masks.into_iter().flatten() {

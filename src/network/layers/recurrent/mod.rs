@@ -3,6 +3,7 @@
 //! The three differ in their gates only; parameters, shapes, masks and states are here, [`compose`] computes them
 //! step by step by Candle's operations, [`run`] over the whole sequence on a CPU.
 
+mod buffers;
 mod compose;
 mod onnx;
 mod parameters;
@@ -21,9 +22,7 @@ use crate::random::Random;
 use crate::registry::{Arguments, Entry, Params};
 use crate::tensor::Graph;
 
-use super::super::{
-    Activation, Bound, Initializer, Layer, Named, Pass, Regularizer, Shape, Symbol, Weight, shape, show_shape,
-};
+use super::super::{Activation, Bound, Initializer, Layer, Named, Pass, Shape, Symbol, Weight, shape, show_shape};
 use super::terms::Terms;
 use super::{LayerEntry, activation, initializer, seed, weight};
 
@@ -167,9 +166,6 @@ impl Recurrent {
             trainable: a.bool("trainable"),
             terms: Terms::new(a, &[("kernel", "kernel"), ("recurrent", "recurrent_kernel"), ("bias", "bias")])?,
         };
-        if own.return_state && own.terms.activity().is_some() {
-            return Err(a.refuse("activity_regularizer", "null where `return_state` is set"));
-        }
         let zero_output_for_mask = a.bool("zero_output_for_mask") && own.return_sequences;
         let go_backwards = a.bool("go_backwards");
         Ok(Recurrent { own: Arc::new(own), started: false, masked: false, zero_output_for_mask, go_backwards })
@@ -337,10 +333,6 @@ impl Layer for Recurrent {
 
     fn seed(&self) -> Option<u64> {
         self.own.seed
-    }
-
-    fn activity(&self) -> Option<&Arc<dyn Regularizer>> {
-        self.own.terms.activity()
     }
 
     fn onnx(&self, step: &mut Step<'_>) -> Result<String> {

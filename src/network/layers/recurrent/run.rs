@@ -1,4 +1,4 @@
-//! The whole sequence on a CPU: the buffers and large products around the kernels of [`crate::kernel::recurrent`].
+//! The whole sequence on a CPU: the large products around the kernels of [`crate::kernel::recurrent`].
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,10 +6,11 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::kernel::gemm::{Matrix, MatrixMut, Start, product, product_onto};
 use crate::kernel::packed::Packed;
-use crate::kernel::pool::{self, Shared};
+use crate::kernel::pool;
 use crate::kernel::recurrent::{BLOCK, Course, Sequence, SequenceGradient, gru, lstm, lstm::Curves, simple};
 use crate::network::kernel::{Backward, Forward, Kernel};
 
+use super::buffers::{Buffers, Lengths, Part};
 use super::{Cell, Recurrent, Settings};
 
 /// Longer inputs are multiplied by the crate `gemm`, whose blocks fit the caches.
@@ -26,26 +27,6 @@ pub(super) struct Run {
     backwards: bool,
     kept: Buffers,
     packed: Packing,
-}
-
-/// What is kept from forward to backward: `[blocks, steps, rows of the block, …]` unless said otherwise.
-#[derive(Default)]
-struct Buffers {
-    gates: Vec<f32>,
-    /// x and h before each step.
-    taken: Vec<f32>,
-    /// c before each step.
-    cells: Vec<f32>,
-    /// tanh(c).
-    curved: Vec<f32>,
-    /// The inner part of a GRU.
-    inner: Vec<f32>,
-    /// `[rows, units]`.
-    state: Vec<f32>,
-    cell: Vec<f32>,
-    scratch: Vec<f32>,
-    /// `[blocks, sums]`: gradients of the bias.
-    bias: Vec<f32>,
 }
 
 #[derive(Default)]
@@ -79,16 +60,12 @@ impl Run {
         })
     }
 
-    fn wide(&self) -> usize {
-        self.own.cell.gates() * self.own.units
+    fn lengths(&self) -> Lengths {
+        Lengths { cell: self.own.cell, units: self.own.units, steps: self.steps, input: self.input }
     }
 
-    /// Sums of a bias's gradient: one more part in a GRU, that of the inner bias.
-    fn sums(&self) -> usize {
-        match self.own.cell {
-            Cell::Gru { .. } => 4 * self.own.units,
-            _ => self.wide(),
-        }
+    fn wide(&self) -> usize {
+        self.lengths().wide()
     }
 
     /// Numbers of one record's output before its states.
@@ -104,32 +81,6 @@ impl Run {
     /// Elementary operations on `rows` records, one way.
     fn work(&self, rows: usize) -> usize {
         rows * self.steps * self.wide() * (self.own.units + self.input)
-    }
-
-    fn fit(&mut self, rows: usize) {
-        let (units, steps, wide, sums) = (self.own.units, self.steps, self.wide(), self.sums());
-        let kept = &mut self.kept;
-        let fit = |buffer: &mut Vec<f32>, length: usize| {
-            if buffer.len() != length {
-                buffer.resize(length, 0.0);
-            }
-        };
-        fit(&mut kept.gates, rows * steps * wide);
-        fit(&mut kept.taken, rows * steps * (self.input + units));
-        fit(&mut kept.state, rows * units);
-        fit(&mut kept.bias, rows.div_ceil(BLOCK) * sums);
-        match self.own.cell {
-            Cell::Simple => {}
-            Cell::Lstm => {
-                fit(&mut kept.cells, rows * steps * units);
-                fit(&mut kept.curved, rows * steps * units);
-                fit(&mut kept.cell, rows * units);
-            }
-            Cell::Gru { .. } => {
-                fit(&mut kept.inner, rows * steps * units);
-                fit(&mut kept.scratch, rows * units);
-            }
-        }
     }
 
     /// Packs the recurrent kernel, transposed on the way back.
@@ -163,10 +114,17 @@ impl Run {
         }
     }
 
-    /// Calls `part` with the records of each block.
-    fn split(&self, rows: usize, work: usize, part: impl Fn(Range<usize>) + Sync) {
-        pool::split(rows.div_ceil(BLOCK), work, |blocks| {
-            blocks.for_each(|block| part(block * BLOCK..((block + 1) * BLOCK).min(rows)));
+    /// Calls `part` with the records of each block, its buffers, and its part of one more.
+    fn split(
+        &self,
+        rows: usize,
+        work: usize,
+        (kept, more): (&mut Buffers, (&mut [f32], usize)),
+        part: impl Fn(Range<usize>, Part<'_>, &mut [f32]) + Sync,
+    ) {
+        pool::each(rows.div_ceil(BLOCK), work, kept.by_blocks(self.lengths(), more), |block, buffers| {
+            let (own, more) = Part::of(buffers);
+            part(block * BLOCK..((block + 1) * BLOCK).min(rows), own, more);
         });
     }
 }
@@ -174,7 +132,7 @@ impl Run {
 impl Kernel for Run {
     fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
         let (rows, units, steps, wide) = (step.rows, self.own.units, self.steps, self.wide());
-        self.fit(rows);
+        self.kept.fit(self.lengths(), rows);
         let (x, kernel, taken) = (step.inputs.get(0), step.weights.get(0), self.input + units);
         self.pack(step.weights.get(1), false);
         self.pack_bias(self.own.use_bias.then(|| step.weights.get(2)));
@@ -189,12 +147,9 @@ impl Kernel for Run {
             }
         }
         let mask = self.masked.then(|| step.inputs.get(step.inputs.len() - 1));
-        let (width, output) = (self.width(), Shared::new(step.output));
+        let width = self.width();
         let mut kept = std::mem::take(&mut self.kept);
-        let shared = kept.shared();
-        self.split(rows, rows * steps * self.input, |range| {
-            // SAFETY: blocks do not overlap.
-            let part = unsafe { shared.part(self, &range) };
+        self.split(rows, rows * steps * self.input, (&mut kept, (&mut [], 0)), |range, part, _| {
             self.course(&range, mask).take(&x[range.start * steps * self.input..], part.taken);
         });
         if !short {
@@ -202,13 +157,9 @@ impl Kernel for Run {
             let sums = MatrixMut::new(&mut kept.gates, rows * steps, wide);
             product_onto(sums, Start::Row(&self.packed.bias), x, kernel, 1.0);
         }
-        let shared = kept.shared();
-        self.split(rows, self.work(rows), |range| {
+        self.split(rows, self.work(rows), (&mut kept, (&mut *step.output, width)), |range, mut part, output| {
             let mut course = self.course(&range, mask);
             course.fresh = short.then_some((&self.packed.input, &*self.packed.bias));
-            // SAFETY: blocks do not overlap.
-            let (mut part, output) =
-                unsafe { (shared.part(self, &range), output.slice(range.start * width..range.end * width)) };
             let sequence = match self.own.return_sequences {
                 true => Some(Sequence { values: &mut *output, stride: width, zero: self.zero }),
                 false => None,
@@ -223,17 +174,15 @@ impl Kernel for Run {
 
     fn backward(&mut self, step: &mut Backward<'_>) -> Result<()> {
         let (rows, units, steps, wide) = (step.rows, self.own.units, self.steps, self.wide());
-        let (width, sums) = (self.width(), self.sums());
+        let (width, sums) = (self.width(), self.lengths().sums());
         let last = step.inputs.len() - 1;
         self.pack(step.weights.get(1), true);
         let mask = self.masked.then(|| step.inputs.get(last));
         let mut kept = std::mem::take(&mut self.kept);
         kept.bias.fill(0.0);
-        let (shared, gradient) = (kept.shared(), &*step.gradient);
-        self.split(rows, self.work(rows), |range| {
+        let gradient = &*step.gradient;
+        self.split(rows, self.work(rows), (&mut kept, (&mut [], 0)), |range, mut part, _| {
             let course = self.course(&range, mask);
-            // SAFETY: blocks do not overlap.
-            let mut part = unsafe { shared.part(self, &range) };
             let own = &gradient[range.start * width..range.end * width];
             self.read_states(&mut part, own);
             let sequence = match self.own.return_sequences {
@@ -286,12 +235,9 @@ impl Kernel for Run {
             // Where the input was taken from, since nobody needs it any more; from there to the records.
             let out = MatrixMut::strided(&mut kept.taken, [all, self.input], [taken, 1]);
             product(out, false, gates, kernel, 1.0);
-            let (shared, out, size) = (kept.shared(), Shared::new(target.values), steps * self.input);
-            self.split(rows, rows * size, |range| {
-                // SAFETY: blocks do not overlap.
-                let (part, out) =
-                    unsafe { (shared.part(self, &range), out.slice(range.start * size..range.end * size)) };
-                self.course(&range, None).give(part.taken, out, target.add);
+            let (add, size) = (target.add, steps * self.input);
+            self.split(rows, rows * size, (&mut kept, (target.values, size)), |range, part, out| {
+                self.course(&range, None).give(part.taken, out, add);
             });
         }
         for (index, own) in [&kept.state, &kept.cell].into_iter().enumerate().take(self.own.cell.states()) {
@@ -309,77 +255,6 @@ impl Kernel for Run {
         }
         self.kept = kept;
         Ok(())
-    }
-}
-
-/// The buffers of all records, handed out by blocks.
-struct SharedBuffers<'a> {
-    gates: Shared<'a, f32>,
-    taken: Shared<'a, f32>,
-    cells: Shared<'a, f32>,
-    curved: Shared<'a, f32>,
-    inner: Shared<'a, f32>,
-    state: Shared<'a, f32>,
-    cell: Shared<'a, f32>,
-    scratch: Shared<'a, f32>,
-    bias: Shared<'a, f32>,
-}
-
-/// The buffers of a block; those that a cell has no use for are empty.
-struct Part<'a> {
-    gates: &'a mut [f32],
-    taken: &'a mut [f32],
-    cells: &'a mut [f32],
-    curved: &'a mut [f32],
-    inner: &'a mut [f32],
-    state: &'a mut [f32],
-    cell: &'a mut [f32],
-    scratch: &'a mut [f32],
-    bias: &'a mut [f32],
-}
-
-impl Buffers {
-    fn shared(&mut self) -> SharedBuffers<'_> {
-        SharedBuffers {
-            gates: Shared::new(&mut self.gates),
-            taken: Shared::new(&mut self.taken),
-            cells: Shared::new(&mut self.cells),
-            curved: Shared::new(&mut self.curved),
-            inner: Shared::new(&mut self.inner),
-            state: Shared::new(&mut self.state),
-            cell: Shared::new(&mut self.cell),
-            scratch: Shared::new(&mut self.scratch),
-            bias: Shared::new(&mut self.bias),
-        }
-    }
-}
-
-impl<'a> SharedBuffers<'a> {
-    /// Returns the buffers of the records of a block.
-    ///
-    /// # Safety
-    /// No block is in use twice at the same time.
-    unsafe fn part(&self, run: &Run, range: &Range<usize>) -> Part<'a> {
-        let (units, sequence) = (run.own.units, run.steps * run.own.units);
-        let of = |shared: &Shared<'a, f32>, width: usize| {
-            // SAFETY: as the caller promises.
-            unsafe { shared.slice(range.start * width..range.end * width) }
-        };
-        let (lstm, gru) = (run.own.cell == Cell::Lstm, matches!(run.own.cell, Cell::Gru { .. }));
-        let when = |has: bool, width: usize| if has { width } else { 0 };
-        let block = range.start / BLOCK;
-        Part {
-            gates: of(&self.gates, run.steps * run.wide()),
-            taken: of(&self.taken, run.steps * (run.input + units)),
-            cells: of(&self.cells, when(lstm, sequence)),
-            curved: of(&self.curved, when(lstm, sequence)),
-            inner: of(&self.inner, when(gru, sequence)),
-            state: of(&self.state, units),
-            cell: of(&self.cell, when(lstm, units)),
-            scratch: of(&self.scratch, when(gru, units)),
-            // SAFETY: as the caller promises.
-            bias: unsafe { self.bias.slice(block * run.sums()..(block + 1) * run.sums()) },
-        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! `BatchNormalization`: mean 0 and variance 1 for each channel over the batch.
 
+mod renorm;
+
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -8,9 +10,11 @@ use crate::kernel::batch_norm::{Affine, Statistics};
 use crate::registry::{Arguments, Entry, Parameter, Type};
 use crate::tensor::Graph;
 
-use super::super::kernel::{Backward, Forward};
-use super::super::onnx::Step;
-use super::super::{Bound, Initializer, Kernel, Layer, Named, Pass, Shape, Symbol, Weight, shape, show_shape};
+use crate::network::kernel::{Backward, Forward};
+use crate::network::onnx::Step;
+use crate::network::{Bound, Initializer, Kernel, Layer, Named, Pass, Shape, Symbol, Weight, shape, show_shape};
+use renorm::{Corrected, Renorm, Root};
+
 use super::terms::{BETA_CONSTRAINT, BETA_REGULARIZER, GAMMA_CONSTRAINT, GAMMA_REGULARIZER, Terms};
 use super::{LayerEntry, NAME, TRAINABLE, initializer, weight};
 
@@ -23,7 +27,8 @@ pub(super) const BATCH_NORMALIZATION: LayerEntry = LayerEntry {
               While training, mean and variance (of the population) are those of the batch, and the moving ones move \
               towards them: moving · momentum + batch · (1 - momentum). Otherwise, and when not trainable, the moving \
               ones are used. The output has the shape of the input. Weights, each `[channels]`: `gamma`, `beta`, \
-              `moving_mean`, `moving_variance`.",
+              `moving_mean`, `moving_variance`; with `renorm` also \
+              `moving_stddev`, `renorm_mean`, `renorm_stddev`.",
         parameters: &[
             Parameter::optional("axis", Type::Int, "-1", "the axis of the channels, counted with the batch axis as 0"),
             Parameter::optional(
@@ -48,13 +53,9 @@ pub(super) const BATCH_NORMALIZATION: LayerEntry = LayerEntry {
             GAMMA_REGULARIZER,
             BETA_CONSTRAINT,
             GAMMA_CONSTRAINT,
-            Parameter::optional(
-                "renorm",
-                Type::Bool,
-                "false",
-                "only false: batch renormalization (Ioffe, 2017) is not built in; small batches do better with \
-                 `GroupNormalization` or `LayerNormalization`",
-            ),
+            renorm::RENORM,
+            renorm::RENORM_CLIPPING,
+            renorm::RENORM_MOMENTUM,
             Parameter::optional(
                 "synchronized",
                 Type::Bool,
@@ -83,6 +84,7 @@ struct BatchNormalization {
     moving_mean: Arc<dyn Initializer>,
     moving_variance: Arc<dyn Initializer>,
     trainable: bool,
+    renorm: Option<Renorm>,
     /// Whether a mask of steps is the second input: statistics are those of the steps that count.
     masked: bool,
     terms: Terms,
@@ -93,11 +95,6 @@ impl BatchNormalization {
         // With 0 a channel of equal values would be divided by 0.
         if a.float("epsilon") <= 0.0 {
             return Err(a.refuse("epsilon", "a number above 0"));
-        }
-        if a.bool("renorm") {
-            return Err(a.refuse("renorm", "false").hint(
-                "batch renormalization is not built in; for small batches use `GroupNormalization` or `LayerNormalization`",
-            ));
         }
         if a.bool("synchronized") {
             return Err(a.refuse("synchronized", "false").hint(
@@ -118,6 +115,7 @@ impl BatchNormalization {
             moving_mean: initializer(a, "moving_mean_initializer")?,
             moving_variance: initializer(a, "moving_variance_initializer")?,
             trainable: a.bool("trainable"),
+            renorm: Renorm::new(a)?,
             masked: false,
             terms: Terms::new(a, &[("gamma", "gamma"), ("beta", "beta")])?,
         })
@@ -167,7 +165,7 @@ impl Layer for BatchNormalization {
 
     fn weights(&self, inputs: &[Shape]) -> Result<Vec<Weight>> {
         let shape = vec![self.channels(inputs)?];
-        let mut weights = Vec::with_capacity(4);
+        let mut weights = Vec::with_capacity(7);
         if self.scale {
             weights.push(weight("gamma", shape.clone(), &self.gamma, self.trainable)?);
         }
@@ -175,7 +173,13 @@ impl Layer for BatchNormalization {
             weights.push(weight("beta", shape.clone(), &self.beta, self.trainable)?);
         }
         weights.push(weight("moving_mean", shape.clone(), &self.moving_mean, false)?);
-        weights.push(weight("moving_variance", shape, &self.moving_variance, false)?);
+        weights.push(weight("moving_variance", shape.clone(), &self.moving_variance, false)?);
+        if self.renorm.is_some() {
+            let root: Arc<dyn Initializer> = Arc::new(Root(Arc::clone(&self.moving_variance)));
+            for (name, initializer) in renorm::WEIGHTS.into_iter().zip([&root, &self.moving_mean, &root]) {
+                weights.push(weight(name, shape.clone(), initializer, false)?);
+            }
+        }
         self.terms.on(weights)
     }
 
@@ -210,6 +214,7 @@ impl Layer for BatchNormalization {
         let mut wide = vec![1; x.rank()];
         wide[axis] = x.dim(axis)?;
         let along = |weight: &Graph| weight.reshape(wide.as_slice());
+        let mut corrections = None;
         let (centred, variance) = if pass.training && self.trainable {
             let others: Vec<usize> = (0..x.rank()).filter(|other| *other != axis).collect();
             let (mean, variance) = match self.masked {
@@ -221,7 +226,12 @@ impl Layer for BatchNormalization {
                 true => masked_moments(x, &inputs[1], &others)?,
             };
             let centred = x.broadcast_sub(&mean)?;
-            for (index, batch) in [(statistics, &mean), (statistics + 1, &variance)] {
+            if let Some(renorm) = &self.renorm {
+                let (own, rates) = (&weights[statistics..], (self.momentum, self.epsilon));
+                corrections = Some(renorm.compose((&mean, &variance), own, rates, (statistics, &mut *pass))?);
+            }
+            let plain = [(statistics, &mean), (statistics + 1, &variance)];
+            for (index, batch) in plain.into_iter().filter(|_| corrections.is_none()) {
                 let moving = weights[index].detach();
                 let batch = batch.detach().reshape(moving.shape())?;
                 let moved = moving.affine(self.momentum, 0.0)?.add(&batch.affine(1.0 - self.momentum, 0.0)?)?;
@@ -235,7 +245,11 @@ impl Layer for BatchNormalization {
         if self.scale {
             factor = factor.mul(&along(&weights[0])?)?;
         }
-        let y = centred.broadcast_mul(&factor)?;
+        let mut y = centred.broadcast_mul(&factor)?;
+        if let Some((r, d)) = &corrections {
+            let d = if self.scale { d.mul(&along(&weights[0])?)? } else { d.clone() };
+            y = y.broadcast_mul(r)?.broadcast_add(&d)?;
+        }
         match self.center {
             true => Ok(y.broadcast_add(&along(&weights[statistics - 1])?)?),
             false => Ok(y),
@@ -267,6 +281,7 @@ impl BatchNormalization {
             measured: false,
             statistics: Statistics::default(),
             moved: Vec::new(),
+            renorm: self.renorm.map(|renorm| (renorm, Corrected::default())),
         }))
     }
 }
@@ -295,6 +310,7 @@ struct Own {
     measured: bool,
     statistics: Statistics,
     moved: Vec<f32>,
+    renorm: Option<(Renorm, Corrected)>,
 }
 
 impl Own {
@@ -315,7 +331,18 @@ impl Kernel for Own {
             true => self.statistics.measure(x, self.channels),
             false => self.statistics.keep(step.weights.get(moving), step.weights.get(moving + 1)),
         }
-        self.statistics.apply(x, Affine { epsilon: self.epsilon, scale, shift, relu: self.relu }, step.output);
+        let (epsilon, relu) = (self.epsilon, self.relu);
+        if let (true, Some((renorm, corrected))) = (self.measured, &mut self.renorm) {
+            let weights = [0, 1, 2, 3, 4].map(|at| step.weights.get(moving + at));
+            let Statistics { mean, variance, .. } = &self.statistics;
+            corrected.correct(*renorm, (mean, variance, epsilon), (weights[3], weights[4]), (scale, shift));
+            let rates = (&**mean, self.momentum, epsilon);
+            corrected.moved(*renorm, rates, weights, &mut self.moved, |at, new| (step.moved)(moving + at, new));
+            let affine = Affine { epsilon, scale: Some(&corrected.scale), shift: Some(&corrected.shift), relu };
+            self.statistics.apply(x, affine, step.output);
+            return Ok(());
+        }
+        self.statistics.apply(x, Affine { epsilon, scale, shift, relu }, step.output);
         if !self.measured {
             return Ok(());
         }
@@ -333,9 +360,17 @@ impl Kernel for Own {
         let scale = self.scale.then(|| step.weights.get(0));
         let shift = self.center.then(|| step.weights.get(beta));
         let of_x = step.input_gradients.take(0).map(|target| (target.values, target.add));
+        let corrected = self.renorm.as_mut().filter(|_| self.measured).map(|(_, corrected)| corrected);
+        let (scale, shift) = match &corrected {
+            Some(corrected) => (Some(&*corrected.scale), Some(&*corrected.shift)),
+            None => (scale, shift),
+        };
         let affine = Affine { epsilon: self.epsilon, scale, shift, relu: self.relu };
         self.statistics.backward(step.inputs.get(0), step.gradient, affine, of_x, self.measured);
-        let (of_gamma, of_beta) = self.statistics.weight_gradients();
+        let (mut of_gamma, of_beta) = self.statistics.weight_gradients();
+        if let Some(corrected) = corrected {
+            of_gamma = corrected.of_gamma(of_gamma, of_beta);
+        }
         for (wanted, index, gradient) in [(self.scale, 0, of_gamma), (self.center, beta, of_beta)] {
             if wanted && let Some(target) = step.weight_gradients.take(index) {
                 match target.add {
@@ -364,6 +399,10 @@ mod tests {
             json!({"center": false}),
             json!({"center": false, "scale": false}),
             json!({"trainable": false}),
+            json!({"renorm": true}),
+            json!({"renorm": true, "renorm_clipping": {"rmax": 1.5, "rmin": 0.75, "dmax": 0.5}, "renorm_momentum": 0.5}),
+            json!({"renorm": true, "renorm_clipping": {"dmax": 0.25}, "scale": false}),
+            json!({"renorm": true, "center": false, "epsilon": 0.1}),
         ];
         for case in cases {
             let layer = BATCH_NORMALIZATION.entry.make(case.as_object().unwrap()).unwrap();
