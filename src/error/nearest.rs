@@ -3,13 +3,15 @@
 use std::path::Path;
 
 /// Returns the candidate nearest to `found`, if one is near enough to be what was meant: it differs in a
-/// letter or two, or its words begin with those of `found`, or at most a third of the letters differ. Case
-/// does not count.
+/// letter or two, or its words begin with those of `found`, or at most a third of the letters differ. Of those
+/// equally near, one that has all the letters of `found` in order (some were left out) comes first, then one with
+/// the same first letter. Case does not count.
 ///
 /// ```
 /// use barrage::error::nearest;
 /// assert_eq!(nearest("epoch", ["epochs", "steps"]), Some("epochs"));
 /// assert_eq!(nearest("val_acc", ["val_loss", "val_accuracy"]), Some("val_accuracy"));
+/// assert_eq!(nearest("men", ["len", "mean"]), Some("mean"));
 /// assert_eq!(nearest("banana", ["epochs", "steps"]), None);
 /// ```
 pub fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -27,7 +29,8 @@ pub fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -
             () if distance <= limit => 2,
             () => return None,
         };
-        Some(((rank, distance), candidate))
+        let alike = (!within(&folded, &other), folded.chars().next() != other.chars().next());
+        Some(((rank, distance, alike), candidate))
     };
     let ranked = candidates.into_iter().filter(|candidate| *candidate != found).filter_map(rank);
     ranked.min_by_key(|(rank, _)| *rank).map(|(_, candidate)| candidate)
@@ -38,6 +41,12 @@ pub fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -
 fn shortens(short: &str, long: &str) -> bool {
     let mut words = long.split('_');
     short.split('_').all(|start| !start.is_empty() && words.any(|word| word.starts_with(start)))
+}
+
+/// Whether the letters of a name stand in the other in the same order: `men` in `mean`.
+fn within(short: &str, long: &str) -> bool {
+    let mut letters = long.chars();
+    short.chars().all(|letter| letters.any(|other| other == letter))
 }
 
 /// Returns the hint "did you mean `x`?" when a candidate is near.

@@ -112,9 +112,10 @@ impl Operation {
             let own = |(name, list): &(Name, Vec<Value>)| Some((name.clone(), list.get(item?)?.clone()));
             values.extend(given.each.iter().filter_map(own));
             let mut settings = Settings::new(self.name, values);
-            let change = (self.make)(&mut settings)?;
-            settings.finish()?;
-            Ok(change)
+            match (self.make)(&mut settings) {
+                Ok(change) => settings.finish().map(|()| change),
+                Err(error) => Err(settings.refused(error)),
+            }
         };
         // What is the same for all is read once, and refused before anything is done.
         let shared = if given.each.is_empty() { Some(change(None)?) } else { None };

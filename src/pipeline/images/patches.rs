@@ -2,7 +2,7 @@
 
 use super::Settings;
 use crate::batch::Items;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, codes};
 use crate::pipeline::batch::Batch;
 use crate::pipeline::index::{Id, Index};
 use crate::record::{Name, Value};
@@ -29,12 +29,18 @@ impl Cut {
     /// Reads the settings.
     ///
     /// # Errors
-    /// No shape; lengths below 1.
-    pub fn read(settings: &mut Settings) -> Result<Cut> {
-        let shape = settings.size("patch_shape")?.ok_or_else(|| {
-            Error::data(format!("`{NAME}` needs the option `patch_shape`")).hint("`patch_shape: [height, width]`")
+    /// A setting that is not known; no shape; lengths below 1.
+    pub fn read(mut settings: Settings) -> Result<Cut> {
+        let (shape, stride) = (settings.size("patch_shape")?, settings.size("stride")?);
+        let drop_last = settings.flag("drop_last")?;
+        // A name that is not known tells more than that the right one is missing.
+        settings.finish()?;
+        let shape = shape.ok_or_else(|| {
+            Error::data(format!("`{NAME}` needs the option `patch_shape`"))
+                .coded(codes::WRONG_OPTION)
+                .hint("`patch_shape: [height, width]`")
         })?;
-        Ok(Cut { shape, stride: settings.size("stride")?.unwrap_or(shape), drop_last: settings.flag("drop_last")? })
+        Ok(Cut { shape, stride: stride.unwrap_or(shape), drop_last })
     }
 
     /// Returns the batch of all patches of these components.

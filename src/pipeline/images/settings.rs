@@ -146,21 +146,36 @@ impl Settings {
         }
     }
 
+    /// Returns what is to be told of an operation that could not be made: a name that is left and nearly that of a
+    /// setting comes before the setting that is missing for it.
+    pub fn refused(self, error: Error) -> Error {
+        let near = |name: &str| error::nearest(name, self.known.iter().copied()).is_some();
+        match self.values.iter().position(|(name, _)| near(name)) {
+            Some(at) if !self.known.contains(&&*self.values[at].0) => self.unknown(at),
+            _ => error,
+        }
+    }
+
     /// Refuses what is left.
     ///
     /// # Errors
     /// A name that is not known.
     pub fn finish(self) -> Result<()> {
-        match self.values.first() {
-            None => Ok(()),
-            Some((name, _)) => Err(Error::data(format!("`{}` has no option `{name}`", self.operation))
-                .coded(codes::WRONG_OPTION)
-                .maybe_hint(error::did_you_mean(name, self.known.iter().copied()))
-                .hint(format!(
-                    "options: {}",
-                    error::list(self.known.iter().copied().chain(["src", "dst", "p", "target", "workers"]))
-                ))),
+        match self.values.is_empty() {
+            true => Ok(()),
+            false => Err(self.unknown(0)),
         }
+    }
+
+    fn unknown(&self, at: usize) -> Error {
+        let name = &self.values[at].0;
+        Error::data(format!("`{}` has no option `{name}`", self.operation))
+            .coded(codes::WRONG_OPTION)
+            .maybe_hint(error::did_you_mean(name, self.known.iter().copied()))
+            .hint(format!(
+                "options: {}",
+                error::list(self.known.iter().copied().chain(["src", "dst", "p", "target", "workers"]))
+            ))
     }
 }
 

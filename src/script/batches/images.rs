@@ -88,9 +88,7 @@ pub fn split(host: &Host, batch: &Batch, options: Map) -> Result<()> {
         let wrong = |error: Error| error.within(format!("option `{name}` of `{}`", patches::NAME));
         values.push((Name::from(name.as_str()), to_setting(&value).map_err(wrong)?));
     }
-    let mut settings = Settings::new(patches::NAME, values);
-    let cut = patches::Cut::read(&mut settings)?;
-    settings.finish()?;
+    let cut = patches::Cut::read(Settings::new(patches::NAME, values))?;
     let mut inner = batch.lock();
     let other = cut.apply(&mut inner, &from)?;
     inner.replace(other);
