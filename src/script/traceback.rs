@@ -307,6 +307,12 @@ fn unknown_function(host: &Host, signature: &str) -> Error {
         .coded(codes::WRONG_OPERANDS);
     }
     let name = name.rsplit("::").next().unwrap_or(name);
+    if name.starts_with("anon$") {
+        let count = error::counted(arguments.len(), "value");
+        return Error::script(format!("a function without a name cannot be called with {given}"))
+            .coded(codes::WRONG_ARGUMENTS)
+            .hint(format!("it is given {count} here: its parameters stand between the bars, `|first, second| …`"));
+    }
     let known = manual::signatures(host, name, types.split(", ").next().unwrap_or(""));
     if known.is_empty() {
         let sources = host.sources().all();

@@ -147,6 +147,7 @@ fn what_is_wrong_is_told() {
             "option `shape` of `crop`: expected [height, width], whole numbers of at least 1, found a tensor of shape [2]",
         ),
         ("crop", serde_json::json!({ "shape": 1, "origin": "middle" }), &items, "unknown origin `middle`"),
+        ("crop", serde_json::json!({ "shap": [1, 1] }), &items, "`crop` has no option `shap`"),
         ("flip", serde_json::json!({ "mod": "lr" }), &items, "`flip` has no option `mod`"),
         ("flip", serde_json::json!({}), &flat, "`flip` needs a picture, found the number 1"),
         (

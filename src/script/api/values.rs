@@ -229,6 +229,12 @@ mod printing {
         format!("{value:?}")
     }
 
+    /// What `catch (error)` holds when the host refused something.
+    #[rhai_fn(name = "to_string", name = "to_debug", name = "print", name = "debug", pure)]
+    pub fn refusal(error: &mut crate::Error) -> String {
+        error.to_string()
+    }
+
     #[rhai_fn(name = "to_debug", name = "debug")]
     pub fn character(value: char) -> String {
         format!("{value:?}")
