@@ -49,7 +49,7 @@ fn main() -> Outcome<()> {
     // `cargo test` runs benchmarks too; without a workload there is nothing to measure.
     let [workload, how, threads, epochs @ ..] = arguments.as_slice() else { return Ok(()) };
     let threads: usize = threads.parse()?;
-    barrage::cli::return_memory_soon();
+    barrage::cli::memory::keep_small();
     let mut work = match workload.as_str() {
         "W1" => w1(how, threads)?,
         "W2" => files::w2(how, threads)?,

@@ -37,7 +37,7 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         // SAFETY: this is the first thing the program does, so no other thread reads the environment.
         unsafe { std::env::set_var("RAYON_NUM_THREADS", threads) };
     }
-    barrage::cli::return_memory_soon();
+    barrage::cli::memory::keep_small();
     let mut runs: HashMap<String, Running> = HashMap::new();
     answer("ready");
     for line in std::io::stdin().lock().lines() {

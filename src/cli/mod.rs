@@ -17,6 +17,7 @@ mod fit;
 mod help;
 mod inspect;
 mod man;
+pub mod memory;
 mod new;
 mod options;
 mod pack;
@@ -98,15 +99,6 @@ fn name_threads() {
     }
 }
 
-/// Has the allocator return freed memory to the system at once, rather than after a while: what an epoch frees and takes
-/// again would otherwise add up, to a tenth of the memory of a run that loads pictures. Without mimalloc it does nothing.
-pub fn return_memory_soon() {
-    /// `mi_option_purge_delay` of `mimalloc.h`, in milliseconds; 10 by default.
-    const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
-    // SAFETY: sets a number that the allocator reads when it frees; any thread may at any time.
-    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, 1) };
-}
-
 /// Returns the command line as it is declared, with its help: one screen a verb, what `-h` and `--help` both print.
 fn command() -> clap::Command {
     let help = Arg::new("help").short('h').long("help").action(ArgAction::HelpShort).help("Print help");
@@ -127,7 +119,7 @@ fn command() -> clap::Command {
 /// Runs the command line and returns the exit code.
 pub fn main() -> ExitCode {
     name_threads();
-    return_memory_soon();
+    memory::keep_small();
     let parsed = command().try_get_matches().and_then(|matches| {
         let arguments = Arguments::from_arg_matches(&matches)?;
         Ok((arguments, asks_for_json(&matches)))

@@ -6,6 +6,7 @@
 use super::math::{
     NORMAL_END, clamp, exp, normal_density, normal_distribution as distribution, sigmoid, softplus, tanh,
 };
+use super::pages;
 use super::pool;
 use super::softmax::{log_softmax, log_softmax_backward, softmax, softmax_backward};
 use crate::simd;
@@ -207,7 +208,7 @@ impl Activated {
         let Some((each, with_slope)) = self.activation.with_slope().filter(|_| training) else {
             return self.activation.forward(values, width);
         };
-        self.slopes.resize(values.len(), 0.0);
+        pages::fit(&mut self.slopes, values.len());
         let work = values.len() * (2 * each.cost + 1);
         pool::together(&mut [values, &mut self.slopes], PIECE, work, |_, parts| {
             if let [values, slopes] = parts {

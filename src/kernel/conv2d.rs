@@ -17,6 +17,7 @@ use outer::Outer;
 use sweep::{Extra, Sweep};
 use winograd::{Scratch, Winograd};
 
+use super::pages;
 use super::pool::{self, Shared};
 
 /// Sums over records are split into so many pieces, however many threads there are.
@@ -266,7 +267,7 @@ impl Plan {
         }
         let Geometry { filters, groups, .. } = self.geometry;
         let (own, size) = (filters / groups, self.sweep.packed());
-        self.packed.resize(size * groups, 0.0);
+        pages::grow(&mut self.packed, size * groups);
         for group in 0..groups {
             let bases = (0..self.sweep.windows.size()).map(|number| number * filters + group * own);
             self.sweep.pack(weights, bases, 1, &mut self.packed[group * size..(group + 1) * size]);
@@ -280,7 +281,7 @@ impl Plan {
         let Geometry { channels, filters, groups, .. } = self.geometry;
         let (own, from) = (channels / groups, filters / groups);
         let total: usize = self.phases.iter().map(|phase| phase.sweep.packed() * groups).sum();
-        self.back_packed.resize(total, 0.0);
+        pages::grow(&mut self.back_packed, total);
         let mut rest = self.back_packed.as_mut_slice();
         for phase in &self.phases {
             for group in 0..groups {
@@ -339,7 +340,7 @@ impl Plan {
 
 fn refill(values: &mut Vec<f32>, len: usize) {
     values.clear();
-    values.resize(len, 0.0);
+    pages::grow(values, len);
 }
 
 /// Adds the pieces in order.

@@ -25,6 +25,7 @@ mod lanes;
 pub mod layer_norm;
 pub mod math;
 pub mod packed;
+pub mod pages;
 pub mod pool;
 pub mod pool2d;
 pub mod recurrent;

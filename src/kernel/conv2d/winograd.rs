@@ -18,6 +18,7 @@ mod transform;
 #[cfg(target_arch = "x86_64")]
 use crate::kernel::lanes::{Avx2, Avx512};
 use crate::kernel::lanes::{Lanes, Portable};
+use crate::kernel::pages;
 use crate::kernel::simd::{self, Level};
 
 use super::geometry::{Frame, Geometry, Windows};
@@ -210,9 +211,7 @@ impl Winograd {
     fn room<'a>(&self, scratch: &'a mut Scratch) -> (&'a mut [f32], &'a mut [f32]) {
         let (seen, made) = (PRODUCTS * self.seen_step(), PRODUCTS * self.made_step());
         for (values, len) in [(&mut scratch.seen, seen), (&mut scratch.made, made)] {
-            if values.len() < len {
-                values.resize(len, 0.0);
-            }
+            pages::grow(values, len);
         }
         (&mut scratch.seen[..seen], &mut scratch.made[..made])
     }

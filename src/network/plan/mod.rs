@@ -16,6 +16,7 @@ mod weights;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::kernel::pages;
 use crate::random::Random;
 use crate::record::Name;
 use crate::tensor::Array;
@@ -108,12 +109,7 @@ impl Plan {
     /// Begins a pass of `rows` records; the inputs are to be given next.
     pub fn begin(&mut self, rows: usize) {
         self.rows = rows;
-        let grow = |buffer: &mut Vec<f32>, size: usize| {
-            if buffer.len() < rows * size {
-                buffer.resize(rows * size, 0.0);
-            }
-        };
-        self.values.iter_mut().zip(&self.sizes).for_each(|(buffer, size)| grow(buffer, *size));
+        self.values.iter_mut().zip(&self.sizes).for_each(|(buffer, size)| pages::grow(buffer, rows * size));
     }
 
     /// Takes in an input of the pass that was begun; integers become floats.
@@ -135,10 +131,8 @@ impl Plan {
     /// Values that a layer refuses.
     pub fn train_forward(&mut self, weights: &mut FlatWeights, random: &Random) -> Result<()> {
         for (size, place) in self.sizes.iter().zip(&self.places) {
-            if let Some(buffer) = self.gradients.get_mut(*place)
-                && buffer.len() < self.rows * size
-            {
-                buffer.resize(self.rows * size, 0.0);
+            if let Some(buffer) = self.gradients.get_mut(*place) {
+                pages::grow(buffer, self.rows * size);
             }
         }
         self.written.fill(false);

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::kernel::pages;
 use crate::network::{Constraint, Network, Regularizer, WeightInfo};
 use crate::tensor::Array;
 
@@ -56,8 +57,8 @@ impl FlatWeights {
         };
         let (trained, all) = (place(true), place(false));
         let mut flat = FlatWeights {
-            values: vec![0.0; all],
-            gradients: vec![0.0; trained],
+            values: pages::zeros(all),
+            gradients: pages::zeros(trained),
             ranges,
             trainable: infos.iter().map(|info| info.trainable).collect(),
             written: vec![false; infos.len()],

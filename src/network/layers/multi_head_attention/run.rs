@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::kernel::attention::{self, Masks, Sizes, Steps, StepsMut, gather, gather_back, weigh, weigh_back};
 use crate::kernel::gemm::{Matrix, MatrixMut, Start, product, product_onto};
 use crate::kernel::pool;
-use crate::kernel::rows;
+use crate::kernel::{pages, rows};
 use crate::network::kernel::{Backward, Forward, Kernel, Values};
 use crate::random::Random;
 
@@ -101,7 +101,7 @@ impl Run {
     fn project(&self, step: &Forward<'_>, index: usize, projected: &mut Vec<f32>) {
         let ((steps, wide), (source, length)) = (self.projection(index), self.source(index));
         let (count, kernel) = (step.rows * steps, self.own.kernel_at(index));
-        projected.resize(count * wide, 0.0);
+        pages::fit(projected, count * wide);
         let start = if self.own.use_bias { Start::Row(step.weights.get(kernel + 1)) } else { Start::Nothing };
         let x = Matrix::new(step.inputs.get(source), count, length);
         let kernel = Matrix::new(step.weights.get(kernel), length, wide);
@@ -171,13 +171,13 @@ impl Kernel for Run {
         self.training = step.training && self.own.dropout > 0.0;
         if self.training {
             draw(&mut self.factors, count * pairs, self.own.dropout, &mut step.random);
-            self.dropped.resize(count * pairs, 0.0);
+            pages::fit(&mut self.dropped, count * pairs);
         }
         let mut weights = std::mem::take(&mut self.weights);
         let mut dropped = std::mem::take(&mut self.dropped);
         let mut gathered = std::mem::take(&mut self.gathered);
-        weights.resize(count * pairs, 0.0);
-        gathered.resize(count * sizes.queries * wide, 0.0);
+        pages::fit(&mut weights, count * pairs);
+        pages::fit(&mut gathered, count * sizes.queries * wide);
         let of_dropped = if self.training { &mut dropped[..] } else { &mut [] };
         let buffers = [(&mut weights[..], pairs), (&mut gathered[..], sizes.queries * wide), (of_dropped, pairs)];
         pool::each(count, self.work(count), buffers, |row, [weights, values, dropped]| {
@@ -196,7 +196,7 @@ impl Kernel for Run {
         let (mut gate, mut gated) = (std::mem::take(&mut self.gate), std::mem::take(&mut self.gated));
         if self.own.gate {
             self.project(step, GATE, &mut gate);
-            gated.resize(gate.len(), 0.0);
+            pages::fit(&mut gated, gate.len());
             attention::gate(&gathered, &mut gate, &mut gated);
         }
         let mut out = std::mem::take(&mut self.out);
@@ -204,7 +204,7 @@ impl Kernel for Run {
         let all = count * sizes.queries;
         {
             let values = if self.own.scores {
-                out.resize(all * self.output, 0.0);
+                pages::fit(&mut out, all * self.output);
                 &mut *out
             } else {
                 &mut *step.output
@@ -249,20 +249,20 @@ impl Kernel for Run {
         {
             rows::sum(out, target.values, target.add);
         }
-        self.of_gathered.resize(all * wide, 0.0);
+        pages::fit(&mut self.of_gathered, all * wide);
         let kernel = Matrix::new(step.weights.get(last), wide, self.output);
         product(MatrixMut::new(&mut self.of_gathered, all, wide), false, of_out, kernel.t(), 1.0);
         if self.own.gate {
-            self.of_gate.resize(all * wide, 0.0);
+            pages::fit(&mut self.of_gate, all * wide);
             attention::gate_back(&self.gathered, &self.gate, &mut self.of_gathered, &mut self.of_gate);
         }
 
         let mut of_weights = std::mem::take(&mut self.of_weights);
-        of_weights.resize(count * pairs, 0.0);
+        pages::fit(&mut of_weights, count * pairs);
         let mut gradients = std::mem::take(&mut self.gradients);
         for (index, gradient) in gradients.iter_mut().enumerate() {
             let (steps, wide) = self.projection(index);
-            gradient.resize(count * steps * wide, 0.0);
+            pages::fit(gradient, count * steps * wide);
         }
         {
             let [of_query, of_key, of_value] = &mut gradients;

@@ -1,5 +1,6 @@
 //! What a recurrent layer keeps of a pass, and how threads share it: in blocks of records.
 
+use crate::kernel::pages;
 use crate::kernel::recurrent::BLOCK;
 
 use super::Cell;
@@ -75,7 +76,7 @@ impl Buffers {
     pub(super) fn fit(&mut self, of: Lengths, rows: usize) {
         let fit = |buffer: &mut Vec<f32>, length: usize| {
             if buffer.len() != length {
-                buffer.resize(length, 0.0);
+                pages::fit(buffer, length);
             }
         };
         self.all().into_iter().zip(of.widths()).for_each(|(buffer, width)| fit(buffer, rows * width));
