@@ -92,7 +92,12 @@ fn wrong(host: &Host, call: &FnCallExpr, method: bool, own: &BTreeMap<&str, BTre
         let names = host.known_functions().keys().map(String::as_str).chain(own.keys().copied());
         let names: Vec<&str> = names.filter(|name| name.chars().all(|c| c.is_alphanumeric() || c == '_')).collect();
         let error = Error::script(format!("unknown function `{name}`")).coded(codes::UNKNOWN_FUNCTION);
-        return Some(error.maybe_hint(error::did_you_mean(name, names)));
+        // What users of batches write: their actions as methods.
+        let action = || host.sources().all().iter().any(|script| script.text.contains("dataset("));
+        let action = (method && action()).then(|| {
+            format!("an action, a function of a batch's script, is called by its name: `.action(\"{name}\")`")
+        });
+        return Some(error.maybe_hint(error::did_you_mean(name, names)).maybe_hint(action));
     }
     let given = match arguments {
         1 => "1 argument".to_owned(),

@@ -212,4 +212,14 @@ mod tests {
         assert_eq!(error.place().unwrap().to_string(), "<script>:2:1");
         assert_eq!(error.kind(), Kind::Data);
     }
+
+    #[test]
+    fn actions_called_as_methods_are_told_how() {
+        let host = Host::builder(".").build().unwrap();
+        let error = host.eval("let batch = dataset(4).batch([1]);\nbatch.darken(0.5)").unwrap_err();
+        assert_eq!(error.message(), "unknown function `darken`");
+        assert!(error.hints().iter().any(|hint| hint.ends_with("`.action(\"darken\")`")), "{:?}", error.hints());
+        let other = host.eval("let x = 1;\nx.darken(0.5)").unwrap_err();
+        assert!(other.hints().iter().all(|hint| !hint.contains("action")), "{:?}", other.hints());
+    }
 }
