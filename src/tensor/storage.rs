@@ -25,7 +25,7 @@ const MOST: usize = 16;
 pub(crate) struct Shelf<T> {
     spare: VecDeque<Vec<T>>,
     bytes: usize,
-    /// Capacities that were asked for and not there, the latest last.
+    /// Capacities that were asked for and not there, the latest first.
     asked: VecDeque<usize>,
 }
 
