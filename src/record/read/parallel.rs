@@ -1,5 +1,6 @@
 //! Work on the parts of a file, on all cores.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -7,7 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use crate::machine;
+use crate::error::Result;
+use crate::machine::{self, pages};
 
 /// Applies a function to each item; the results are in the order of the items.
 pub(super) fn map<T: Send, R: Send>(items: Vec<T>, apply: impl Fn(T) -> R + Sync) -> Vec<R> {
@@ -38,6 +40,66 @@ pub(super) fn map<T: Send, R: Send>(items: Vec<T>, apply: impl Fn(T) -> R + Sync
     done.into_iter().filter_map(|result| result.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
 }
 
+/// Makes results on all cores and hands them over in their order; what `take` gives back is used for making further ones.
+/// Once it gives nothing back, no more are made.
+pub(super) fn relay<R: Send>(
+    count: usize,
+    make: impl Fn(usize, Option<R>) -> Result<R> + Sync,
+    take: impl FnMut(Result<R>) -> Option<R> + Send,
+) {
+    let threads = machine::cores().min(count);
+    let next = AtomicUsize::new(0);
+    let goal = Mutex::new(Goal { made: BTreeMap::new(), taken: 0, spare: Vec::new(), take });
+    let lock = || goal.lock().unwrap_or_else(PoisonError::into_inner);
+    let work = || {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            if at >= count {
+                break;
+            }
+            let spare = lock().spare.pop();
+            let made = make(at, spare);
+            if !lock().hand_over(at, made) {
+                next.store(count, Ordering::Relaxed);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            // Where no thread is to be had, this one does the work.
+            let _ = thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+}
+
+/// Where results go.
+struct Goal<R, F> {
+    /// Those that wait for one before them.
+    made: BTreeMap<usize, Result<R>>,
+    taken: usize,
+    spare: Vec<R>,
+    take: F,
+}
+
+impl<R, F: FnMut(Result<R>) -> Option<R>> Goal<R, F> {
+    /// Takes a result, and all that waited for it; returns whether more are wanted.
+    fn hand_over(&mut self, at: usize, made: Result<R>) -> bool {
+        self.made.insert(at, made);
+        while let Some(made) = self.made.remove(&self.taken) {
+            self.taken += 1;
+            match (self.take)(made) {
+                Some(spare) => self.spare.push(spare),
+                None => {
+                    self.taken = usize::MAX;
+                    return false;
+                }
+            }
+        }
+        self.taken != usize::MAX
+    }
+}
+
 /// A piece of a file that is worth a thread.
 const PIECE: usize = 8 << 20;
 
@@ -48,6 +110,7 @@ pub(super) fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     let Ok(size) = usize::try_from(size) else { return Err(io::ErrorKind::OutOfMemory.into()) };
     if size > PIECE && machine::cores() > 1 {
         let mut all = vec![0; size];
+        pages::ask(&mut all);
         let pieces: Vec<(usize, &mut [u8])> = all.chunks_mut(PIECE).enumerate().collect();
         let read = map(pieces, |(at, piece)| read_at(&file, piece, (at * PIECE) as u64));
         if read.iter().all(Result::is_ok) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::cursor::Cursor;
 use super::dialect::Dialect;
+use crate::machine::pages;
 use crate::record::ColumnType;
 use crate::record::cells::{Cells, Data, Intern};
 
@@ -82,6 +83,9 @@ impl Column {
 
     /// Takes the field of the next row; an error says what it should have been.
     pub fn push(&mut self, text: &str, row: usize, dialect: &Dialect) -> Result<(), &'static str> {
+        if let Build::Again = self.build {
+            return Ok(());
+        }
         let value = text.trim();
         let missing = dialect.missing(value);
         if missing || self.nulls.is_some() {
@@ -140,81 +144,114 @@ impl Column {
         Ok(())
     }
 
-    /// Makes room for so many rows of numbers.
-    pub fn reserve(&mut self, rows: usize) {
+    /// Forgets the rows, to begin with others of the same file; the type stays, since a column never goes back to a narrower one.
+    pub fn clear(&mut self) {
+        self.nulls = None;
         match &mut self.build {
-            Build::Int(values) => values.reserve(rows.saturating_sub(values.len())),
-            Build::Float(values) => values.reserve(rows.saturating_sub(values.len())),
+            Build::Int(values) => values.clear(),
+            Build::Float(values) => values.clear(),
+            Build::Bool(values) => values.clear(),
+            Build::Text(column) => column.texts.clear(),
+            Build::Unknown | Build::Again => {}
+        }
+    }
+
+    /// Returns whether the values are texts that were taken for something else first.
+    pub fn is_again(&self) -> bool {
+        matches!(self.build, Build::Again)
+    }
+
+    /// Returns a column without rows that reads texts again, or passes over a column that is known.
+    pub fn second(again: bool) -> Column {
+        let build = if again { Build::Text(TextColumn::default()) } else { Build::Again };
+        Column { build, nulls: None, imposed: false }
+    }
+
+    /// Takes the rows of a part that follows; about so many will there be in `all`.
+    pub fn append(&mut self, part: &mut Column, rows: Rows) {
+        let nulls = part.nulls.take();
+        self.widen_to(&part.build, rows);
+        match (&mut self.build, &mut part.build) {
+            (Build::Int(all), Build::Int(values)) => extend(all, values, rows),
+            (Build::Int(all), Build::Unknown) => all.resize(rows.end(), 0),
+            (Build::Float(all), Build::Float(values)) => extend(all, values, rows),
+            (Build::Float(all), Build::Int(values)) => {
+                make_room(all, values.len(), rows);
+                all.extend(floats(values, nulls.as_deref()));
+            }
+            (Build::Float(all), Build::Unknown) => all.resize(rows.end(), f64::NAN),
+            (Build::Bool(all), Build::Bool(values)) => extend(all, values, rows),
+            (Build::Bool(all), Build::Unknown) => all.resize(rows.end(), false),
+            (Build::Text(all), Build::Text(column)) => extend(&mut all.texts, &mut column.texts, rows),
+            (Build::Text(all), Build::Unknown) => (0..rows.part).for_each(|_| all.push("")),
             _ => (),
         }
-    }
-
-    /// Returns whether the values are texts.
-    pub fn is_text(&self) -> bool {
-        matches!(self.build, Build::Text(_))
-    }
-
-    /// Makes the column one of texts, to be read again; what was missing stays missing.
-    pub fn restart_as_text(&mut self) {
-        self.build = Build::Text(TextColumn::default());
-    }
-
-    /// Takes the text of the next row of a column that is read again.
-    pub fn push_again(&mut self, text: &str, row: usize) {
-        if let Build::Text(texts) = &mut self.build {
-            let missing = self.nulls.as_ref().is_some_and(|nulls| nulls.get(row) == Some(&true));
-            texts.push(if missing { "" } else { text });
+        if nulls.is_some() || self.nulls.is_some() {
+            let all = self.nulls.get_or_insert_with(|| vec![false; rows.before]);
+            match nulls {
+                Some(mut nulls) => extend(all, &mut nulls, rows),
+                None => all.resize(rows.end(), false),
+            }
         }
     }
 
-    /// Returns whether the parts of a column have to be read again as texts: some are texts and others are not.
-    pub fn are_texts(parts: &[&Column]) -> bool {
-        let any = |is: fn(&Build) -> bool| parts.iter().any(|part| is(&part.build));
-        let numbers = any(|build| matches!(build, Build::Int(_) | Build::Float(_)));
-        let bools = any(|build| matches!(build, Build::Bool(_)));
-        any(|build| matches!(build, Build::Text(_) | Build::Again)) || (numbers && bools)
-    }
-
-    /// Puts the parts of a column together; `rows` are the rows of each. Whole numbers beside others become floats.
-    pub fn join(parts: Vec<Column>, rows: &[usize]) -> Cells {
-        let len = rows.iter().sum();
-        let any = |is: fn(&Build) -> bool| parts.iter().any(|part| is(&part.build));
-        let mut data = if any(|build| matches!(build, Build::Float(_))) {
-            Data::Float(Vec::new())
-        } else if any(|build| matches!(build, Build::Int(_))) {
-            Data::Int(Vec::new())
-        } else if any(|build| matches!(build, Build::Bool(_))) {
-            Data::Bool(Vec::new())
-        } else if any(|build| matches!(build, Build::Text(_))) {
-            Data::Text(Vec::new())
-        } else {
-            Data::Float(Vec::new())
+    /// Takes a wider type where a part has one: numbers beside whole numbers, texts where types do not go together.
+    fn widen_to(&mut self, part: &Build, rows: Rows) {
+        let wider = match (&self.build, part) {
+            (Build::Unknown, Build::Int(_)) => Build::Int(vec![0; rows.before]),
+            (Build::Unknown, Build::Float(_)) => Build::Float(vec![f64::NAN; rows.before]),
+            (Build::Unknown, Build::Bool(_)) => Build::Bool(vec![false; rows.before]),
+            (Build::Unknown, Build::Text(_)) => Build::Text(TextColumn::empty(rows.before)),
+            (Build::Int(values), Build::Float(_)) => Build::Float(floats(values, self.nulls.as_deref()).collect()),
+            (Build::Unknown, Build::Unknown) | (_, Build::Unknown) => return,
+            (Build::Int(_), Build::Int(_)) | (Build::Float(_), Build::Float(_) | Build::Int(_)) => return,
+            (Build::Bool(_), Build::Bool(_)) | (Build::Text(_), Build::Text(_)) => return,
+            _ => Build::Again,
         };
-        let mut nulls = Vec::new();
-        if parts.iter().any(|part| part.nulls.is_some()) {
-            nulls.reserve_exact(len);
-        }
-        for (part, &rows) in parts.into_iter().zip(rows) {
-            if nulls.capacity() > 0 {
-                match &part.nulls {
-                    Some(part) => nulls.extend_from_slice(part),
-                    None => nulls.resize(nulls.len() + rows, false),
-                }
-            }
-            match (&mut data, part.build) {
-                (Data::Float(all), Build::Float(values)) => append(all, values, len),
-                (Data::Float(all), Build::Int(values)) => all.extend(floats(&values, part.nulls.as_deref())),
-                (Data::Float(all), _) => all.resize(all.len() + rows, f64::NAN),
-                (Data::Int(all), Build::Int(values)) => append(all, values, len),
-                (Data::Int(all), _) => all.resize(all.len() + rows, 0),
-                (Data::Bool(all), Build::Bool(values)) => append(all, values, len),
-                (Data::Bool(all), _) => all.resize(all.len() + rows, false),
-                (Data::Text(all), Build::Text(column)) => append(all, column.texts, len),
-                (Data::Text(all), _) => append(all, TextColumn::empty(rows).texts, len),
-                _ => (),
-            }
-        }
-        Cells::new(data, nulls)
+        self.build = wider;
+    }
+
+    /// Returns the column of all rows; one without any value is one of numbers.
+    pub fn finish(self, rows: usize) -> Cells {
+        let data = match self.build {
+            Build::Int(values) => Data::Int(values),
+            Build::Float(values) => Data::Float(values),
+            Build::Bool(values) => Data::Bool(values),
+            Build::Text(column) => Data::Text(column.texts),
+            Build::Unknown | Build::Again => Data::Float(vec![f64::NAN; rows]),
+        };
+        Cells::new(data, self.nulls.unwrap_or_default())
+    }
+}
+
+/// Where the rows of a part belong.
+#[derive(Clone, Copy)]
+pub(super) struct Rows {
+    /// The rows before the part.
+    pub before: usize,
+    /// Those of the part.
+    pub part: usize,
+    /// How many there will be in all, about.
+    pub all: usize,
+}
+
+impl Rows {
+    fn end(&self) -> usize {
+        self.before + self.part
+    }
+}
+
+/// Moves values to the end of others.
+fn extend<T>(all: &mut Vec<T>, part: &mut Vec<T>, rows: Rows) {
+    make_room(all, part.len(), rows);
+    all.append(part);
+}
+
+/// Makes room for the values of a part, and with it for all that are expected.
+fn make_room<T>(all: &mut Vec<T>, part: usize, rows: Rows) {
+    if all.capacity() - all.len() < part {
+        let expected = rows.all.saturating_sub(all.len());
+        pages::reserve(all, expected.max(part).max(all.len() / 8));
     }
 }
 
@@ -222,17 +259,6 @@ impl Column {
 fn floats<'a>(values: &'a [i64], nulls: Option<&'a [bool]>) -> impl Iterator<Item = f64> + 'a {
     let missing = move |row: usize| nulls.is_some_and(|nulls| nulls.get(row) == Some(&true));
     values.iter().enumerate().map(move |(row, &value)| if missing(row) { f64::NAN } else { value as f64 })
-}
-
-/// Adds the values of a part; a column of one part is that part.
-fn append<T>(all: &mut Vec<T>, part: Vec<T>, len: usize) {
-    match all.is_empty() && part.len() == len {
-        true => *all = part,
-        false => {
-            all.reserve_exact(len - all.len());
-            all.extend(part);
-        }
-    }
 }
 
 pub(super) fn int(text: &str) -> Option<i64> {

@@ -26,11 +26,6 @@ impl<'a> Cursor<'a> {
         Cursor { text, at, end: end.min(text.len()), delimiter }
     }
 
-    /// Returns the byte it stands before.
-    pub fn at(&self) -> usize {
-        self.at
-    }
-
     /// Goes to the next row, and returns the byte where it begins.
     pub fn row(&mut self) -> Option<usize> {
         let rest = self.text.as_bytes().get(self.at..self.end)?;

@@ -1,5 +1,6 @@
-//! Reading a CSV file: it is cut into parts, which are parsed optimistically on all cores; a second pass reads only
-//! columns again that looked like numbers first and turned out to be texts. Neither columns nor errors depend on the cuts.
+//! Reading a CSV file: it is cut into parts, which are parsed optimistically on all cores and put together in their order,
+//! while they are in the cache; a second pass reads only columns again that looked like numbers first and turned out to be
+//! texts. Neither columns nor errors depend on the cuts.
 
 mod column;
 mod cursor;
@@ -13,12 +14,11 @@ use std::sync::Arc;
 use super::formats::Opened;
 use super::{File, ReadResult, parallel};
 use crate::error::{Error, Result, codes, counted, list};
-use crate::machine;
 use crate::record::records::check_length;
 use crate::record::table::{Origin, Table, absent};
 use crate::record::{ColumnType, Name, Schema};
 
-use column::Column;
+use column::{Column, Rows};
 use cursor::{Cursor, cuts};
 use fields::{check_closed, field_span};
 
@@ -30,16 +30,12 @@ pub(super) fn read_tabs(opened: &Opened) -> ReadResult {
     read(&opened.text()?, opened.options.schema.as_ref(), &opened.options.dialect.clone().tabs())
 }
 
-/// A part of the file has at least this many bytes: less is not worth a thread.
-const PART: usize = 1 << 18;
-
-/// Parts for each core, so that one that takes longer does not hold up the rest.
-const PARTS: usize = 4;
+/// A part of the file has about this many bytes: with its values it stays in the cache of a core until they are put to those
+/// before them, and it is worth a thread.
+const PART: usize = 1 << 19;
 
 pub(super) fn read(file: &File, schema: Option<&Schema>, dialect: &Dialect) -> ReadResult {
-    let cores = machine::cores();
-    let parts = if cores == 1 { 1 } else { (file.text.len() / PART).clamp(1, PARTS * cores) };
-    read_in(file, schema, dialect, parts)
+    read_in(file, schema, dialect, (file.text.len() / PART).max(1))
 }
 
 /// Reads a file in about so many parts.
@@ -53,27 +49,22 @@ fn read_in(file: &File, schema: Option<&Schema>, dialect: &Dialect, parts: usize
                 .hint("the training records were JSON; give these as .json or .jsonl too")
         })?;
     }
-    let reading = Reading { file, dialect, names: &names, kinds: &kinds, plain: dialect.takes_plain_numbers() };
+    let reading = Reading { file, dialect, names: &names, plain: dialect.takes_plain_numbers() };
     let cuts = cuts(&file.text, start, dialect.byte(), parts);
     let spans: Vec<Range<usize>> = cuts.windows(2).map(|cut| cut[0]..cut[1]).collect();
-    let mut parts = parallel::map(spans, |span| reading.part(span)).into_iter().collect::<Result<Vec<Part>>>()?;
-    if let Some(last) = parts.iter().rev().find_map(|part| part.last) {
+    let mut read = reading.all(&spans, |at| Column::new(kinds[at]).ok())?;
+    if let Some(last) = read.last {
         check_closed(file, dialect, last)?;
     }
-    let rows: Vec<usize> = parts.iter().map(|part| part.rows).collect();
-    let len = rows.iter().sum();
-    check_length(len)?;
-    let texts: Vec<bool> = (0..names.len())
-        .map(|at| Column::are_texts(&parts.iter().map(|part| &part.columns[at]).collect::<Vec<_>>()))
-        .collect();
-    if texts.contains(&true) {
-        parts = parallel::map(parts, |part| reading.again(part, &texts));
+    check_length(read.rows)?;
+    let again: Vec<bool> = read.columns.iter().map(Column::is_again).collect();
+    if again.contains(&true) {
+        let second = reading.all(&spans, |at| Some(Column::second(again[at])))?;
+        let columns = read.columns.iter_mut().zip(second.columns).zip(again);
+        columns.filter(|(_, again)| *again).for_each(|((column, second), _)| *column = second);
     }
-    let mut columns: Vec<Vec<Column>> = names.iter().map(|_| Vec::with_capacity(parts.len())).collect();
-    for part in parts {
-        columns.iter_mut().zip(part.columns).for_each(|(all, column)| all.push(column));
-    }
-    let cells = parallel::map(columns, |parts| Arc::new(Column::join(parts, &rows)));
+    let len = read.rows;
+    let cells = read.columns.into_iter().map(|column| Arc::new(column.finish(len)));
     let columns: Vec<_> = names.iter().cloned().zip(cells).collect();
     let absent = absent(schema, names.iter());
     Ok(Table::new(len, columns, Origin::Source(file.source.clone()), absent))
@@ -84,18 +75,38 @@ struct Reading<'a> {
     file: &'a File,
     dialect: &'a Dialect,
     names: &'a [Name],
-    kinds: &'a [Option<ColumnType>],
     /// Whether a plain number is never one that stands for a missing value.
     plain: bool,
 }
 
 /// What was read of some rows.
 struct Part {
-    span: Range<usize>,
     rows: usize,
     /// The byte where the last row begins.
     last: Option<usize>,
     columns: Vec<Column>,
+}
+
+impl Part {
+    fn new(columns: Vec<Column>) -> Part {
+        Part { rows: 0, last: None, columns }
+    }
+
+    /// Takes the rows of a part that follows; about so many will there be in all.
+    fn append(&mut self, part: &mut Part, all: usize) {
+        let rows = Rows { before: self.rows, part: part.rows, all };
+        for (column, part) in self.columns.iter_mut().zip(&mut part.columns) {
+            column.append(part, rows);
+        }
+        self.rows += part.rows;
+        self.last = part.last.or(self.last);
+    }
+
+    /// Returns the part without its rows, for others.
+    fn cleared(mut self) -> Part {
+        self.columns.iter_mut().for_each(Column::clear);
+        Part::new(self.columns)
+    }
 }
 
 impl Reading<'_> {
@@ -103,10 +114,34 @@ impl Reading<'_> {
         Cursor::new(&self.file.text, span.start, span.end, self.dialect.byte())
     }
 
-    fn part(&self, span: Range<usize>) -> Result<Part> {
-        let columns = self.kinds.iter().filter_map(|kind| Column::new(*kind).ok()).collect();
-        let mut part = Part { rows: 0, last: None, columns, span };
-        let mut cursor = self.cursor(&part.span);
+    /// Reads all rows into columns that begin as told.
+    fn all(&self, spans: &[Range<usize>], column: impl Fn(usize) -> Option<Column> + Sync) -> Result<Part> {
+        let empty = || Part::new((0..self.names.len()).filter_map(&column).collect());
+        let (mut all, mut outcome) = (empty(), Ok(()));
+        let (first, end) = spans.first().zip(spans.last()).map_or((0, 0), |(first, last)| (first.start, last.end));
+        let mut spans_left = spans.iter();
+        let read = |at: usize, spare: Option<Part>| self.part(&spans[at], spare.unwrap_or_else(empty));
+        parallel::relay(spans.len(), read, |part| {
+            let mut part = match part {
+                Ok(part) => part,
+                Err(error) => {
+                    outcome = Err(error);
+                    return None;
+                }
+            };
+            let done = spans_left.next().map_or(end, |span| span.end) - first;
+            // As many for each byte as so far, and a little more.
+            let rows = all.rows + part.rows;
+            let expected = rows.saturating_mul(end - first) / done.max(1);
+            all.append(&mut part, expected + expected / 64);
+            Some(part.cleared())
+        });
+        outcome.map(|()| all)
+    }
+
+    /// Reads the rows of a span into columns without any.
+    fn part(&self, span: &Range<usize>, mut part: Part) -> Result<Part> {
+        let mut cursor = self.cursor(span);
         let count = part.columns.len();
         while let Some(start) = cursor.row() {
             for (at, column) in part.columns.iter_mut().enumerate() {
@@ -130,36 +165,8 @@ impl Reading<'_> {
             }
             part.last = Some(start);
             part.rows += 1;
-            if part.rows == SAMPLE {
-                let rows = part.span.len() / ((cursor.at() - part.span.start) / SAMPLE).max(1);
-                part.columns.iter_mut().for_each(|column| column.reserve(rows + rows / 16));
-            }
         }
         Ok(part)
-    }
-
-    /// Reads those columns again that are texts and were not known to be.
-    fn again(&self, mut part: Part, texts: &[bool]) -> Part {
-        let again: Vec<bool> =
-            part.columns.iter().zip(texts).map(|(column, texts)| *texts && !column.is_text()).collect();
-        if !again.contains(&true) {
-            return part;
-        }
-        let mut columns: Vec<Option<&mut Column>> =
-            part.columns.iter_mut().zip(&again).map(|(column, again)| again.then_some(column)).collect();
-        columns.iter_mut().flatten().for_each(|column| column.restart_as_text());
-        let mut cursor = self.cursor(&part.span);
-        for row in 0..part.rows {
-            cursor.row();
-            for column in &mut columns {
-                let (text, _) = cursor.field();
-                if let Some(column) = column {
-                    column.push_again(&text, row);
-                }
-            }
-        }
-        drop(columns);
-        part
     }
 
     /// Returns what is wrong with the number of values of a row.
@@ -199,9 +206,6 @@ impl Reading<'_> {
             .hint(format!("the training records have {expected} there"))
     }
 }
-
-/// After so many rows it is known about how many there will be.
-const SAMPLE: usize = 64;
 
 /// Returns the names of the columns, and the byte after the header.
 fn header(file: &File, dialect: &Dialect) -> Result<(Vec<Name>, usize)> {

@@ -1,5 +1,7 @@
 //! What the machine has.
 
+pub mod pages;
+
 use std::sync::OnceLock;
 
 /// Returns how many threads may run at once: the cores of the machine, or those that the process is given. Asked of
