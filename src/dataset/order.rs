@@ -123,9 +123,10 @@ impl Order {
         self.lengths = lengths;
     }
 
-    /// Returns the rows of a pass in order: the same for the same seed and pass, whatever was asked before.
-    pub fn pass(&self, pass: u64) -> Vec<usize> {
-        let mut rows = self.rows.clone();
+    /// Returns the rows of a pass in order: the same for the same seed and pass, whatever was asked before. They are put into
+    /// the memory of another pass, which is over.
+    pub fn pass(&self, pass: u64, mut rows: Vec<usize>) -> Vec<usize> {
+        rows.clone_from(&self.rows);
         match (&self.draws, self.shuffle) {
             (Some((seed, sums)), _) => {
                 let mut random = Random::new(*seed, Stream::Shuffle, &[pass]);
@@ -244,9 +245,9 @@ mod tests {
     #[test]
     fn passes_are_permutations_and_differ() {
         let order = order(50, 4, false, None);
-        let (first, second) = (order.pass(0), order.pass(1));
+        let (first, second) = (order.pass(0, Vec::new()), order.pass(1, Vec::new()));
         assert_ne!(first, second);
-        assert_eq!(first, order.pass(0));
+        assert_eq!(first, order.pass(0, Vec::new()));
         let mut sorted = second.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, (0..50).collect::<Vec<_>>());
@@ -257,22 +258,25 @@ mod tests {
         let mut drawn = order(10_000, 100, false, None);
         // Row 0 has half of all weight.
         drawn.draw(Some(std::iter::once(9_999.0).chain(std::iter::repeat_n(1.0, 9_999)).collect()), 3).unwrap();
-        let pass = drawn.pass(0);
+        let pass = drawn.pass(0, Vec::new());
         let share = pass.iter().filter(|&&row| row == 0).count();
         assert!((4_800..5_200).contains(&share), "{share}");
-        assert_eq!((pass.len(), pass == drawn.pass(0), pass == drawn.pass(1)), (10_000, true, false));
+        assert_eq!(
+            (pass.len(), pass == drawn.pass(0, Vec::new()), pass == drawn.pass(1, Vec::new())),
+            (10_000, true, false)
+        );
         let mut kept = Order::new((0..3).collect(), None, 1, false, None).unwrap();
         assert!(kept.draw(Some(vec![1.0; 3]), 1).is_err());
         let mut none = order(100, 10, false, None);
         none.draw(Some((0..100).map(|row| f64::from(u8::from(row % 2 == 0))).collect()), 1).unwrap();
-        assert!(none.pass(4).iter().all(|row| row % 2 == 0), "a weight of 0 is never drawn");
+        assert!(none.pass(4, Vec::new()).iter().all(|row| row % 2 == 0), "a weight of 0 is never drawn");
     }
 
     #[test]
     fn batches_have_rows_of_similar_length() {
         let mut order = order(1_003, 10, false, None);
         order.bucket(Some((0..1_003).map(|row| (row * 37 % 100) as f64).collect()));
-        let pass = order.pass(0);
+        let pass = order.pass(0, Vec::new());
         let mut sorted = pass.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, (0..1_003).collect::<Vec<_>>());
@@ -283,7 +287,7 @@ mod tests {
         assert!(pass[..1_000].chunks(10).all(|batch| spread(batch) <= 6));
         let first: Vec<usize> = pass.chunks(10).take(20).map(|batch| batch[0] * 37 % 100).collect();
         assert!(!first.is_sorted(), "the batches are in an order of their own");
-        assert_ne!(pass, order.pass(1));
+        assert_ne!(pass, order.pass(1, Vec::new()));
     }
 
     #[test]

@@ -107,9 +107,10 @@ impl Shared {
         if let Some((_, rows)) = passes.iter().find(|(known, _)| *known == pass) {
             return rows.clone();
         }
-        let rows = Arc::new(self.order.pass(pass));
-        // A batch at the border of two passes needs both.
-        passes.truncate(1);
+        // A batch at the border of two passes needs both. The memory of one before them is that of the new one.
+        let over = (passes.len() > 1).then(|| passes.pop()).flatten();
+        let over = over.and_then(|(_, rows)| Arc::try_unwrap(rows).ok()).unwrap_or_default();
+        let rows = Arc::new(self.order.pass(pass, over));
         passes.insert(0, (pass, rows.clone()));
         rows
     }

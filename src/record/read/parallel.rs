@@ -137,6 +137,7 @@ fn read_at(_: &File, _: &mut [u8], _: u64) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     #[test]
     fn results_are_in_the_order_of_the_items() {
@@ -153,5 +154,36 @@ mod tests {
         assert!(bytes(&path).unwrap() == content);
         std::fs::write(&path, b"").unwrap();
         assert!(bytes(&path).unwrap().is_empty());
+    }
+
+    #[test]
+    fn results_are_taken_in_order_and_used_again() {
+        let mut taken = Vec::new();
+        let make = |at: usize, spare: Option<Vec<usize>>| {
+            let mut made = spare.unwrap_or_default();
+            assert!(made.is_empty());
+            // Even ones take longer, so that others wait for them.
+            (0..(at + 1) % 2 * 20_000).for_each(|_| std::hint::spin_loop());
+            made.push(at);
+            Ok(made)
+        };
+        relay(100, make, |made| {
+            let mut made = made.unwrap();
+            taken.append(&mut made);
+            Some(made)
+        });
+        assert_eq!(taken, (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_first_failure_ends_the_work() {
+        let mut outcomes = Vec::new();
+        let make = |at: usize, _| if at % 10 == 7 { Err(Error::data(at.to_string())) } else { Ok(at) };
+        relay(1000, make, |made| {
+            outcomes.push(made.as_ref().map_or_else(ToString::to_string, ToString::to_string));
+            made.ok()
+        });
+        assert_eq!(outcomes, ["0", "1", "2", "3", "4", "5", "6", "7"]);
+        relay(0, make, |_| None);
     }
 }

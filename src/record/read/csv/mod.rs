@@ -16,7 +16,7 @@ use super::{File, ReadResult, parallel};
 use crate::error::{Error, Result, codes, counted, list};
 use crate::record::records::check_length;
 use crate::record::table::{Origin, Table, absent};
-use crate::record::{ColumnType, Name, Schema};
+use crate::record::{Name, Schema};
 
 use column::{Column, Rows};
 use cursor::{Cursor, cuts};

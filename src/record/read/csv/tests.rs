@@ -76,7 +76,7 @@ proptest! {
         let missing = odd.then(|| vec!["-999".to_owned(), "NA".to_owned()]);
         let dialect = Dialect { missing, ..Dialect::default() };
         let column = |kind| crate::record::ColumnSchema { name: "c0".to_owned(), kind, nullable: true };
-        let schema = imposed.then(|| Schema { columns: vec![column(ColumnType::Int)] });
+        let schema = imposed.then(|| Schema { columns: vec![column(crate::record::ColumnType::Int)] });
         let whole = told(&text, schema.as_ref(), &dialect, 1);
         prop_assert_eq!(told(&text, schema.as_ref(), &dialect, parts), whole);
     }
