@@ -3,10 +3,10 @@
 //! Formulas and names are those of `network::activation`, whose composed operations are the reference. Where the
 //! derivative can be told from the output alone, the values before the activation need not be kept.
 
+use super::buffer::Buffer;
 use super::math::{
     NORMAL_END, clamp, exp, normal_density, normal_distribution as distribution, sigmoid, softplus, tanh,
 };
-use super::pages;
 use super::pool;
 use super::softmax::{log_softmax, log_softmax_backward, softmax, softmax_backward};
 use crate::simd;
@@ -193,13 +193,13 @@ impl std::fmt::Debug for Activation {
 pub struct Activated {
     activation: Activation,
     /// The derivatives, where they do not follow from the outputs.
-    slopes: Vec<f32>,
+    slopes: Buffer,
 }
 
 impl Activated {
     /// Creates one that has kept nothing yet.
     pub fn new(activation: Activation) -> Self {
-        Activated { activation, slopes: Vec::new() }
+        Activated { activation, slopes: Buffer::default() }
     }
 
     /// Replaces a layer's values by their activation; keeps the derivatives where backward cannot tell them from the
@@ -208,7 +208,7 @@ impl Activated {
         let Some((each, with_slope)) = self.activation.with_slope().filter(|_| training) else {
             return self.activation.forward(values, width);
         };
-        pages::fit(&mut self.slopes, values.len());
+        self.slopes.fit(values.len());
         let work = values.len() * (2 * each.cost + 1);
         pool::together(&mut [values, &mut self.slopes], PIECE, work, |_, parts| {
             if let [values, slopes] = parts {

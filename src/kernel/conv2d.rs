@@ -17,7 +17,7 @@ use outer::Outer;
 use sweep::{Extra, Sweep};
 use winograd::{Scratch, Winograd};
 
-use super::pages;
+use super::buffer::Buffer;
 use super::pool::{self, Shared};
 
 /// Sums over records are split into so many pieces, however many threads there are.
@@ -66,17 +66,18 @@ pub struct Conv2d {
     plan: Plan,
     /// The memory of each part of the work.
     frames: Vec<Frames>,
-    weight_pieces: Vec<f32>,
-    bias_pieces: Vec<f32>,
+    weight_pieces: Buffer,
+    bias_pieces: Buffer,
     /// The sum of pieces, where it is not yet the gradient of the weights.
-    sums: Vec<f32>,
+    sums: Buffer,
 }
 
 impl Conv2d {
     /// Creates one; the sizes fit together.
     pub fn new(geometry: Geometry) -> Self {
         let plan = Plan::new(geometry.simplified());
-        Conv2d { plan, frames: Vec::new(), weight_pieces: Vec::new(), bias_pieces: Vec::new(), sums: Vec::new() }
+        let (weight_pieces, bias_pieces, sums) = Default::default();
+        Conv2d { plan, frames: Vec::new(), weight_pieces, bias_pieces, sums }
     }
 
     /// Writes the convolution to `y`.
@@ -127,7 +128,7 @@ impl Conv2d {
         let Some([fast, _]) = &self.plan.fast else {
             return sum_pieces(&self.weight_pieces, to, add);
         };
-        self.sums.resize(fast.sums(), 0.0);
+        self.sums.fit(fast.sums());
         sum_pieces(&self.weight_pieces, &mut self.sums, false);
         fast.weight_gradient(&self.sums, to, add);
     }
@@ -149,8 +150,8 @@ impl Conv2d {
         let pieces = PIECES.min(PIECES_LEN / count.max(1)).max(2).min(images);
         let weight_count = if of_weights { count } else { 0 };
         let bias_count = if of_bias { bias_count } else { 0 };
-        refill(&mut self.weight_pieces, pieces * weight_count);
-        refill(&mut self.bias_pieces, pieces * bias_count);
+        self.weight_pieces.refill(pieces * weight_count);
+        self.bias_pieces.refill(pieces * bias_count);
         let mut weight_pieces = std::mem::take(&mut self.weight_pieces);
         let mut bias_pieces = std::mem::take(&mut self.bias_pieces);
         let (weight_sums, bias_sums) = (Shared::new(&mut weight_pieces), Shared::new(&mut bias_pieces));
@@ -199,8 +200,8 @@ impl Conv2d {
         let parts = pool::threads().min(pieces);
         while self.frames.len() < parts {
             self.frames.push(Frames {
-                input: vec![0.0; plan.frame.len()],
-                output: vec![0.0; plan.back_frame.len()],
+                input: Buffer::zeros(plan.frame.len()),
+                output: Buffer::zeros(plan.back_frame.len()),
                 scratch: Scratch::default(),
             });
         }
@@ -224,9 +225,9 @@ impl Conv2d {
 #[derive(Debug)]
 struct Frames {
     /// A framed input. What surrounds it stays 0, as in the next.
-    input: Vec<f32>,
+    input: Buffer,
     /// A framed output.
-    output: Vec<f32>,
+    output: Buffer,
     scratch: Scratch,
 }
 
@@ -237,14 +238,14 @@ struct Plan {
     frame: Frame,
     sweep: Sweep,
     outer: Outer,
-    packed: Vec<f32>,
+    packed: Buffer,
     back_frame: Frame,
     phases: Vec<Phase>,
-    back_packed: Vec<f32>,
+    back_packed: Buffer,
     /// The shorter way there and back, where there is one.
     fast: Option<[Winograd; 2]>,
     /// The weights transformed for it, before they are packed.
-    spread: Vec<f32>,
+    spread: Buffer,
 }
 
 impl Plan {
@@ -267,7 +268,7 @@ impl Plan {
         }
         let Geometry { filters, groups, .. } = self.geometry;
         let (own, size) = (filters / groups, self.sweep.packed());
-        pages::grow(&mut self.packed, size * groups);
+        self.packed.grow(size * groups);
         for group in 0..groups {
             let bases = (0..self.sweep.windows.size()).map(|number| number * filters + group * own);
             self.sweep.pack(weights, bases, 1, &mut self.packed[group * size..(group + 1) * size]);
@@ -281,8 +282,8 @@ impl Plan {
         let Geometry { channels, filters, groups, .. } = self.geometry;
         let (own, from) = (channels / groups, filters / groups);
         let total: usize = self.phases.iter().map(|phase| phase.sweep.packed() * groups).sum();
-        pages::grow(&mut self.back_packed, total);
-        let mut rest = self.back_packed.as_mut_slice();
+        self.back_packed.grow(total);
+        let mut rest = &mut *self.back_packed;
         for phase in &self.phases {
             for group in 0..groups {
                 let (packed, after) = rest.split_at_mut(phase.sweep.packed());
@@ -314,7 +315,7 @@ impl Plan {
             return back.run(x, extra, &mut frames.output, &mut frames.scratch, y);
         }
         let x = self.back_frame.put(x, &mut frames.output);
-        let mut packed = self.back_packed.as_slice();
+        let mut packed = &*self.back_packed;
         for phase in &self.phases {
             for group in 0..groups {
                 let (own, first) = (filters / groups, group * channels / groups);
@@ -336,11 +337,6 @@ impl Plan {
             self.outer.run(&x[group * own..], &y[first..], &mut sums[first..]);
         }
     }
-}
-
-fn refill(values: &mut Vec<f32>, len: usize) {
-    values.clear();
-    pages::grow(values, len);
 }
 
 /// Adds the pieces in order.

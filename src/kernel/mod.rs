@@ -16,6 +16,7 @@
 pub mod activation;
 pub mod attention;
 pub mod batch_norm;
+pub mod buffer;
 pub mod conv2d;
 pub mod curve;
 pub mod depthwise;
@@ -25,7 +26,6 @@ mod lanes;
 pub mod layer_norm;
 pub mod math;
 pub mod packed;
-pub mod pages;
 pub mod pool;
 pub mod pool2d;
 pub mod recurrent;

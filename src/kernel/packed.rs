@@ -5,6 +5,7 @@
 //! written where they are. Each row of the result is summed over `k` in order, whatever rows stand beside it, so
 //! results do not depend on how rows are split over threads.
 
+use super::buffer::Buffer;
 use super::gemm::Matrix;
 #[cfg(target_arch = "x86_64")]
 use super::lanes::{Avx2, Avx512};
@@ -20,7 +21,7 @@ const PANEL: usize = 32;
 pub struct Packed {
     depth: usize,
     columns: usize,
-    values: Vec<f32>,
+    values: Buffer,
 }
 
 impl Packed {
@@ -33,8 +34,7 @@ impl Packed {
     pub fn pack(&mut self, matrix: Matrix<'_>) {
         let ([depth, columns], [down, right]) = (matrix.shape(), matrix.strides());
         (self.depth, self.columns) = (depth, columns);
-        self.values.clear();
-        self.values.resize(columns.div_ceil(PANEL) * PANEL * depth, 0.0);
+        self.values.refill(columns.div_ceil(PANEL) * PANEL * depth);
         let values = matrix.values();
         for (panel, into) in self.values.chunks_exact_mut((PANEL * depth).max(1)).enumerate() {
             let first = panel * PANEL;

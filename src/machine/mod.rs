@@ -1,6 +1,7 @@
 //! What the machine has.
 
 pub mod pages;
+pub mod room;
 
 use std::sync::OnceLock;
 

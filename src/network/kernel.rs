@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use crate::error::Result;
+use crate::kernel::buffer::Buffer;
 use crate::kernel::pool;
 use crate::random::Random;
 
@@ -67,13 +68,13 @@ pub struct Values<'a>(Of<'a>);
 
 #[derive(Clone, Copy)]
 enum Of<'a> {
-    Buffers { buffers: &'a [Vec<f32>], sizes: &'a [usize], numbers: &'a [usize], rows: usize },
+    Buffers { buffers: &'a [Buffer], sizes: &'a [usize], numbers: &'a [usize], rows: usize },
     Flat { values: &'a [f32], ranges: &'a [Range<usize>] },
 }
 
 impl<'a> Values<'a> {
     /// Creates the values that stand at the start of some of these buffers: `rows` times the buffer's size.
-    pub fn buffers(buffers: &'a [Vec<f32>], sizes: &'a [usize], numbers: &'a [usize], rows: usize) -> Self {
+    pub fn buffers(buffers: &'a [Buffer], sizes: &'a [usize], numbers: &'a [usize], rows: usize) -> Self {
         Values(Of::Buffers { buffers, sizes, numbers, rows })
     }
 
@@ -133,7 +134,7 @@ enum Places<'a> {
 /// Buffers that values share, one after the other: by the value's number its size, and which buffer it has.
 pub struct Buffers<'a> {
     /// The buffers.
-    pub buffers: &'a mut [Vec<f32>],
+    pub buffers: &'a mut [Buffer],
     /// The size of each value, for one record.
     pub sizes: &'a [usize],
     /// The buffer of each value.

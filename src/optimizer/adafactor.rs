@@ -3,6 +3,7 @@
 use super::Optimizer;
 use super::common::{sum_of_squares, with_common};
 use crate::error::Result;
+use crate::kernel::buffer::Buffer;
 use crate::kernel::scratch::Scratch;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 
@@ -53,14 +54,14 @@ impl Optimizer for Adafactor {
     }
 
     /// Matrices (the last two axes) have a mean for each row and each column, vectors one for each value.
-    fn slot_start(&self, slot: usize, shape: &[usize], parameter: &[f32]) -> Vec<f32> {
+    fn slot_start(&self, slot: usize, shape: &[usize], parameter: &[f32]) -> Buffer {
         let length = match (slot, shape) {
             (0, [.., _, columns]) => parameter.len() / (*columns).max(1),
             (1, [.., rows, _]) => parameter.len() / (*rows).max(1),
             (2, [] | [_]) => parameter.len(),
             _ => 0,
         };
-        vec![0.0; length]
+        Buffer::zeros(length)
     }
 
     fn update(

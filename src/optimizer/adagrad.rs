@@ -4,6 +4,7 @@ use super::Optimizer;
 use super::adam::EPSILON;
 use super::common::with_common;
 use crate::error::Result;
+use crate::kernel::buffer::Buffer;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 
 /// Adagrad.
@@ -43,8 +44,10 @@ impl Optimizer for Adagrad {
         &["accumulator"]
     }
 
-    fn slot_start(&self, _slot: usize, _shape: &[usize], parameter: &[f32]) -> Vec<f32> {
-        vec![self.initial; parameter.len()]
+    fn slot_start(&self, _slot: usize, _shape: &[usize], parameter: &[f32]) -> Buffer {
+        let mut start = Buffer::zeros(parameter.len());
+        start.fill(self.initial);
+        start
     }
 
     fn update(

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::{Common, LIST, Optimizer};
 use crate::error::{Error, Result, codes};
+use crate::kernel::buffer::Buffer;
 use crate::kernel::pool;
 use crate::registry::{self, Arguments, Params};
 
@@ -33,9 +34,9 @@ pub struct State {
     pub step: u64,
     parameters: Vec<Parameter>,
     slot_names: &'static [&'static str],
-    slots: Vec<Vec<Vec<f32>>>,
-    accumulated: Vec<Vec<f32>>,
-    averages: Vec<Vec<f32>>,
+    slots: Vec<Vec<Buffer>>,
+    accumulated: Vec<Buffer>,
+    averages: Vec<Buffer>,
     /// Which parameters are decayed.
     decayed: Vec<bool>,
     /// Their shapes as the rule sees them.
@@ -87,10 +88,10 @@ impl Configured {
             slots.push((0..slot_names.len()).map(|slot| self.rule.slot_start(slot, &shape, values)).collect());
             shapes.push(shape);
             if self.common.gradient_accumulation_steps > 1 {
-                accumulated.push(vec![0.0; values.len()]);
+                accumulated.push(Buffer::zeros(values.len()));
             }
             if self.common.ema_momentum.is_some() {
-                averages.push(vec![0.0; values.len()]);
+                averages.push(Buffer::zeros(values.len()));
             }
         }
         let decayed = parameters.iter().map(|parameter| self.common.decays(&parameter.name)).collect();
@@ -150,7 +151,7 @@ impl Configured {
     }
 
     /// Decays and updates one parameter; pieces of it on several threads where the rule allows.
-    fn update(&self, step: Update, values: &mut [f32], gradient: &[f32], slots: &mut [Vec<f32>]) {
+    fn update(&self, step: Update, values: &mut [f32], gradient: &[f32], slots: &mut [Buffer]) {
         let Update { number: step, rate, shape, decayed } = step;
         let decay = self.rule.weight_decay(shape, self.common.weight_decay).filter(|_| decayed);
         let decayed = |values: &mut [f32]| {
@@ -196,7 +197,7 @@ impl State {
     /// `average`), always in the same order.
     pub fn arrays(&self) -> Vec<(usize, &'static str, &[f32])> {
         let slots = self.slots.iter().enumerate().flat_map(|(parameter, slots)| {
-            self.slot_names.iter().zip(slots).map(move |(name, values)| (parameter, *name, values.as_slice()))
+            self.slot_names.iter().zip(slots).map(move |(name, values)| (parameter, *name, &**values))
         });
         let accumulated = named("gradient_accumulator", &self.accumulated);
         let averages = named("average", &self.averages);
@@ -216,7 +217,7 @@ impl State {
         }
         self.step = step;
         let places = self.slots.iter_mut().flatten().chain(&mut self.accumulated).chain(&mut self.averages);
-        places.zip(arrays).for_each(|(place, values)| *place = values);
+        places.zip(arrays).for_each(|(place, values)| place.copy_from_slice(&values));
         Ok(())
     }
 }
@@ -240,6 +241,6 @@ fn accumulate(steps: u64, state: &mut State, gradients: &mut [f32]) -> bool {
     due
 }
 
-fn named<'a>(name: &'static str, arrays: &'a [Vec<f32>]) -> impl Iterator<Item = (usize, &'static str, &'a [f32])> {
-    arrays.iter().enumerate().map(move |(parameter, values)| (parameter, name, values.as_slice()))
+fn named<'a>(name: &'static str, arrays: &'a [Buffer]) -> impl Iterator<Item = (usize, &'static str, &'a [f32])> {
+    arrays.iter().enumerate().map(move |(parameter, values)| (parameter, name, &**values))
 }

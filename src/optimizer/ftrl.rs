@@ -4,6 +4,7 @@ use super::Optimizer;
 use super::adagrad::INITIAL_ACCUMULATOR;
 use super::common::with_common;
 use crate::error::Result;
+use crate::kernel::buffer::Buffer;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 
 /// FTRL.
@@ -70,8 +71,10 @@ impl Optimizer for Ftrl {
         &["accumulator", "linear"]
     }
 
-    fn slot_start(&self, slot: usize, _shape: &[usize], parameter: &[f32]) -> Vec<f32> {
-        vec![if slot == 0 { self.initial } else { 0.0 }; parameter.len()]
+    fn slot_start(&self, slot: usize, _shape: &[usize], parameter: &[f32]) -> Buffer {
+        let mut start = Buffer::zeros(parameter.len());
+        start.fill(if slot == 0 { self.initial } else { 0.0 });
+        start
     }
 
     fn update(

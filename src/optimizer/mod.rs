@@ -22,7 +22,7 @@ mod sgd;
 mod common;
 mod configured;
 
-use crate::kernel::pages;
+use crate::kernel::buffer::Buffer;
 use crate::registry::Entry;
 
 pub use common::{Clip, Common};
@@ -38,8 +38,8 @@ pub trait Optimizer: Send + Sync {
 
     /// Returns what a state array holds before the first update: zeros of the parameter's length, unless a rule
     /// needs something else.
-    fn slot_start(&self, _slot: usize, _shape: &[usize], parameter: &[f32]) -> Vec<f32> {
-        pages::zeros(parameter.len())
+    fn slot_start(&self, _slot: usize, _shape: &[usize], parameter: &[f32]) -> Buffer {
+        Buffer::zeros(parameter.len())
     }
 
     /// Returns whether a parameter of this name is updated as a plain list of numbers, whatever its shape is.

@@ -6,6 +6,7 @@ use super::Optimizer;
 use super::adam::Moments;
 use super::common::{sum_of_squares, with_common, with_decay};
 use crate::error::Result;
+use crate::kernel::buffer::Buffer;
 use crate::kernel::scratch::Scratch;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 
@@ -110,8 +111,8 @@ impl Optimizer for Muon {
             || self.excluded.iter().any(|part| name.contains(part.as_str()))
     }
 
-    fn slot_start(&self, slot: usize, shape: &[usize], parameter: &[f32]) -> Vec<f32> {
-        if slot == 1 && is_matrix(shape) { Vec::new() } else { vec![0.0; parameter.len()] }
+    fn slot_start(&self, slot: usize, shape: &[usize], parameter: &[f32]) -> Buffer {
+        if slot == 1 && is_matrix(shape) { Buffer::default() } else { Buffer::zeros(parameter.len()) }
     }
 
     fn weight_decay(&self, shape: &[usize], given: Option<f32>) -> Option<f32> {

@@ -3,6 +3,7 @@
 use super::Optimizer;
 use super::adam::{BETA_1, BETA_2, EPSILON, Moments};
 use super::common::with_common;
+use crate::kernel::buffer::Buffer;
 use crate::registry::Entry;
 
 /// How fast the momentum comes near beta_1.
@@ -37,8 +38,8 @@ impl Optimizer for Nadam {
     }
 
     /// The product of all momenta so far is one number.
-    fn slot_start(&self, slot: usize, _shape: &[usize], parameter: &[f32]) -> Vec<f32> {
-        if slot == 2 { vec![1.0] } else { vec![0.0; parameter.len()] }
+    fn slot_start(&self, slot: usize, _shape: &[usize], parameter: &[f32]) -> Buffer {
+        if slot == 2 { Buffer::from(&[1.0][..]) } else { Buffer::zeros(parameter.len()) }
     }
 
     fn update(

@@ -4,6 +4,7 @@ use super::Optimizer;
 use super::adam::{BETA_1, BETA_2, Moments};
 use super::common::with_common;
 use crate::error::Result;
+use crate::kernel::buffer::Buffer;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 
 /// Schedule-free AdamW.
@@ -47,8 +48,8 @@ impl Optimizer for ScheduleFree {
     }
 
     /// The iterate starts as the parameter itself.
-    fn slot_start(&self, slot: usize, _shape: &[usize], parameter: &[f32]) -> Vec<f32> {
-        if slot == 0 { parameter.to_vec() } else { vec![0.0; parameter.len()] }
+    fn slot_start(&self, slot: usize, _shape: &[usize], parameter: &[f32]) -> Buffer {
+        if slot == 0 { Buffer::from(parameter) } else { Buffer::zeros(parameter.len()) }
     }
 
     fn update(

@@ -15,10 +15,10 @@
 
 mod transform;
 
+use crate::kernel::buffer::Buffer;
 #[cfg(target_arch = "x86_64")]
 use crate::kernel::lanes::{Avx2, Avx512};
 use crate::kernel::lanes::{Lanes, Portable};
-use crate::kernel::pages;
 use crate::kernel::simd::{self, Level};
 
 use super::geometry::{Frame, Geometry, Windows};
@@ -52,16 +52,16 @@ pub(super) struct Winograd {
     /// The products of a whole block, and of the last one.
     sweeps: [Sweep; 2],
     outers: [Outer; 2],
-    packed: Vec<f32>,
+    packed: Buffer,
 }
 
 /// What one thread needs beside the framed image.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     /// The transformed tiles of the image.
-    seen: Vec<f32>,
+    seen: Buffer,
     /// The products, or the transformed tiles of the gradient.
-    made: Vec<f32>,
+    made: Buffer,
 }
 
 impl Winograd {
@@ -104,7 +104,7 @@ impl Winograd {
             frame: Frame::new(input, channels, before, [2 * down + 2, 2 * across + 2]),
             sweeps: sizes.map(sweep),
             outers: sizes.map(outer),
-            packed: Vec::new(),
+            packed: Buffer::default(),
         }
     }
 
@@ -119,13 +119,13 @@ impl Winograd {
     }
 
     /// Takes in weights, `[3, 3, channels, filters]`; `scratch` holds them transformed.
-    pub(super) fn pack(&mut self, weights: &[f32], scratch: &mut Vec<f32>) {
+    pub(super) fn pack(&mut self, weights: &[f32], scratch: &mut Buffer) {
         let (channels, filters) = (self.channels, self.filters);
         self.take(weights, scratch, |product| product, (0..channels).map(|channel| channel * filters), 1);
     }
 
     /// Takes in the weights of the other direction, `[3, 3, filters, channels]`, turned around.
-    pub(super) fn pack_turned(&mut self, weights: &[f32], scratch: &mut Vec<f32>) {
+    pub(super) fn pack_turned(&mut self, weights: &[f32], scratch: &mut Buffer) {
         // Reversed weights exchange the first and the last of the four products of an axis.
         const TURNED: [usize; 4] = [3, 1, 2, 0];
         let channels = self.channels;
@@ -135,16 +135,16 @@ impl Winograd {
     fn take(
         &mut self,
         weights: &[f32],
-        scratch: &mut Vec<f32>,
+        scratch: &mut Buffer,
         source: impl Fn(usize) -> usize,
         bases: impl Iterator<Item = usize> + Clone,
         step: usize,
     ) {
         let count = self.channels * self.filters;
-        scratch.resize(PRODUCTS * count, 0.0);
+        scratch.fit(PRODUCTS * count);
         transform(weights, scratch, count, Way::Weights);
         let size = self.sweeps[0].packed();
-        self.packed.resize(PRODUCTS * size, 0.0);
+        self.packed.fit(PRODUCTS * size);
         for (product, packed) in self.packed.chunks_exact_mut(size.max(1)).enumerate() {
             self.sweeps[0].pack(&scratch[source(product) * count..][..count], bases.clone(), step, packed);
         }
@@ -211,7 +211,7 @@ impl Winograd {
     fn room<'a>(&self, scratch: &'a mut Scratch) -> (&'a mut [f32], &'a mut [f32]) {
         let (seen, made) = (PRODUCTS * self.seen_step(), PRODUCTS * self.made_step());
         for (values, len) in [(&mut scratch.seen, seen), (&mut scratch.made, made)] {
-            pages::grow(values, len);
+            values.grow(len);
         }
         (&mut scratch.seen[..seen], &mut scratch.made[..made])
     }

@@ -1,6 +1,7 @@
 //! Holds a kernel against the composed layer: same output, same gradients, same moving statistics.
 
 use super::{Backward, Buffers, Forward, Targets, Values};
+use crate::kernel::buffer::Buffer;
 use crate::network::{Layer, Pass, Shape};
 use crate::random::{Random, Stream};
 use crate::tensor::{Array, Graph, device::cpu};
@@ -67,7 +68,7 @@ struct Case<'a> {
     shapes: &'a [&'a [usize]],
     rows: usize,
     training: bool,
-    inputs: Vec<Vec<f32>>,
+    inputs: Vec<Buffer>,
     weights: Vec<Vec<f32>>,
     declared: Vec<crate::network::Weight>,
     upstream: Vec<f32>,
@@ -92,7 +93,7 @@ impl<'a> Case<'a> {
         let open: Vec<Shape> = shapes.iter().map(|shape| shape.iter().map(|&axis| Some(axis)).collect()).collect();
         let declared = layer.weights(&open).unwrap();
         let values = |(index, shape): (usize, &&[usize])| {
-            (0..rows * shape.iter().product::<usize>()).map(|at| input(index, at)).collect()
+            (0..rows * shape.iter().product::<usize>()).map(|at| input(index, at)).collect::<Vec<f32>>().into()
         };
         let weight = |(index, weight): (usize, &crate::network::Weight)| {
             let count = weight.shape.iter().product::<usize>();
@@ -129,7 +130,8 @@ impl<'a> Case<'a> {
         }
         let mut output = vec![f32::NAN; self.upstream.len()];
         let mut moved = Vec::new();
-        let mut input_gradients: Vec<Vec<f32>> = self.inputs.iter().map(|input| vec![f32::NAN; input.len()]).collect();
+        let mut input_gradients: Vec<Buffer> =
+            self.inputs.iter().map(|input| vec![f32::NAN; input.len()].into()).collect();
         let mut weight_gradients = vec![f32::NAN; flat.len()];
         let (wanted_inputs, mut written_inputs) = (vec![true; numbers.len()], vec![false; numbers.len()]);
         let wanted_weights: Vec<bool> = self.declared.iter().map(|weight| weight.trainable).collect();
@@ -177,7 +179,7 @@ impl<'a> Case<'a> {
         }
         let of_weights = ranges.iter().zip(&self.declared).filter(|(_, weight)| weight.trainable);
         let of_weights = of_weights.map(|(range, _)| weight_gradients[range.clone()].to_vec());
-        let gradients = input_gradients.into_iter().chain(of_weights).collect();
+        let gradients = input_gradients.iter().map(|own| own.to_vec()).chain(of_weights).collect();
         Results { output, moved, gradients }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::kernel::activation::{Activated, Activation as Function};
+use crate::kernel::buffer::Buffer;
 use crate::kernel::conv2d::{self, Back, Conv2d, Geometry};
 use crate::kernel::depthwise::{self, Depthwise};
 use crate::registry::{Arguments, Entry, Parameter, Type};
@@ -211,8 +212,8 @@ impl Layer for SeparableConv {
             use_bias: self.use_bias,
             relu,
             activated: Activated::new(if relu { Function::LINEAR } else { activation }),
-            middle: Vec::new(),
-            gradient: Vec::new(),
+            middle: Buffer::default(),
+            gradient: Buffer::default(),
         }))
     }
 }
@@ -228,13 +229,13 @@ struct Own {
     use_bias: bool,
     relu: bool,
     activated: Activated,
-    middle: Vec<f32>,
-    gradient: Vec<f32>,
+    middle: Buffer,
+    gradient: Buffer,
 }
 
 impl Kernel for Own {
     fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
-        self.middle.resize(step.rows * self.size, 0.0);
+        self.middle.fit(step.rows * self.size);
         let (images, x, weights) = (step.rows, step.inputs.get(0), step.weights.get(0));
         self.depth.forward(depthwise::Forward { images, x, weights, bias: None }, &mut self.middle);
         let (x, weights, bias) = (&self.middle, step.weights.get(1), self.use_bias.then(|| step.weights.get(2)));
@@ -246,7 +247,7 @@ impl Kernel for Own {
     fn backward(&mut self, step: &mut Backward<'_>) -> Result<()> {
         let images = step.rows;
         self.activated.backward(step.output, step.gradient, self.width);
-        self.gradient.resize(images * self.size, 0.0);
+        self.gradient.fit(images * self.size);
         let (of_mix, of_bias) = (step.weight_gradients.wanted(1), self.use_bias && step.weight_gradients.wanted(2));
         self.mix.backward(Back {
             images,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::kernel::activation::Activation as Function;
+use crate::kernel::buffer::Buffer;
 use crate::network::Network;
 use crate::tensor::{Device, Dtype};
 
@@ -90,9 +91,9 @@ impl Plan {
             steps,
             outputs,
             masks,
-            values: vec![Vec::new(); sizes.len()],
+            values: vec![Buffer::default(); sizes.len()],
             places,
-            gradients: vec![Vec::new(); buffers],
+            gradients: vec![Buffer::default(); buffers],
             written: vec![false; sizes.len()],
             wanted,
             sizes,

@@ -16,7 +16,7 @@ mod weights;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::kernel::pages;
+use crate::kernel::buffer::Buffer;
 use crate::random::Random;
 use crate::record::Name;
 use crate::tensor::Array;
@@ -36,10 +36,10 @@ pub struct Plan {
     masks: Vec<Option<Output>>,
     /// The size of each value, for one record. Values of equal numbers under several shapes stand once.
     sizes: Vec<usize>,
-    values: Vec<Vec<f32>>,
+    values: Vec<Buffer>,
     /// The buffer of the gradient of each value.
     places: Vec<usize>,
-    gradients: Vec<Vec<f32>>,
+    gradients: Vec<Buffer>,
     wanted: Vec<bool>,
     written: Vec<bool>,
     /// New values of weights that gradients do not train, until the layer is done.
@@ -109,7 +109,7 @@ impl Plan {
     /// Begins a pass of `rows` records; the inputs are to be given next.
     pub fn begin(&mut self, rows: usize) {
         self.rows = rows;
-        self.values.iter_mut().zip(&self.sizes).for_each(|(buffer, size)| pages::grow(buffer, rows * size));
+        self.values.iter_mut().zip(&self.sizes).for_each(|(buffer, size)| buffer.grow(rows * size));
     }
 
     /// Takes in an input of the pass that was begun; integers become floats.
@@ -132,7 +132,7 @@ impl Plan {
     pub fn train_forward(&mut self, weights: &mut FlatWeights, random: &Random) -> Result<()> {
         for (size, place) in self.sizes.iter().zip(&self.places) {
             if let Some(buffer) = self.gradients.get_mut(*place) {
-                pages::grow(buffer, self.rows * size);
+                buffer.grow(self.rows * size);
             }
         }
         self.written.fill(false);

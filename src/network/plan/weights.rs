@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::kernel::pages;
+use crate::kernel::buffer::Buffer;
 use crate::network::{Constraint, Network, Regularizer, WeightInfo};
 use crate::tensor::Array;
 
@@ -16,8 +16,8 @@ const ALIGNMENT: usize = 16;
 /// One pass over the first part updates everything that gradients train. Gaps between weights hold zeros.
 #[derive(Clone, Debug)]
 pub struct FlatWeights {
-    values: Vec<f32>,
-    gradients: Vec<f32>,
+    values: Buffer,
+    gradients: Buffer,
     /// Where each weight stands, in the order of the network.
     ranges: Vec<Range<usize>>,
     trainable: Vec<bool>,
@@ -57,8 +57,8 @@ impl FlatWeights {
         };
         let (trained, all) = (place(true), place(false));
         let mut flat = FlatWeights {
-            values: pages::zeros(all),
-            gradients: pages::zeros(trained),
+            values: Buffer::zeros(all),
+            gradients: Buffer::zeros(trained),
             ranges,
             trainable: infos.iter().map(|info| info.trainable).collect(),
             written: vec![false; infos.len()],

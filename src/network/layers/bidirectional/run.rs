@@ -1,6 +1,7 @@
 //! The kernel: both directions, then what is merged of them.
 
 use crate::error::Result;
+use crate::kernel::buffer::Buffer;
 use crate::kernel::pool;
 use crate::network::kernel::{Backward, Forward, Kernel};
 use crate::network::layer::stream;
@@ -103,8 +104,8 @@ pub(super) struct Run {
     pub(super) weights: usize,
     pub(super) kernels: [Box<dyn Kernel>; 2],
     pub(super) seeds: [Option<u64>; 2],
-    pub(super) outputs: [Vec<f32>; 2],
-    pub(super) gradients: [Vec<f32>; 2],
+    pub(super) outputs: [Buffer; 2],
+    pub(super) gradients: [Buffer; 2],
 }
 
 impl Run {
@@ -117,7 +118,7 @@ impl Kernel for Run {
     fn forward(&mut self, step: &mut Forward<'_>) -> Result<()> {
         for index in 0..2 {
             let share = self.share(index, step.weights.len());
-            self.outputs[index].resize(step.rows * self.plan.own(index), 0.0);
+            self.outputs[index].fit(step.rows * self.plan.own(index));
             self.kernels[index].forward(&mut Forward {
                 rows: step.rows,
                 training: step.training,
@@ -144,7 +145,7 @@ impl Kernel for Run {
         for index in 0..2 {
             let ([a, b], gradient) = (&self.outputs, &*step.gradient);
             let own = plan.own(index);
-            self.gradients[index].resize(step.rows * own, 0.0);
+            self.gradients[index].fit(step.rows * own);
             pool::rows(&mut self.gradients[index], own, gradient.len(), |first, rows| {
                 for (at, row) in rows.chunks_exact_mut(own).enumerate() {
                     let at = first + at;

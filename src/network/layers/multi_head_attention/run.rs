@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::kernel::attention::{self, Masks, Sizes, Steps, StepsMut, gather, gather_back, weigh, weigh_back};
+use crate::kernel::buffer::Buffer;
 use crate::kernel::gemm::{Matrix, MatrixMut, Start, product, product_onto};
 use crate::kernel::pool;
-use crate::kernel::{pages, rows};
+use crate::kernel::rows;
 use crate::network::kernel::{Backward, Forward, Kernel, Values};
 use crate::random::Random;
 
@@ -22,23 +23,23 @@ pub(super) struct Run {
     lengths: [usize; 3],
     output: usize,
     /// `[rows, steps, heads · length]` of query, key and value; on the way back, their gradients.
-    projected: [Vec<f32>; 3],
-    gradients: [Vec<f32>; 3],
+    projected: [Buffer; 3],
+    gradients: [Buffer; 3],
     /// `[rows, heads, queries, keys]`.
-    weights: Vec<f32>,
-    of_weights: Vec<f32>,
+    weights: Buffer,
+    of_weights: Buffer,
     /// What weights were multiplied by, and the result.
-    factors: Vec<f32>,
-    dropped: Vec<f32>,
+    factors: Buffer,
+    dropped: Buffer,
     /// `[rows, queries, heads · value]`: what heads gathered, then its gradient.
-    gathered: Vec<f32>,
-    of_gathered: Vec<f32>,
+    gathered: Buffer,
+    of_gathered: Buffer,
     /// The same: the gate between 0 and 1, what it leaves, and its gradient; empty where there is none.
-    gate: Vec<f32>,
-    gated: Vec<f32>,
-    of_gate: Vec<f32>,
+    gate: Buffer,
+    gated: Buffer,
+    of_gate: Buffer,
     /// `[rows, queries, out]`, where the output has more beside it.
-    out: Vec<f32>,
+    out: Buffer,
     training: bool,
 }
 
@@ -63,16 +64,16 @@ impl Run {
             output: own.output.as_ref().map_or(query, |axes| axes.iter().product()),
             projected: Default::default(),
             gradients: Default::default(),
-            weights: Vec::new(),
-            of_weights: Vec::new(),
-            factors: Vec::new(),
-            dropped: Vec::new(),
-            gathered: Vec::new(),
-            of_gathered: Vec::new(),
-            gate: Vec::new(),
-            gated: Vec::new(),
-            of_gate: Vec::new(),
-            out: Vec::new(),
+            weights: Buffer::default(),
+            of_weights: Buffer::default(),
+            factors: Buffer::default(),
+            dropped: Buffer::default(),
+            gathered: Buffer::default(),
+            of_gathered: Buffer::default(),
+            gate: Buffer::default(),
+            gated: Buffer::default(),
+            of_gate: Buffer::default(),
+            out: Buffer::default(),
             training: false,
         })
     }
@@ -98,10 +99,10 @@ impl Run {
     }
 
     /// Projects an input.
-    fn project(&self, step: &Forward<'_>, index: usize, projected: &mut Vec<f32>) {
+    fn project(&self, step: &Forward<'_>, index: usize, projected: &mut Buffer) {
         let ((steps, wide), (source, length)) = (self.projection(index), self.source(index));
         let (count, kernel) = (step.rows * steps, self.own.kernel_at(index));
-        pages::fit(projected, count * wide);
+        projected.fit(count * wide);
         let start = if self.own.use_bias { Start::Row(step.weights.get(kernel + 1)) } else { Start::Nothing };
         let x = Matrix::new(step.inputs.get(source), count, length);
         let kernel = Matrix::new(step.weights.get(kernel), length, wide);
@@ -171,13 +172,13 @@ impl Kernel for Run {
         self.training = step.training && self.own.dropout > 0.0;
         if self.training {
             draw(&mut self.factors, count * pairs, self.own.dropout, &mut step.random);
-            pages::fit(&mut self.dropped, count * pairs);
+            self.dropped.fit(count * pairs);
         }
         let mut weights = std::mem::take(&mut self.weights);
         let mut dropped = std::mem::take(&mut self.dropped);
         let mut gathered = std::mem::take(&mut self.gathered);
-        pages::fit(&mut weights, count * pairs);
-        pages::fit(&mut gathered, count * sizes.queries * wide);
+        weights.fit(count * pairs);
+        gathered.fit(count * sizes.queries * wide);
         let of_dropped = if self.training { &mut dropped[..] } else { &mut [] };
         let buffers = [(&mut weights[..], pairs), (&mut gathered[..], sizes.queries * wide), (of_dropped, pairs)];
         pool::each(count, self.work(count), buffers, |row, [weights, values, dropped]| {
@@ -196,7 +197,7 @@ impl Kernel for Run {
         let (mut gate, mut gated) = (std::mem::take(&mut self.gate), std::mem::take(&mut self.gated));
         if self.own.gate {
             self.project(step, GATE, &mut gate);
-            pages::fit(&mut gated, gate.len());
+            gated.fit(gate.len());
             attention::gate(&gathered, &mut gate, &mut gated);
         }
         let mut out = std::mem::take(&mut self.out);
@@ -204,7 +205,7 @@ impl Kernel for Run {
         let all = count * sizes.queries;
         {
             let values = if self.own.scores {
-                pages::fit(&mut out, all * self.output);
+                out.fit(all * self.output);
                 &mut *out
             } else {
                 &mut *step.output
@@ -249,20 +250,20 @@ impl Kernel for Run {
         {
             rows::sum(out, target.values, target.add);
         }
-        pages::fit(&mut self.of_gathered, all * wide);
+        self.of_gathered.fit(all * wide);
         let kernel = Matrix::new(step.weights.get(last), wide, self.output);
         product(MatrixMut::new(&mut self.of_gathered, all, wide), false, of_out, kernel.t(), 1.0);
         if self.own.gate {
-            pages::fit(&mut self.of_gate, all * wide);
+            self.of_gate.fit(all * wide);
             attention::gate_back(&self.gathered, &self.gate, &mut self.of_gathered, &mut self.of_gate);
         }
 
         let mut of_weights = std::mem::take(&mut self.of_weights);
-        pages::fit(&mut of_weights, count * pairs);
+        of_weights.fit(count * pairs);
         let mut gradients = std::mem::take(&mut self.gradients);
         for (index, gradient) in gradients.iter_mut().enumerate() {
             let (steps, wide) = self.projection(index);
-            pages::fit(gradient, count * steps * wide);
+            gradient.fit(count * steps * wide);
         }
         {
             let [of_query, of_key, of_value] = &mut gradients;
@@ -324,7 +325,7 @@ impl Kernel for Run {
 }
 
 /// Draws what weights are multiplied by, as [`super::factors::factors`] does.
-fn draw(factors: &mut Vec<f32>, count: usize, rate: f64, random: &mut Random) {
-    factors.clear();
-    factors.extend(factors::draws(rate, random).take(count));
+fn draw(factors: &mut Buffer, count: usize, rate: f64, random: &mut Random) {
+    factors.fit(count);
+    factors.iter_mut().zip(factors::draws(rate, random)).for_each(|(factor, drawn)| *factor = drawn);
 }

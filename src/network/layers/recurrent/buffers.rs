@@ -1,6 +1,6 @@
 //! What a recurrent layer keeps of a pass, and how threads share it: in blocks of records.
 
-use crate::kernel::pages;
+use crate::kernel::buffer::Buffer;
 use crate::kernel::recurrent::BLOCK;
 
 use super::Cell;
@@ -49,34 +49,34 @@ impl Lengths {
 /// What is kept from forward to backward: `[blocks, steps, rows of the block, …]` unless said otherwise.
 #[derive(Default)]
 pub(super) struct Buffers {
-    pub(super) gates: Vec<f32>,
+    pub(super) gates: Buffer,
     /// x and h before each step.
-    pub(super) taken: Vec<f32>,
+    pub(super) taken: Buffer,
     /// c before each step.
-    cells: Vec<f32>,
+    cells: Buffer,
     /// tanh(c).
-    curved: Vec<f32>,
+    curved: Buffer,
     /// The inner part of a GRU.
-    pub(super) inner: Vec<f32>,
+    pub(super) inner: Buffer,
     /// `[rows, units]`.
-    pub(super) state: Vec<f32>,
-    pub(super) cell: Vec<f32>,
-    scratch: Vec<f32>,
+    pub(super) state: Buffer,
+    pub(super) cell: Buffer,
+    scratch: Buffer,
     /// `[blocks, sums]`: gradients of the bias.
-    pub(super) bias: Vec<f32>,
+    pub(super) bias: Buffer,
 }
 
 impl Buffers {
-    fn all(&mut self) -> [&mut Vec<f32>; 8] {
+    fn all(&mut self) -> [&mut Buffer; 8] {
         let Buffers { gates, taken, cells, curved, inner, state, cell, scratch, .. } = self;
         [gates, taken, cells, curved, inner, state, cell, scratch]
     }
 
     /// Makes room for so many records.
     pub(super) fn fit(&mut self, of: Lengths, rows: usize) {
-        let fit = |buffer: &mut Vec<f32>, length: usize| {
+        let fit = |buffer: &mut Buffer, length: usize| {
             if buffer.len() != length {
-                pages::fit(buffer, length);
+                buffer.fit(length);
             }
         };
         self.all().into_iter().zip(of.widths()).for_each(|(buffer, width)| fit(buffer, rows * width));
