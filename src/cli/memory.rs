@@ -5,7 +5,7 @@
 /// Without the first, what an epoch frees and takes again adds up, to a tenth of the memory of a run that loads pictures.
 /// Without the second, mimalloc asks for pages of 2 MB wherever the system lets it, and each that is used in part is taken as a
 /// whole, by and by: a quarter of that run's memory. The buffers of networks ask for large pages themselves
-/// (`kernel::pages`). With another allocator, and on other systems than Linux, it does less or nothing.
+/// (`kernel::buffer`). With another allocator, and on other systems than Linux, it does less or nothing.
 pub fn keep_small() {
     /// `mi_option_purge_delay` of `mimalloc.h`, in milliseconds; 10 by default.
     const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
