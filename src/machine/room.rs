@@ -90,6 +90,11 @@ mod regions {
     /// The bytes of a region, unless a room needs more. Only what is touched is taken from the system.
     const REGION: usize = 64 << 20;
 
+    /// Rooms begin this far apart, counted in small pages that lie over each other: numbers at the same place of several
+    /// rooms are used together, and those whose addresses end alike push each other out of the first cache.
+    const SHIFT: usize = 5 * super::LINE;
+    const SMALL_PAGE: usize = 4096;
+
     /// Memory from the system, in large pages.
     pub(super) struct Region {
         memory: MmapMut,
@@ -98,27 +103,37 @@ mod regions {
         len: usize,
         /// What no room has: where it begins, counted from `first`, and its bytes. Never two side by side.
         free: BTreeMap<usize, usize>,
+        /// How many rooms were made.
+        made: usize,
     }
 
     impl Region {
         /// Maps a region with place for a room of so many bytes.
         pub(super) fn new(bytes: usize) -> Option<Region> {
-            let len = bytes.max(REGION).checked_next_multiple_of(PAGE)?;
+            let len = bytes.checked_add(SMALL_PAGE)?.max(REGION).checked_next_multiple_of(PAGE)?;
             let mut memory = MmapMut::map_anon(len.checked_add(PAGE)?).ok()?;
             memory.advise(Advice::HugePage).ok()?;
             let start = memory.as_mut_ptr() as usize;
             let first = start.next_multiple_of(PAGE) - start;
-            Some(Region { memory, first, len, free: BTreeMap::from([(0, len)]) })
+            Some(Region { memory, first, len, free: BTreeMap::from([(0, len)]), made: 0 })
         }
 
-        /// Takes the first free piece that is large enough, or its beginning.
+        /// Takes a part of the first free piece that is large enough.
         pub(super) fn take(&mut self, bytes: usize) -> Option<NonNull<u8>> {
-            let (start, len) = self.free.iter().find(|(_, len)| **len >= bytes).map(|(start, len)| (*start, *len))?;
+            let ending = self.made * SHIFT % SMALL_PAGE;
+            let place = |start: usize| start + (ending + SMALL_PAGE - start % SMALL_PAGE) % SMALL_PAGE;
+            let fits = |start: usize, len: usize| place(start).checked_add(bytes).is_some_and(|end| end <= start + len);
+            let mut free = self.free.iter().map(|(start, len)| (*start, *len));
+            let (start, len) = free.find(|(start, len)| fits(*start, *len))?;
+            let (own, end) = (place(start), place(start) + bytes);
             self.free.remove(&start);
-            if len > bytes {
-                self.free.insert(start + bytes, len - bytes);
+            for (start, end) in [(start, own), (end, start + len)] {
+                if start < end {
+                    self.free.insert(start, end - start);
+                }
             }
-            NonNull::new(self.memory[self.first + start..].as_mut_ptr())
+            self.made += 1;
+            NonNull::new(self.memory[self.first + own..].as_mut_ptr())
         }
 
         pub(super) fn holds(&self, place: NonNull<u8>) -> bool {
@@ -171,15 +186,16 @@ mod regions {
                 let own = unsafe { std::slice::from_raw_parts(place.as_ptr(), bytes) };
                 assert!(own.iter().all(|byte| *byte == at as u8 + 1), "piece {at}");
             }
-            assert_eq!(region.free.len(), 1);
+            let ends: Vec<usize> = places.iter().map(|place| place.as_ptr() as usize % SMALL_PAGE).collect();
+            assert_eq!(ends, [0, SHIFT, 2 * SHIFT, 3 * SHIFT]);
             for at in [1, 3, 0, 2] {
                 assert!(!region.is_empty());
                 region.give_back(places[at], sizes[at]);
             }
             assert!(region.is_empty());
             // What was given back is taken first, and no piece is larger than a region.
-            assert_eq!(region.take(64), Some(places[0]));
-            assert_eq!(region.take(REGION), None);
+            assert!(region.take(64) < Some(places[2]));
+            assert_eq!(region.take(region.len), None);
         }
     }
 }

@@ -47,6 +47,11 @@ impl Optimizer for Adadelta {
         &["accumulated_grad", "accumulated_delta_var"]
     }
 
+    fn negligible(&self, _slot: usize) -> f32 {
+        // Squares this much smaller are lost when epsilon is added.
+        (self.epsilon * 1e-8).min(1e-24)
+    }
+
     fn update(
         &self,
         _step: u64,

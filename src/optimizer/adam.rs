@@ -48,6 +48,9 @@ struct Adam {
     amsgrad: bool,
 }
 
+/// What is negligible in a running mean of gradients.
+pub(super) const NEGLIGIBLE: f32 = 1e-30;
+
 /// The running means that the rules of Adam's family share.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moments {
@@ -80,6 +83,18 @@ impl Moments {
     /// Returns 1 - beta^step for both means, in f32 as Keras computes it.
     pub(super) fn corrections(&self, step: u64) -> (f32, f32) {
         (1.0 - self.beta_1.powf(step as f32), 1.0 - self.beta_2.powf(step as f32))
+    }
+
+    /// Returns what is negligible in the mean of gradients, slot 0, and in that of squares, slot 1.
+    ///
+    /// A parameter changes by at most the rate times the first over epsilon, and squares below epsilon² × 1e-15 are lost when the
+    /// root is added to epsilon.
+    pub(super) fn negligible(&self, slot: usize) -> f32 {
+        match slot {
+            0 => NEGLIGIBLE,
+            1 => (f64::from(self.epsilon).powi(2) * 1e-15).min(1e-24) as f32,
+            _ => 0.0,
+        }
     }
 
     /// Updates the means and the parameter as Adam does.
@@ -124,6 +139,10 @@ impl Optimizer for Adam {
 
     fn slots(&self) -> &'static [&'static str] {
         if self.amsgrad { &["momentum", "velocity", "velocity_hat"] } else { &["momentum", "velocity"] }
+    }
+
+    fn negligible(&self, slot: usize) -> f32 {
+        self.moments.negligible(slot)
     }
 
     fn update(

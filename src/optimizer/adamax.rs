@@ -1,7 +1,7 @@
 //! Adamax: Adam with the largest recent gradient instead of the mean of squares.
 
 use super::Optimizer;
-use super::adam::{BETA_1, BETA_2, EPSILON, Moments};
+use super::adam::{BETA_1, BETA_2, EPSILON, Moments, NEGLIGIBLE};
 use super::common::with_common;
 use crate::registry::Entry;
 
@@ -30,6 +30,11 @@ impl Optimizer for Adamax {
 
     fn slots(&self) -> &'static [&'static str] {
         &["momentum", "norm"]
+    }
+
+    fn negligible(&self, slot: usize) -> f32 {
+        // A norm this much smaller is lost when epsilon is added.
+        if slot == 0 { NEGLIGIBLE } else { self.moments.epsilon * 1e-8 }
     }
 
     fn update(

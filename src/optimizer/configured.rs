@@ -7,6 +7,7 @@ use crate::error::{Error, Result, codes};
 use crate::kernel::buffer::Buffer;
 use crate::kernel::pool;
 use crate::registry::{self, Arguments, Params};
+use crate::simd;
 
 /// A rule and what is common to all rules.
 pub struct Configured {
@@ -61,6 +62,10 @@ pub fn make(name: &str, params: &Params) -> Result<Configured> {
     let rule = (entry.build)(&arguments).map_err(|error| error.within(format!("`{}`", entry.name)))?;
     Ok(Configured { rule, common: Common::from(&arguments)? })
 }
+
+/// Updates from one time to the next that negligible numbers of the state are made 0: with a momentum of 0.9 they shrink to a
+/// thousandth between.
+const SETTLED: u64 = 64;
 
 /// One update of one parameter.
 #[derive(Clone, Copy)]
@@ -135,6 +140,9 @@ impl Configured {
                 let step = Update { number: update_number, rate: learning_rate, shape, decayed: *decayed };
                 self.update(step, values, gradient, slots);
             }
+            if update_number.is_multiple_of(SETTLED) {
+                self.settle(state);
+            }
         }
         if let Some(momentum) = common.ema_momentum {
             let momentum = if update_number == 1 { 0.0 } else { momentum };
@@ -182,6 +190,19 @@ impl Configured {
         });
     }
 
+    /// Makes numbers 0 that are negligible.
+    fn settle(&self, state: &mut State) {
+        for slots in &mut state.slots {
+            for (slot, values) in slots.iter_mut().enumerate() {
+                let least = self.rule.negligible(slot);
+                if least > 0.0 {
+                    let work = values.len();
+                    pool::rows(values, PIECE, work, |_, values| settle(values, least));
+                }
+            }
+        }
+    }
+
     /// Ends training: where averages are kept, they replace the parameters.
     pub fn finish(&self, state: &State, values: &mut [f32]) {
         for (parameter, average) in state.parameters.iter().zip(&state.averages) {
@@ -222,6 +243,14 @@ impl State {
     }
 }
 
+simd! {
+    fn settle(values: &mut [f32], least: f32) {
+        for value in values {
+            *value = if value.abs() < least { 0.0 } else { *value };
+        }
+    }
+}
+
 /// Adds the batch's gradients to the accumulated ones; when an update is due, leaves their mean in the gradients.
 fn accumulate(steps: u64, state: &mut State, gradients: &mut [f32]) -> bool {
     if steps <= 1 {
@@ -243,4 +272,49 @@ fn accumulate(steps: u64, state: &mut State, gradients: &mut [f32]) -> bool {
 
 fn named<'a>(name: &'static str, arrays: &'a [Buffer]) -> impl Iterator<Item = (usize, &'static str, &'a [f32])> {
     arrays.iter().enumerate().map(move |(parameter, values)| (parameter, name, &**values))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Trains four weights: two get a gradient throughout, two none after ten steps. Returns weights and state.
+    fn train(name: &str, params: &serde_json::Value, steps: u64) -> (Vec<f32>, State) {
+        let optimizer = make(name, params.as_object().unwrap()).unwrap();
+        let mut values = vec![1.0f32, -2.0, 0.5, 3.0];
+        let parameter = Parameter { name: "dense/kernel".to_owned(), shape: vec![2, 2], range: 0..4 };
+        let mut state = optimizer.start(vec![parameter], &values).unwrap();
+        for step in 0..steps {
+            let dead = if step < 10 { 0.1 } else { 0.0 };
+            let mut gradients = [0.1, dead, -0.2, -dead];
+            assert!(optimizer.apply(&mut state, 1e-4, &mut values, &mut gradients).unwrap());
+        }
+        (values, state)
+    }
+
+    #[test]
+    fn what_belongs_to_weights_without_gradients_becomes_zero() {
+        for (name, params, mean) in [
+            ("Adam", json!({}), "momentum"),
+            ("Nadam", json!({}), "momentum"),
+            ("Adamax", json!({}), "momentum"),
+            ("SGD", json!({"momentum": 0.9}), "momentum"),
+            ("RMSprop", json!({"momentum": 0.9}), "momentum"),
+        ] {
+            // Unless they are made 0, means take more than 800 steps to vanish, and stop at the smallest number there is.
+            let (values, state) = train(name, &params, 704);
+            let arrays = state.arrays();
+            let (_, _, m) = arrays.iter().find(|(_, own, _)| *own == mean).unwrap();
+            assert_eq!((m[1], m[3]), (0.0, 0.0), "{name}");
+            assert!(m[0].abs() > 1e-6 && m[2].abs() > 1e-6, "{name}: {m:?}");
+            // The weights stand where they stood long before, to the bit.
+            let (before, _) = train(name, &params, 448);
+            assert_eq!((values[1], values[3]), (before[1], before[3]), "{name}");
+        }
+        // The smallest mean has a sign, and Lion goes by that.
+        let (_, state) = train("Lion", &json!({}), 10_000);
+        assert!(state.arrays()[0].2[1] > 0.0);
+    }
 }

@@ -52,6 +52,14 @@ pub trait Optimizer: Send + Sync {
         false
     }
 
+    /// Returns the size below which numbers of a state array are made 0 from time to time: they do not change a parameter any
+    /// more, while arithmetic on the smallest numbers there are (below 1.2e-38) is several times slower. What belongs to
+    /// weights that get no gradients any more becomes ever smaller, and would stay that small for good. 0 where a rule
+    /// makes something of any number, as one that takes its sign does.
+    fn negligible(&self, _slot: usize) -> f32 {
+        0.0
+    }
+
     /// Returns the weight decay of a parameter of this shape, where the recipe gave `given`.
     fn weight_decay(&self, _shape: &[usize], given: Option<f32>) -> Option<f32> {
         given

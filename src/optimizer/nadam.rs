@@ -42,6 +42,10 @@ impl Optimizer for Nadam {
         if slot == 2 { Buffer::from(&[1.0][..]) } else { Buffer::zeros(parameter.len()) }
     }
 
+    fn negligible(&self, slot: usize) -> f32 {
+        self.moments.negligible(slot)
+    }
+
     fn update(
         &self,
         step: u64,

@@ -1,7 +1,7 @@
 //! RMSprop: steps divided by the root of a running mean of squared gradients.
 
 use super::Optimizer;
-use super::adam::EPSILON;
+use super::adam::{EPSILON, NEGLIGIBLE};
 use super::common::with_common;
 use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
@@ -55,6 +55,11 @@ impl Optimizer for RmsProp {
             (true, false) => &["velocity", "momentum"],
             (true, true) => &["velocity", "average_gradient", "momentum"],
         }
+    }
+
+    fn negligible(&self, slot: usize) -> f32 {
+        // Squares this much smaller are lost when epsilon is added.
+        if slot == 0 { (self.epsilon * 1e-8).min(1e-24) } else { NEGLIGIBLE }
     }
 
     fn update(

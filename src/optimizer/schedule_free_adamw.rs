@@ -52,6 +52,11 @@ impl Optimizer for ScheduleFree {
         if slot == 0 { Buffer::from(parameter) } else { Buffer::zeros(parameter.len()) }
     }
 
+    fn negligible(&self, slot: usize) -> f32 {
+        // The first array is the iterate, no mean.
+        if slot == 1 { self.moments.negligible(1) } else { 0.0 }
+    }
+
     fn update(
         &self,
         step: u64,

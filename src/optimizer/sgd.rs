@@ -1,6 +1,7 @@
 //! Gradient descent, with or without momentum.
 
 use super::Optimizer;
+use super::adam::NEGLIGIBLE;
 use super::common::with_common;
 use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
@@ -39,6 +40,10 @@ impl Optimizer for Sgd {
 
     fn slots(&self) -> &'static [&'static str] {
         if self.momentum == 0.0 { &[] } else { &["momentum"] }
+    }
+
+    fn negligible(&self, _slot: usize) -> f32 {
+        NEGLIGIBLE
     }
 
     fn update(
