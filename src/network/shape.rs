@@ -43,6 +43,19 @@ pub(super) fn last_axis(shape: &Shape) -> Result<usize> {
     }
 }
 
+/// Checks that one record of this shape is not absurdly large, whatever axes of any length it has.
+///
+/// # Errors
+/// More numbers than an index of 32 bits has.
+pub(super) fn bounded(shape: &[Option<usize>]) -> Result<()> {
+    let known = shape.iter().flatten().try_fold(1usize, |product, length| product.checked_mul(*length));
+    match known.is_some_and(|count| count <= i32::MAX as usize) {
+        true => Ok(()),
+        false => Err(Error::recipe(format!("values of shape {} are too large", show_shape(shape)))
+            .hint("at most 2,147,483,647 numbers for each record: check the sizes of the layer and of its input")),
+    }
+}
+
 /// Returns the number of elements; `None` when an axis has any length.
 pub(super) fn count(shape: &[Option<usize>]) -> Result<Option<usize>> {
     let mut product = Some(1usize);

@@ -103,6 +103,7 @@ impl LayerInstance {
             bound.unwrap_or_else(|| Bound { layer: Arc::clone(&self.layer), inputs: inputs.to_vec() });
         let shapes: Vec<Shape> = inputs.iter().map(|input| input.0.shape.clone()).collect();
         let shape = layer.output_shape(&shapes).map_err(within)?;
+        shape::bounded(&shape).map_err(within)?;
         // The weights are declared again when the network is made; here a wrong size is found at once.
         layer.weights(&shapes).map_err(within)?;
         let depth = 1 + inputs.iter().map(|input| input.0.depth).max().unwrap_or(0);
@@ -217,7 +218,7 @@ impl Symbol {
                 shape::show_shape(shape)
             )));
         }
-        shape::count(shape)?;
+        shape::bounded(shape)?;
         Ok(Symbol(Arc::new(Inner {
             source: Source::Input { name: name.map(Name::from) },
             shape: shape.to_vec(),

@@ -12,6 +12,7 @@ use candle_core::backprop::GradStore;
 use ndarray::{ArcArray, IxDyn};
 
 use crate::error::{Error, Result, Subject};
+use crate::machine;
 use crate::random::{Random, Stream};
 use crate::record::Name;
 use crate::tensor::{Array, Dtype, Graph};
@@ -173,6 +174,13 @@ impl Network {
 
     /// Returns initial values for all weights, each drawn from its own stream of the seed.
     pub fn initialise(&self, seed: u64) -> Result<Vec<Array>> {
+        let count = |weight: &WeightInfo| weight.shape.iter().map(|length| *length as u128).product::<u128>();
+        let all = self.weights.iter().map(count).sum::<u128>() * size_of::<f32>() as u128;
+        let largest = self.weights.iter().max_by_key(|weight| count(weight));
+        machine::check_memory(all, "the weights of the network take").map_err(|error| match largest {
+            Some(weight) => error.hint(format!("the largest is `{}`, of shape {:?}", weight.name, weight.shape)),
+            None => error,
+        })?;
         let values = self.weights.iter().enumerate().map(|(index, weight)| {
             let mut random = Random::new(seed, Stream::Weights, &[index as u64]);
             let values = weight.initializer.values(&weight.shape, &mut random);

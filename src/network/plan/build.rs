@@ -101,6 +101,7 @@ impl Plan {
             rows: 0,
             work,
             penalty: 0.0,
+            most: 0,
         })
     }
 }

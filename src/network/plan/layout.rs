@@ -1,6 +1,7 @@
 //! What a plan knows before its first pass: shapes, the buffers of gradients, the amount of work.
 
 use crate::error::{Error, Result};
+use crate::network::shape::bounded;
 use crate::network::{Integers, Layer, Network, Shape, WeightInfo, show_shape};
 use crate::tensor::{Array, Dtype};
 
@@ -29,6 +30,7 @@ pub(super) fn exact(network: &Network) -> bool {
 pub(super) fn shape(layer: &dyn Layer, inputs: &[&[usize]]) -> Result<Vec<usize>> {
     let open: Vec<Shape> = inputs.iter().map(|shape| shape.iter().copied().map(Some).collect()).collect();
     let shape = layer.output_shape(&open)?;
+    bounded(&shape)?;
     let known: Option<Vec<usize>> = shape.iter().copied().collect();
     known.ok_or_else(|| Error::run(format!("expected an output of known shape, found {}", show_shape(&shape))))
 }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::kernel::buffer::Buffer;
+use crate::machine;
 use crate::random::Random;
 use crate::record::Name;
 use crate::tensor::Array;
@@ -50,6 +51,8 @@ pub struct Plan {
     work: usize,
     /// The sum of the penalties on values of the last pass.
     penalty: f64,
+    /// The most records that there was memory for.
+    most: usize,
 }
 
 /// A layer of a plan, applied to some values.
@@ -107,9 +110,32 @@ impl Plan {
     }
 
     /// Begins a pass of `rows` records; the inputs are to be given next.
-    pub fn begin(&mut self, rows: usize) {
+    ///
+    /// # Errors
+    /// More records than the memory of the machine has room for.
+    pub fn begin(&mut self, rows: usize) -> Result<()> {
+        if rows > self.most {
+            self.check_memory(rows)?;
+            self.most = rows;
+        }
         self.rows = rows;
         self.values.iter_mut().zip(&self.sizes).for_each(|(buffer, size)| buffer.grow(rows * size));
+        Ok(())
+    }
+
+    fn check_memory(&self, rows: usize) -> Result<()> {
+        let numbers = self.sizes.iter().fold(0u128, |sum, size| sum + *size as u128) * rows as u128;
+        let what = format!("the values of all layers take, for a batch of {rows} records,");
+        machine::check_memory(numbers * size_of::<f32>() as u128, &what).map_err(|error| {
+            let largest = self.steps.iter().max_by_key(|step| self.sizes[step.output]);
+            error.hint(match largest {
+                Some(step) => format!(
+                    "make batches smaller, or the layers: the largest values are those of `{}`, {} numbers for each record",
+                    step.name, self.sizes[step.output]
+                ),
+                None => "make batches smaller".to_owned(),
+            })
+        })
     }
 
     /// Takes in an input of the pass that was begun; integers become floats.

@@ -142,7 +142,7 @@ fn composed(network: &Network, weights: &[Array], rows: usize, training: bool) -
 }
 
 fn planned(plan: &mut Plan, weights: &mut FlatWeights, rows: usize, training: bool) -> Found {
-    plan.begin(rows);
+    plan.begin(rows).unwrap();
     for (at, array) in batch(rows).iter().enumerate() {
         plan.feed(at, array).unwrap();
     }
@@ -179,6 +179,25 @@ fn close(what: &str, expected: &[Vec<f32>], found: &[Vec<f32>]) {
         let worst = expected.iter().zip(found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(worst <= 1e-5 * largest, "{what} {at}: {expected:?}\n{found:?}");
     }
+}
+
+#[test]
+fn a_batch_that_no_memory_holds_is_refused() {
+    let x = Symbol::input("x", &[Some(1000)], Dtype::F32).unwrap();
+    let params = json!({"units": 5000, "name": "wide"});
+    let wide = layers::find("Dense").unwrap().make(params.as_object().unwrap()).unwrap().apply(&[x.clone()]).unwrap();
+    let network = Network::new(&[x], &[wide]).unwrap();
+    let mut plan = Plan::new(&network, &[vec![1000]], &cpu()).unwrap();
+    plan.begin(3).unwrap();
+    let error = plan.begin(1_000_000_000).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.starts_with("the values of all layers take, for a batch of 1000000000 records, 24000.0 GB; "),
+        "{text}"
+    );
+    assert!(error.hints().iter().any(|hint| hint.contains("`wide`, 5000 numbers for each record")), "{error:?}");
+    // The plan is as it was.
+    plan.begin(3).unwrap();
 }
 
 #[test]
@@ -221,7 +240,7 @@ fn what_no_loss_reaches_is_named() {
     let network = Network::new(&[x], &[a, b]).unwrap();
     let mut plan = Plan::new(&network, &[vec![4]], &cpu()).unwrap();
     let mut weights = FlatWeights::new(&network, &network.initialise(1).unwrap()).unwrap();
-    plan.begin(1);
+    plan.begin(1).unwrap();
     plan.feed(0, &Array::from_f32(vec![1.0; 4], &[1, 4]).unwrap()).unwrap();
     plan.train_forward(&mut weights, &random()).unwrap();
     plan.loss(0, |_, _, place| {

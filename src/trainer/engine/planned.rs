@@ -71,7 +71,7 @@ impl Planned {
         (self.training, self.rows) = (training.is_some(), rows);
         // A weight is updated in about eight operations.
         self.work = rows.saturating_mul(plan.work()) + training.map_or(0, |_| weights.trained().0.len() * 8);
-        plan.begin(rows);
+        plan.begin(rows)?;
         for (at, input) in inputs.iter().enumerate() {
             plan.feed(at, input)?;
         }
