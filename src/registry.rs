@@ -234,6 +234,17 @@ impl Arguments {
         }
     }
 
+    /// Returns a whole number within the given range (both ends included).
+    ///
+    /// # Errors
+    /// A number outside is refused.
+    pub fn between(&self, name: &str, least: i64, most: i64) -> Result<usize> {
+        match usize::try_from(self.int(name)) {
+            Ok(size) if (least..=most).contains(&self.int(name)) => Ok(size),
+            _ => Err(self.refuse(name, format!("a whole number from {least} to {most}"))),
+        }
+    }
+
     /// Returns a number within the given range (both ends included).
     ///
     /// # Errors

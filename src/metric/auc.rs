@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::built_in::{Running, built_in};
-use super::confusion::{Confusion, EPSILON, Look, evenly, is_even, ratio, share};
+use super::confusion::{Confusion, EPSILON, Look, MOST_THRESHOLDS, evenly, is_even, ratio, share};
 use super::{Metric, MetricState, NAME, Seen};
 use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
@@ -14,7 +14,7 @@ pub(super) const ENTRY: Entry<dyn Metric> = Entry {
     aliases: &["auc"],
     doc: "The area under a curve over thresholds from 0 to 1; labels are 0 and 1. More thresholds are more exact.",
     parameters: &[
-        Parameter::optional("num_thresholds", Type::Int, "200", "The number of thresholds; at least 2"),
+        Parameter::optional("num_thresholds", Type::Int, "200", "The number of thresholds, 2 to 1,000,000"),
         Parameter::optional("curve", Type::Text, "\"ROC\"", "`ROC`, `PR` (precision over recall) or `PRGAIN`"),
         Parameter::optional(
             "summation_method",
@@ -93,7 +93,7 @@ fn thresholds(arguments: &Arguments) -> Result<(Vec<f32>, bool)> {
             inner.push(1.0);
             inner
         }
-        _ => evenly(arguments.at_least("num_thresholds", 2)?),
+        _ => evenly(arguments.between("num_thresholds", 2, MOST_THRESHOLDS)?),
     };
     // As in Keras, a given number of thresholds always counts as even, fewer than three too.
     let even = is_even(&all) || arguments.is_null("thresholds");

@@ -220,6 +220,9 @@ pub(super) fn share(a: f64, b: f64) -> f64 {
     ratio(a, a + b)
 }
 
+/// More thresholds than anyone needs: each has four sums for each class.
+pub(super) const MOST_THRESHOLDS: i64 = 1_000_000;
+
 /// Returns `count` thresholds from 0 to 1.
 pub(super) fn evenly(count: usize) -> Vec<f32> {
     (0..count).map(|index| (index as f64 / (count.saturating_sub(1)).max(1) as f64) as f32).collect()

@@ -1,14 +1,14 @@
 //! The best of one rate where another reaches a given value.
 
 use super::built_in::{Running, built_in};
-use super::confusion::{Confusion, Look, evenly};
+use super::confusion::{Confusion, Look, MOST_THRESHOLDS, evenly};
 use super::counts::optional;
 use super::{Metric, MetricState, NAME, Seen};
 use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 
 const NUM_THRESHOLDS: Parameter =
-    Parameter::optional("num_thresholds", Type::Int, "200", "The number of thresholds that are tried; at least 1");
+    Parameter::optional("num_thresholds", Type::Int, "200", "The number of thresholds that are tried, 1 to 1,000,000");
 const CLASS_ID: Parameter =
     Parameter::optional("class_id", Type::Int, "null", "The one column of predictions that counts; null: all");
 
@@ -83,7 +83,7 @@ struct OperatingPoint {
 }
 
 fn build(default_name: &str, least: &str, arguments: &Arguments, rates: (Rate, Rate)) -> Result<Box<dyn Metric>> {
-    let thresholds = match arguments.at_least("num_thresholds", 1)? {
+    let thresholds = match arguments.between("num_thresholds", 1, MOST_THRESHOLDS)? {
         1 => vec![0.5],
         count => evenly(count),
     };

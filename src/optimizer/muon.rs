@@ -25,7 +25,7 @@ pub(super) const ENTRY: Entry<dyn Optimizer> = Entry {
             Parameter::optional("epsilon", Type::Float, "1e-7", "Adam's epsilon"),
             Parameter::optional("momentum", Type::Float, "0.95", "The share of the momentum that is kept, 0 to 1"),
             Parameter::optional("nesterov", Type::Bool, "true", "Whether momentum looks ahead"),
-            Parameter::optional("ns_steps", Type::Int, "5", "Newton-Schulz iterations"),
+            Parameter::optional("ns_steps", Type::Int, "5", "Newton-Schulz iterations, 0 to 100"),
             Parameter::optional("muon_a", Type::Float, "3.4445", "First coefficient of the iteration"),
             Parameter::optional("muon_b", Type::Float, "-4.775", "Second coefficient of the iteration"),
             Parameter::optional("muon_c", Type::Float, "2.0315", "Third coefficient of the iteration"),
@@ -85,7 +85,7 @@ fn build(arguments: &Arguments) -> Result<Box<dyn Optimizer>> {
         adam_ratio: arguments.float("adam_lr_ratio") as f32,
         momentum: arguments.within("momentum", 0.0, 1.0)? as f32,
         nesterov: arguments.bool("nesterov"),
-        iterations: arguments.at_least("ns_steps", 0)?,
+        iterations: arguments.between("ns_steps", 0, 100)?,
         coefficients: ["muon_a", "muon_b", "muon_c"].map(|name| arguments.float(name) as f32),
         scale: arguments.float("rms_rate") as f32,
         excluded: match arguments.value("exclude_layers") {

@@ -186,7 +186,7 @@ pub(crate) fn planned(
     let mut flat = FlatWeights::new(network, &arrays(weights)?)?;
     let shapes: Vec<Vec<usize>> = xs.iter().map(|x| x.shape()[1..].to_vec()).collect();
     let mut plan = Plan::new(network, &shapes, &device::cpu())?;
-    plan.begin(rows);
+    plan.begin(rows).unwrap();
     xs.iter().enumerate().try_for_each(|(at, x)| plan.feed(at, x))?;
     let random = Random::new(0, Stream::Dropout, &[]);
     let graph = |values: &[f32], shape: &[usize]| Graph::from_slice(values, shape, &device::cpu()).unwrap();
