@@ -48,6 +48,20 @@ fn further() -> Vec<Further> {
             vec![vec![None, Some(4)], vec![None, Some(4)]],
         ),
         (
+            "MultiHeadAttention",
+            json!({"num_heads": 2, "key_dim": 3, "value_dim": 5, "use_gate": true}),
+            vec![known(&[3, 4]), known(&[5, 4])],
+        ),
+        (
+            "MultiHeadAttention",
+            json!({"num_heads": 2, "key_dim": 3, "use_gate": true, "use_bias": false}),
+            vec![vec![None, Some(4)], vec![None, Some(4)]],
+        ),
+        ("BatchNormalization", json!({"renorm": true}), vec![known(&[3, 4])]),
+        ("Activation", json!({"activation": {"import": "sparsemax", "params": {"axis": 1}}}), vec![known(&[5, 3])]),
+        ("Activation", json!({"activation": {"import": "sparsemax", "params": {"axis": 2}}}), vec![known(&[2, 5, 3])]),
+        ("AveragePooling2D", json!({"pool_size": 3, "strides": 2, "padding": "same"}), vec![known(&[6, 7, 3])]),
+        (
             "EinsumDense",
             json!({"equation": "abc,cd->abd", "output_shape": [null, 4], "bias_axes": "d", "activation": "relu"}),
             vec![known(&[3, 2])],
@@ -103,19 +117,21 @@ fn composed(name: String, kind: &str, params: &Value, shapes: &[Vec<Option<usize
     let layer = layers::find(kind).unwrap().make(params.as_object().unwrap_or(&Map::new())).unwrap();
     let network = Network::new(&inputs, &[layer.apply(&inputs).unwrap()]).unwrap();
     let mut next = 0;
-    let mut noise = |shape: &[usize]| {
+    let mut noise = |shape: &[usize], low: f32| {
         let values = (0..shape.iter().product::<usize>()).map(|_| {
             next += 1;
-            ((next * 7919 % 997) as f32 / 498.5 - 1.0) * 2.0
+            (next * 7919 % 997) as f32 / 498.5 * (1.0 - low / 2.0) + low
         });
         Array::from_f32(values.collect(), shape).unwrap()
     };
-    let weights: Vec<Array> = network.weights().iter().map(|info| noise(&info.shape)).collect();
+    // Statistics such as variances are positive.
+    let weights: Vec<Array> =
+        network.weights().iter().map(|info| noise(&info.shape, if info.trainable { -2.0 } else { 0.5 })).collect();
     let lengths = |shape: &Vec<Option<usize>>| {
         std::iter::once(2).chain(shape.iter().map(|axis| axis.unwrap_or(5))).collect::<Vec<_>>()
     };
     let inputs: Vec<Graph> =
-        shapes.iter().map(|shape| noise(&lengths(shape)).to_graph(&device::cpu()).unwrap()).collect();
+        shapes.iter().map(|shape| noise(&lengths(shape), -2.0).to_graph(&device::cpu()).unwrap()).collect();
     let values: Vec<Graph> = weights.iter().map(|weight| weight.to_graph(&device::cpu()).unwrap()).collect();
     let mut pass = Pass::new(false, Random::new(0, Stream::Dropout, &[]));
     let expected = network.forward(&values, &inputs, &mut pass).unwrap();
