@@ -103,9 +103,9 @@ impl LayerInstance {
             bound.unwrap_or_else(|| Bound { layer: Arc::clone(&self.layer), inputs: inputs.to_vec() });
         let shapes: Vec<Shape> = inputs.iter().map(|input| input.0.shape.clone()).collect();
         let shape = layer.output_shape(&shapes).map_err(within)?;
-        shape::bounded(&shape).map_err(within)?;
         // The weights are declared again when the network is made; here a wrong size is found at once.
         layer.weights(&shapes).map_err(within)?;
+        shape::bounded(&shape).map_err(within)?;
         let depth = 1 + inputs.iter().map(|input| input.0.depth).max().unwrap_or(0);
         if depth > MAX_DEPTH {
             return Err(Error::recipe(format!("a chain of more than {MAX_DEPTH} layers is too deep")));
