@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 
 use crate::error::{self, Error, Result, codes};
+use crate::script::elsewhere;
 use crate::script::host::Host;
 use crate::script::manual;
 
@@ -97,7 +98,8 @@ fn wrong(host: &Host, call: &FnCallExpr, method: bool, own: &BTreeMap<&str, BTre
         let action = (method && action()).then(|| {
             format!("an action, a function of a batch's script, is called by its name: `.action(\"{name}\")`")
         });
-        return Some(error.maybe_hint(error::did_you_mean(name, names)).maybe_hint(action));
+        let told = elsewhere::hint(name).map(str::to_owned).or_else(|| error::did_you_mean(name, names));
+        return Some(error.maybe_hint(told).maybe_hint(action));
     }
     let given = match arguments {
         1 => "1 argument".to_owned(),

@@ -17,6 +17,7 @@ pub mod clues;
 pub mod compiled;
 pub mod component;
 pub mod declaration;
+mod elsewhere;
 pub mod engine;
 pub mod golden;
 pub mod host;

@@ -4,6 +4,7 @@ use rhai::{Dynamic, EvalAltResult, ParseErrorType, Position};
 
 use crate::error::{self, Error, Frame, IMPORT, Kind, codes};
 use crate::script::clues;
+use crate::script::elsewhere;
 use crate::script::host::Host;
 use crate::script::manual;
 use crate::script::syntax;
@@ -324,9 +325,12 @@ fn unknown_function(host: &Host, signature: &str) -> Error {
         }
         let mut names = manual::function_names(host);
         names.extend(own.iter().map(|(name, _)| (*name).to_owned()));
-        return Error::script(format!("unknown function `{name}`"))
-            .coded(codes::UNKNOWN_FUNCTION)
-            .maybe_hint(error::did_you_mean(name, names.iter().map(String::as_str)));
+        return Error::script(format!("unknown function `{name}`")).coded(codes::UNKNOWN_FUNCTION).maybe_hint(
+            match elsewhere::hint(name) {
+                Some(hint) => Some(hint.to_owned()),
+                None => error::did_you_mean(name, names.iter().map(String::as_str)),
+            },
+        );
     }
     let mut error = Error::script(format!("`{name}` cannot be called with {given}")).coded(codes::WRONG_ARGUMENTS);
     if types.starts_with("array") && known.iter().any(|signature| signature.contains("Tensor")) {
