@@ -185,7 +185,12 @@ fn close(what: &str, expected: &[Vec<f32>], found: &[Vec<f32>]) {
 fn a_batch_that_no_memory_holds_is_refused() {
     let x = Symbol::input("x", &[Some(1000)], Dtype::F32).unwrap();
     let params = json!({"units": 5000, "name": "wide"});
-    let wide = layers::find("Dense").unwrap().make(params.as_object().unwrap()).unwrap().apply(&[x.clone()]).unwrap();
+    let wide = layers::find("Dense")
+        .unwrap()
+        .make(params.as_object().unwrap())
+        .unwrap()
+        .apply(std::slice::from_ref(&x))
+        .unwrap();
     let network = Network::new(&[x], &[wide]).unwrap();
     let mut plan = Plan::new(&network, &[vec![1000]], &cpu()).unwrap();
     plan.begin(3).unwrap();
