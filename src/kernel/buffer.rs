@@ -31,13 +31,15 @@ impl Buffer {
         }
         self.reserve(len);
         match &mut self.many {
-            Some((_, own)) => *own = len,
+            Some((_, own)) => {
+                *own = len;
+                self[before..].fill(0.0);
+            }
             None => {
                 self.few.reserve_exact(len - before);
                 self.few.resize(len, 0.0);
             }
         }
-        self[before..].fill(0.0);
     }
 
     /// Makes it exactly so long; what is new holds zeros.

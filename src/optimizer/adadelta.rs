@@ -2,7 +2,7 @@
 
 use super::Optimizer;
 use super::adam::EPSILON;
-use super::common::with_common;
+use super::common::{lost_beside, with_common};
 use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 
@@ -48,8 +48,7 @@ impl Optimizer for Adadelta {
     }
 
     fn negligible(&self, _slot: usize) -> f32 {
-        // Squares this much smaller are lost when epsilon is added.
-        (self.epsilon * 1e-8).min(1e-24)
+        lost_beside(self.epsilon)
     }
 
     fn update(

@@ -63,6 +63,11 @@ pub(super) const fn with_decay<const M: usize>(mut all: [Parameter; M], default:
     all
 }
 
+/// Returns the size below which a mean of squares is negligible: it is lost when `epsilon` is added to it.
+pub(super) fn lost_beside(epsilon: f32) -> f32 {
+    (epsilon * 1e-8).min(1e-24)
+}
+
 /// What all optimizers share; see the parameters for the meaning of each field.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Common {

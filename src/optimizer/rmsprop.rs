@@ -2,7 +2,7 @@
 
 use super::Optimizer;
 use super::adam::{EPSILON, NEGLIGIBLE};
-use super::common::with_common;
+use super::common::{lost_beside, with_common};
 use crate::error::Result;
 use crate::registry::{Arguments, Entry, Parameter, Type};
 
@@ -58,8 +58,7 @@ impl Optimizer for RmsProp {
     }
 
     fn negligible(&self, slot: usize) -> f32 {
-        // Squares this much smaller are lost when epsilon is added.
-        if slot == 0 { (self.epsilon * 1e-8).min(1e-24) } else { NEGLIGIBLE }
+        if slot == 0 { lost_beside(self.epsilon) } else { NEGLIGIBLE }
     }
 
     fn update(

@@ -2,7 +2,6 @@
 
 #![allow(clippy::cloned_ref_to_slice_refs, reason = "a list of one reads like a list of two")]
 
-mod absurd;
 mod drawn;
 mod gradients;
 mod kernels;

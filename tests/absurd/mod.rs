@@ -1,4 +1,6 @@
-//! Arguments that nobody means: every component refuses them, or works. (Layers: `src/network/layers/tests/absurd.rs`.)
+//! Arguments that nobody means: every component refuses them, or works.
+
+mod layers;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -10,11 +12,13 @@ use serde_json::{Value, json};
 
 /// The values that a parameter is given, besides what a component needs.
 fn absurd(kind: Type) -> Vec<Value> {
-    let whole = [-1, 0, 1, 7, 1_000_000_000_000, i64::MAX, i64::MIN].map(Value::from);
+    let whole = [-1, 0, 1, 3, 40, 3_000_000_000, 1_000_000_000_000, i64::MAX, i64::MIN].map(Value::from);
     let numbers = [-1.0, 0.0, 0.5, 1.0, 1e300, -1e300, 1e-300, 1e40].map(Value::from);
     let lists = |items: &[Value]| -> Vec<Value> {
-        let pairs = items.iter().flat_map(|item| [json!([item]), json!([item, 1]), json!([1, item, item])]);
-        pairs.chain([json!([])]).collect()
+        let some = items.iter().flat_map(|item| {
+            [json!([item]), json!([item, 1]), json!([item, item]), json!([1, item, 2]), json!([[item, 1]])]
+        });
+        some.chain([json!([]), json!([[[1]]]), json!([[items.last(), items.last()], [0, items.last()]])]).collect()
     };
     match kind {
         Type::Int => whole.to_vec(),
@@ -24,7 +28,7 @@ fn absurd(kind: Type) -> Vec<Value> {
         Type::Text => ["", "x", "ä/\u{0}", "{}", "%", "*"].map(Value::from).to_vec(),
         Type::Texts => vec![json!([]), json!([""]), json!(["x", "x"]), json!(["ä/\u{0}*"])],
         Type::Map => vec![json!({}), json!({"": null}), json!({"x": {"y": [1]}})],
-        _ => [whole.to_vec(), numbers.to_vec(), vec![json!(null), json!({}), json!([]), json!("x")]].concat(),
+        _ => [whole.to_vec(), lists(&whole), numbers.to_vec(), vec![json!(null), json!({}), json!("x")]].concat(),
     }
 }
 
