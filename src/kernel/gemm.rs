@@ -1,11 +1,13 @@
 //! Matrix products, on views with any strides.
 //!
-//! Here are the views, which make products safe to call. The product itself is in `tiles`, or that of the crate `gemm` on
-//! machines without AVX2.
+//! Here are the views, which make products safe to call. The product itself is in `tiles`, or in `zeros` where a side is
+//! full of zeros, or that of the crate `gemm` on machines without AVX2.
 
+mod own;
 mod tile;
 mod tiles;
 mod turn;
+mod zeros;
 
 use gemm::Parallelism;
 
@@ -120,7 +122,7 @@ pub fn product_onto(mut out: MatrixMut<'_>, start: Start<'_>, a: Matrix<'_>, b: 
     if let Start::Row(row) = start {
         assert!(row.len() == n, "a row of {} for {n} columns", row.len());
     }
-    if !tiles::multiply(&mut out, start, a, b, scale) {
+    if !own::multiply(&mut out, start, a, b, scale) {
         elsewhere(out, start, a, b, scale);
     }
 }

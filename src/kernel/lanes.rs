@@ -44,10 +44,30 @@ pub(super) trait Lanes: Copy {
     unsafe fn plus(self, other: Self) -> Self;
     /// Returns `self - other`.
     unsafe fn minus(self, other: Self) -> Self;
+    /// Returns a bit for each lane, the first one lowest: whether its number is not 0.
+    unsafe fn not_zero(self) -> u32;
+    /// Writes the numbers that are not 0, close together, and the places that belong to them; both have room for all
+    /// lanes. Returns how many there are.
+    unsafe fn keep_not_zero(self, places: *const u32, values: *mut f32, kept: *mut u32) -> usize;
     /// Returns the larger number of each lane, that of `self` where it is not a number.
     unsafe fn at_least(self, low: Self) -> Self;
     /// Asks for memory that is read soon; any pointer will do.
     unsafe fn prefetch(from: *const f32);
+}
+
+/// [`Lanes::keep_not_zero`] without an instruction for it.
+#[inline(always)]
+unsafe fn keep(lanes: &[f32], places: *const u32, values: *mut f32, kept: *mut u32) -> usize {
+    let mut count = 0;
+    for (at, lane) in lanes.iter().enumerate() {
+        // SAFETY: the caller's: there is room for all lanes.
+        unsafe {
+            *values.add(count) = *lane;
+            *kept.add(count) = *places.add(at);
+        }
+        count += usize::from(*lane != 0.0);
+    }
+    count
 }
 
 /// Lanes on any machine.
@@ -131,6 +151,17 @@ impl Lanes for Portable {
     unsafe fn prefetch(_: *const f32) {}
 
     #[inline(always)]
+    unsafe fn not_zero(self) -> u32 {
+        self.0.into_iter().enumerate().map(|(at, lane)| u32::from(lane != 0.0) << at).sum()
+    }
+
+    #[inline(always)]
+    unsafe fn keep_not_zero(self, places: *const u32, values: *mut f32, kept: *mut u32) -> usize {
+        // SAFETY: the caller's.
+        unsafe { keep(&self.0, places, values, kept) }
+    }
+
+    #[inline(always)]
     unsafe fn at_least(self, low: Self) -> Self {
         let mut lanes = self.0;
         for (lane, low) in lanes.iter_mut().zip(low.0) {
@@ -147,7 +178,7 @@ pub(super) use x86::{Avx2, Avx512};
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Lanes, Loop};
+    use super::{Lanes, Loop, keep};
 
     /// Lanes of AVX2.
     #[derive(Clone, Copy)]
@@ -221,6 +252,20 @@ mod x86 {
         #[inline(always)]
         unsafe fn prefetch(from: *const f32) {
             unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+        }
+
+        #[inline(always)]
+        unsafe fn not_zero(self) -> u32 {
+            unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(self.0, _mm256_setzero_ps())) as u32 }
+        }
+
+        #[inline(always)]
+        unsafe fn keep_not_zero(self, places: *const u32, values: *mut f32, kept: *mut u32) -> usize {
+            let mut lanes = [0.0; 8];
+            unsafe {
+                self.store(lanes.as_mut_ptr());
+                keep(&lanes, places, values, kept)
+            }
         }
 
         #[inline(always)]
@@ -300,6 +345,23 @@ mod x86 {
         #[inline(always)]
         unsafe fn prefetch(from: *const f32) {
             unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+        }
+
+        #[inline(always)]
+        unsafe fn not_zero(self) -> u32 {
+            unsafe { u32::from(_mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_ps())) }
+        }
+
+        #[inline(always)]
+        unsafe fn keep_not_zero(self, places: *const u32, values: *mut f32, kept: *mut u32) -> usize {
+            unsafe {
+                let mask = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_ps());
+                let places = _mm512_loadu_si512(places.cast());
+                // Into a register first: some machines write single numbers to memory slowly.
+                _mm512_storeu_ps(values, _mm512_maskz_compress_ps(mask, self.0));
+                _mm512_storeu_si512(kept.cast(), _mm512_maskz_compress_epi32(mask, places));
+                mask.count_ones() as usize
+            }
         }
 
         #[inline(always)]

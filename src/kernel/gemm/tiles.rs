@@ -12,18 +12,12 @@
 #![cfg_attr(not(target_arch = "x86_64"), allow(unused))]
 
 use crate::kernel::lanes::Lanes;
-#[cfg(target_arch = "x86_64")]
-use crate::kernel::lanes::{Avx2, Avx512};
 use crate::kernel::pool;
-#[cfg(target_arch = "x86_64")]
-use crate::kernel::simd::{self, Level};
 
+use super::own::{DEPTH, Product};
 use super::tile::{ROWS, Tile, WIDTH};
 use super::turn::{LINE, turn};
-use super::{Matrix, MatrixMut, Start};
 
-/// How much of `k` a panel holds: half of the second cache at most, on any machine.
-const DEPTH: usize = 512;
 /// Numbers of the left side that one panel is used for: they stay in the second cache.
 const TOGETHER: usize = 20 * ROWS * DEPTH;
 
@@ -31,87 +25,12 @@ const TOGETHER: usize = 20 * ROWS * DEPTH;
 #[repr(align(64))]
 struct Panel([std::mem::MaybeUninit<f32>; DEPTH * WIDTH]);
 
-/// A product, as pointers and distances.
-#[derive(Clone, Copy)]
-struct Product<'a> {
-    /// Rows, columns and length of the sums.
-    m: usize,
-    n: usize,
-    k: usize,
-    a: *const f32,
-    a_strides: [usize; 2],
-    b: *const f32,
-    b_strides: [usize; 2],
-    out: *mut f32,
-    out_strides: [usize; 2],
-    add: bool,
-    row: Option<&'a [f32]>,
-    scale: f32,
-}
-
-// SAFETY: threads read `a` and `b`, and write different tiles of `out`.
-unsafe impl Sync for Product<'_> {}
-
-/// Computes a product, unless this machine has no instructions for it; returns whether it did. Shapes have been checked.
-pub(super) fn multiply(out: &mut MatrixMut<'_>, start: Start<'_>, a: Matrix<'_>, b: Matrix<'_>, scale: f32) -> bool {
-    let ([m, k], [_, n]) = (a.shape, b.shape);
-    if m == 0 || n == 0 || k == 0 {
-        return false;
-    }
-    let (add, row) = match start {
-        Start::Nothing => (false, None),
-        Start::Itself => (true, None),
-        Start::Row(row) => (false, Some(row)),
-    };
-    let mut own = Product {
-        m,
-        n,
-        k,
-        a: a.values.as_ptr(),
-        a_strides: a.strides,
-        b: b.values.as_ptr(),
-        b_strides: b.strides,
-        out: out.values.as_mut_ptr(),
-        out_strides: out.strides,
-        add,
-        row,
-        scale,
-    };
-    // A right side whose rows are not contiguous is turned while it is copied. With few rows it is cheaper to
-    // compute the transposed product, and turn these and the result.
-    if b.strides[1] != 1 && row.is_none() && 2 * m * (n + k) < n * k {
-        own = own.transposed();
-    }
-    #[cfg(target_arch = "x86_64")]
-    match simd::level() {
-        // SAFETY: `level` has found the instructions, and every view lies inside its slice.
-        Level::Avx512 => unsafe { own.run::<Avx512>() },
-        // SAFETY: as above.
-        Level::Avx2 => unsafe { own.run::<Avx2>() },
-        Level::Baseline => return false,
-    }
-    cfg!(target_arch = "x86_64")
-}
-
 impl Product<'_> {
-    /// The product whose result is the transposed one.
-    fn transposed(self) -> Self {
-        let turn = |[down, right]: [usize; 2]| [right, down];
-        Product {
-            m: self.n,
-            n: self.m,
-            a: self.b,
-            a_strides: turn(self.b_strides),
-            b: self.a,
-            b_strides: turn(self.a_strides),
-            out_strides: turn(self.out_strides),
-            ..self
-        }
-    }
-
+    /// Computes the product, all of it.
+    ///
     /// # Safety
     /// The machine has the instructions, and all views lie inside what is borrowed.
-    unsafe fn run<L: Lanes>(&self) {
+    pub(super) unsafe fn in_tiles<L: Lanes>(&self) {
         let wide = 2 * L::COUNT;
         let panels = self.n.div_ceil(wide);
         let rows = (TOGETHER / self.k.min(DEPTH)).min(128 * ROWS);
@@ -162,6 +81,9 @@ impl Product<'_> {
             let b = self.b.add(first * down + columns.start * right);
             let direct = right == 1 && columns.len() == wide;
             if !direct {
+                if columns.len() < wide {
+                    std::ptr::write_bytes(packed, 0, depth * wide);
+                }
                 turn(b, [down, right], depth, columns.len(), packed, wide);
             }
             let most = if vectors == 2 { L::PLACES } else { ROWS };

@@ -6,10 +6,10 @@
 /// The numbers of a line of the cache.
 pub(super) const LINE: usize = 16;
 
-/// Copies a block of the right side, any distances apart, into rows of `wide` numbers; missing columns are 0.
+/// Copies a block of a matrix, any distances apart, into rows that are `wide` numbers apart.
 ///
 /// # Safety
-/// All places are inside what is borrowed; `to` has room for `depth` rows; on x86-64 the machine has AVX.
+/// All places are inside what is borrowed; on x86-64 the machine has AVX.
 pub(super) unsafe fn turn(
     b: *const f32,
     [down, right]: [usize; 2],
@@ -22,9 +22,6 @@ pub(super) unsafe fn turn(
     const TOGETHER: usize = 16;
     // SAFETY: the caller's.
     unsafe {
-        if columns < wide {
-            std::ptr::write_bytes(to, 0, depth * wide);
-        }
         if right == 1 {
             for row in 0..depth {
                 std::ptr::copy_nonoverlapping(b.add(row * down), to.add(row * wide), columns);
