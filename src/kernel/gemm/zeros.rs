@@ -40,7 +40,7 @@ const ROWS: usize = 256;
 /// Rows of the right side that a panel holds: with eight vectors of 16 columns, 32 KB.
 const PANEL: usize = 64;
 
-/// Eight vectors, which start where a line of the cache does.
+/// Sixteen numbers, which start where a line of the cache does.
 #[derive(Clone)]
 #[repr(align(64))]
 struct Line {
