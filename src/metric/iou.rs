@@ -75,7 +75,7 @@ pub(super) const ONE_HOT_MEAN: Entry<dyn Metric> = Entry {
 };
 
 /// The largest matrix is 64 million numbers.
-const MOST_CLASSES: usize = 8_000;
+const MOST_CLASSES: i64 = 8_000;
 
 struct Iou {
     classes: usize,
@@ -92,10 +92,7 @@ struct Iou {
 }
 
 fn build(default_name: &str, arguments: &Arguments, sparse_labels: bool) -> Result<Box<dyn Metric>> {
-    let classes = match arguments.at_least("num_classes", 1)? {
-        classes if classes <= MOST_CLASSES => classes,
-        _ => return Err(arguments.refuse("num_classes", format!("at most {MOST_CLASSES} classes"))),
-    };
+    let classes = arguments.between("num_classes", 1, MOST_CLASSES)?;
     let iou = Iou {
         classes,
         targets: targets(arguments, classes)?,
